@@ -1,0 +1,264 @@
+/* compose build, pull, images. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/compose.h"
+#include "cli/format.h"
+#include "cli/list.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "compose/backend.h"
+#include "compose/project.h"
+#include "engine/image/image.h"
+#include "engine/image/ref.h"
+
+/* Loads, plans and carries out; `make` is plan_build or plan_pull. */
+static int run_images_plan(struct cli *cli, struct plan_images_options *how, bool quiet, int argc,
+        char **argv,
+        int (*make)(const struct plan_input *, const struct plan_images_options *, struct plan **,
+                struct diag *, struct error **))
+{
+    auto_(compose_free_p) struct compose *compose = NULL;
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    auto_(plan_free_p) struct plan *plan = NULL;
+    auto_error struct error *err = NULL;
+    int status = compose_open(cli, COMPOSE_NEED_PROJECT, argc, argv, &compose);
+
+    if (status == 0)
+        status = compose_check_supported(compose);
+    if (status == 0)
+        status = compose_observe(compose);
+    if (status)
+        return status;
+    struct plan_input input = compose_plan_input(compose);
+    how->services = compose_services(compose, argc, argv);
+    int r = make(&input, how, &plan, &diag, &err);
+    return compose_carry_out(
+            compose, r, plan, &diag, err, &(struct compose_run_options){ .quiet = quiet });
+}
+
+/* ------------------------------------------------------------------ build */
+
+struct build_options {
+    const char *progress;
+    struct strings args;
+    bool no_cache, pull, quiet, with_deps, refused;
+    struct strings refused_list;
+};
+#define AT(member) .offset = offsetof(struct build_options, member)
+#define REFUSED(option, kind)                                                     \
+    {                                                                             \
+        .name = (option), .type = &(kind), .flags = OPT_UNSUPPORTED | OPT_HIDDEN, \
+        AT(refused_list), .help = "Not supported"                                 \
+    }
+static const struct opt build_opts[] = { { .name = "build-arg",
+                                                 .type = &opt_list,
+                                                 .arg = "KEY[=VALUE]",
+                                                 AT(args),
+                                                 .help = "Set a build argument" },
+    { .name = "no-cache", .type = &opt_flag, AT(no_cache), .help = "Run every instruction again" },
+    { .name = "pull", .type = &opt_flag, AT(pull), .help = "Look for newer base images" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Hide build output" },
+    { .name = "with-dependencies",
+            .type = &opt_flag,
+            AT(with_deps),
+            .help = "Build dependencies too" },
+    REFUSED("builder", opt_list), REFUSED("check", opt_list), REFUSED("memory", opt_list),
+    REFUSED("print", opt_list), REFUSED("provenance", opt_list), REFUSED("push", opt_list),
+    REFUSED("sbom", opt_list), REFUSED("ssh", opt_list), OPT_END };
+#undef AT
+
+static int run_build(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct build_options *o = data;
+    struct strmap args;
+    struct plan_images_options how = { .with_deps = o->with_deps,
+        .quiet = o->quiet,
+        .no_cache = o->no_cache,
+        .pull = o->pull,
+        .build_args = &args };
+
+    strmap_init_arena(&args, &cli->arena);
+    for (size_t i = 0; i < o->args.len; i++) {
+        const char *word = o->args.items[i], *eq = strchr(word, '=');
+        const char *key = eq ? arena_strndup(&cli->arena, word, (size_t)(eq - word)) : word;
+        const char *value = eq ? eq + 1 : cli_env(cli, word);
+
+        strmap_set(&args, key, (void *)value);
+    }
+    return run_images_plan(cli, &how, o->quiet, argc, argv, plan_build);
+}
+
+const struct command command_compose_build = {
+    .name = "build",
+    .usage = "[OPTIONS] [SERVICE...]",
+    .summary = "Build images of services",
+    .opts = build_opts,
+    .options_bytes = sizeof(struct build_options),
+    .run = run_build,
+};
+
+/* ------------------------------------------------------------------ pull */
+
+struct pull_options {
+    const char *policy;
+    bool ignore_buildable, ignore_failures, include_deps, quiet, no_parallel;
+};
+#define AT(member) .offset = offsetof(struct pull_options, member)
+static const struct opt pull_opts[] = { { .name = "ignore-buildable",
+                                                .type = &opt_flag,
+                                                AT(ignore_buildable),
+                                                .help = "Skip images that can be built" },
+    { .name = "ignore-pull-failures",
+            .type = &opt_flag,
+            AT(ignore_failures),
+            .help = "Go on when a pull fails" },
+    { .name = "include-deps",
+            .type = &opt_flag,
+            AT(include_deps),
+            .help = "Include what the services depend on" },
+    { .name = "policy",
+            .type = &opt_string,
+            .arg = "POLICY",
+            AT(policy),
+            .help = "missing or always" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "No progress" },
+    OPT_END };
+#undef AT
+
+static int run_pull(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct pull_options *o = data;
+    struct plan_images_options how = { .with_deps = o->include_deps,
+        .quiet = o->quiet,
+        .policy = o->policy,
+        .ignore_buildable = o->ignore_buildable,
+        .ignore_failures = o->ignore_failures };
+
+    if (o->policy && strcmp(o->policy, "missing") != 0 && strcmp(o->policy, "always") != 0)
+        return report_failure(
+                cli, "invalid --policy \"%s\": expected missing or always", o->policy);
+    return run_images_plan(cli, &how, o->quiet, argc, argv, plan_pull);
+}
+
+const struct command command_compose_pull = {
+    .name = "pull",
+    .usage = "[OPTIONS] [SERVICE...]",
+    .summary = "Fetch images of services",
+    .opts = pull_opts,
+    .options_bytes = sizeof(struct pull_options),
+    .run = run_pull,
+};
+
+/* ------------------------------------------------------------------ images */
+
+struct images_options {
+    const char *format;
+    bool quiet;
+};
+static const struct opt images_opts[] = { { .name = "format",
+                                                  .type = &opt_string,
+                                                  .arg = "FORMAT",
+                                                  .offset = offsetof(struct images_options, format),
+                                                  .help = "table, json or a Go template" },
+    { .name = "quiet",
+            .letter = 'q',
+            .type = &opt_flag,
+            .offset = offsetof(struct images_options, quiet),
+            .help = "Only ids" },
+    OPT_END };
+static const struct list_column images_columns[] = {
+    { "CONTAINER", "ContainerName" },
+    { "REPOSITORY", "Repository" },
+    { "TAG", "Tag" },
+    { "PLATFORM", "Platform" },
+    { "IMAGE ID", "ID" },
+    { "SIZE", "Size" },
+    { "CREATED", "CreatedSince" },
+    { NULL, NULL },
+};
+
+static int add_image(struct compose *compose, const struct observed_container *container,
+        bool quiet, json_t *rows, struct strmap *seen, struct error **err)
+{
+    struct cli *cli = compose->cli;
+    auto_(image_free_p) struct image *image = NULL;
+    auto_(image_ref_release) struct image_ref ref = IMAGE_REF_INIT;
+    const char *repository = "<none>", *tag = "<none>";
+    int r = image_lookup(cli->engine, container->image_id, &image, err);
+
+    if (r < 0 || !image)
+        return r;
+    if (quiet) {
+        if (!strmap_set(
+                    seen, image->id, container->service ? (void *)container->service : (void *)""))
+            cli_print(cli, "%s\n", strchr(image->id, ':') ? strchr(image->id, ':') + 1 : image->id);
+        return 0;
+    }
+    if (container->image && !image_ref_is_id(container->image) &&
+            image_ref_parse(container->image, &ref, NULL) >= 0) {
+        auto_free char *name = image_ref_repository(&ref);
+
+        repository = arena_strdup(&compose->arena, image_ref_familiar(name));
+        tag = ref.tag ? ref.tag : "<none>";
+    }
+    json_t *row = json_object();
+    json_object_set_new(row, "ID", json_string(format_short_id(&compose->arena, image->id)));
+    json_object_set_new(row, "ContainerName", json_string(container->name));
+    json_object_set_new(row, "Repository", json_string(repository));
+    json_object_set_new(row, "Tag", json_string(tag));
+    json_object_set_new(row, "Platform",
+            json_sprintf("%s/%s", image->os ? image->os : "linux",
+                    image->architecture ? image->architecture : "unknown"));
+    json_object_set_new(row, "Size", json_string(format_size(&compose->arena, image->size_bytes)));
+    json_object_set_new(row, "CreatedSince",
+            json_string(format_ago(&compose->arena, image->created_nsec, time_realtime_nsec())));
+    json_array_append_new(rows, row);
+    return 0;
+}
+
+static int run_images(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct images_options *o = data;
+    auto_(compose_free_p) struct compose *compose = NULL;
+    auto_json json_t *rows = json_array();
+    auto_error struct error *err = NULL;
+    struct compose_containers containers;
+    struct strmap seen;
+    int status = compose_open(cli, COMPOSE_NEED_NAME, argc, argv, &compose);
+
+    if (status == 0)
+        status = compose_observe(compose);
+    if (status == 0)
+        status = compose_containers(compose, argc, argv, true, &containers);
+    if (status)
+        return status;
+    strmap_init_arena(&seen, &compose->arena);
+    ARRAY_FOREACH(&containers, item)
+        if (add_image(compose, *item, o->quiet, rows, &seen, &err) < 0)
+            return report_error(cli, err);
+    if (o->quiet)
+        return 0;
+    struct list_format format = { .format = o->format,
+        .columns = images_columns,
+        .default_columns = 7,
+        .min_width = TABLE_COMPOSE_MIN_WIDTH,
+        .json_array = true };
+    return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
+}
+
+const struct command command_compose_images = {
+    .name = "images",
+    .usage = "[OPTIONS] [SERVICE...]",
+    .summary = "List the images of the containers",
+    .opts = images_opts,
+    .options_bytes = sizeof(struct images_options),
+    .run = run_images,
+};

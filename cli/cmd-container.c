@@ -1,0 +1,100 @@
+/* The group `container`, and container prune. */
+#include "base/error.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "engine/container/container.h"
+
+/* `docker container x` is `docker x`. */
+struct prune_options {
+    bool force;
+};
+static const struct opt prune_opts[] = { { .name = "force",
+                                                 .letter = 'f',
+                                                 .type = &opt_flag,
+                                                 .offset = offsetof(struct prune_options, force),
+                                                 .help = "Do not ask" },
+    OPT_END };
+
+static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct prune_options *options = data;
+    auto_error struct error *err = NULL;
+    struct container_filter filter = { .all = true };
+    struct containers containers = { 0 };
+    bool heading = false;
+    int status = 0;
+
+    (void)argv;
+    if (argc)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (!options->force && !cli_confirm(cli, "This removes all stopped containers."))
+        return 0;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || container_list(engine, &cli->arena, &filter, &containers, &err) < 0)
+        return report_error(cli, err);
+    for (size_t i = 0; i < containers.len; i++) {
+        auto_error struct error *failure = NULL;
+        const struct container *container = containers.items[i];
+
+        if (container_is_running(container))
+            continue;
+        if (container_remove(
+                    engine, container->id, &(struct container_remove_options){ 0 }, &failure) < 0) {
+            status = report_error(cli, failure);
+            continue;
+        }
+        cli_print(cli, "%s%s\n", heading ? "" : "Deleted Containers:\n", container->id);
+        heading = true;
+    }
+    return status;
+}
+
+static int run_container(struct cli *cli, const void *data, int argc, char **argv)
+{
+    static const char *const ls_aliases[] = { "list", "ps", NULL };
+    struct command ls = command_ps;
+
+    (void)data;
+    ls.name = "ls";
+    ls.aliases = ls_aliases;
+    struct command table[] = {
+        command_attach,
+        command_create,
+        command_exec,
+        command_inspect,
+        command_kill,
+        command_logs,
+        ls,
+        command_pause,
+        command_port,
+        { .name = "prune",
+                .usage = "[OPTIONS]",
+                .summary = "Remove stopped containers",
+                .opts = prune_opts,
+                .options_bytes = sizeof(struct prune_options),
+                .run = run_prune },
+        command_rename,
+        command_restart,
+        command_rm,
+        command_run,
+        command_start,
+        command_stop,
+        command_top,
+        command_unpause,
+        command_wait,
+        { 0 },
+    };
+    struct command group = command_container;
+
+    group.subcommands = table;
+    return cli_run_subcommand(cli, &group, argc, argv);
+}
+
+const struct command command_container = {
+    .name = "container",
+    .usage = "COMMAND",
+    .summary = "Manage containers",
+    .run = run_container,
+    .stop_at_first_argument = true,
+};

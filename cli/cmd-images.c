@@ -1,0 +1,782 @@
+/* images, pull, load, save, import, tag, rmi, and the group `image`. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/image-progress.h"
+#include "cli/list.h"
+#include "cli/objects.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "engine/build/change.h"
+#include "engine/image/image.h"
+#include "engine/image/ref.h"
+
+/* ------------------------------------------------------------------ images */
+
+struct images_options {
+    const char *format;
+    struct strings filters;
+    bool all, quiet, no_trunc, digests, tree;
+};
+#define AT(member) .offset = offsetof(struct images_options, member)
+static const struct opt images_opts[] = {
+    { .name = "all",
+            .letter = 'a',
+            .type = &opt_flag,
+            AT(all),
+            .help = "Also untagged ones that others were built on" },
+    { .name = "digests", .type = &opt_flag, AT(digests), .help = "Show digests" },
+    { .name = "filter",
+            .letter = 'f',
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(filters),
+            .help = "dangling, label, before, since, reference" },
+    { .name = "format",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(format),
+            .help = "table, json or a Go template" },
+    { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten ids" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only ids" },
+    { .name = "tree",
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(tree),
+            .help = "Show platforms as a tree" },
+    OPT_END
+};
+#undef AT
+
+static const struct list_column images_columns[] = {
+    { "REPOSITORY", "Repository" },
+    { "TAG", "Tag" },
+    { "IMAGE ID", "ID" },
+    { "CREATED", "CreatedSince" },
+    { "SIZE", "Size" },
+    { "DIGEST", "Digest" },
+    { "CREATED AT", "CreatedAt" },
+    { NULL, NULL },
+};
+static const struct list_column images_digest_columns[] = {
+    { "REPOSITORY", "Repository" },
+    { "TAG", "Tag" },
+    { "DIGEST", "Digest" },
+    { "IMAGE ID", "ID" },
+    { "CREATED", "CreatedSince" },
+    { "SIZE", "Size" },
+    { "CREATED AT", "CreatedAt" },
+    { NULL, NULL },
+};
+
+static int read_image_filters(struct arena *arena, const struct images_options *options,
+        struct image_list_options *how, struct error **err)
+{
+    struct strings labels = { 0 };
+
+    for (size_t i = 0; i < options->filters.len; i++) {
+        const char *word = options->filters.items[i], *eq = strchr(word, '=');
+        bool flag;
+
+        if (!eq)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid filter \"%s\": the form is KEY=VALUE", word);
+        struct str key = { word, (size_t)(eq - word) };
+        if (str_is_equal_z(key, "dangling") && parse_bool(str_from(eq + 1), &flag) == 0)
+            how->dangling = flag ? 1 : -1;
+        else if (str_is_equal_z(key, "label"))
+            *ARRAY_APPEND_ARENA(arena, &labels) = arena_strdup(arena, eq + 1);
+        else if (str_is_equal_z(key, "before"))
+            how->before = eq + 1;
+        else if (str_is_equal_z(key, "since"))
+            how->since = eq + 1;
+        else if (str_is_equal_z(key, "reference"))
+            how->reference = eq + 1;
+        else
+            return error_set_plain(err, EINVAL, NULL, "invalid filter \"%s\"", word);
+    }
+    how->labels = (const char *const *)labels.items;
+    how->label_count = labels.len;
+    return 0;
+}
+
+/* The digest that belongs to a repository, or "<none>". */
+static const char *digest_of(const struct image *image, const char *repository)
+{
+    size_t len = strlen(repository);
+
+    for (size_t i = 0; i < image->digests.len; i++)
+        if (strncmp(image->digests.items[i], repository, len) == 0 &&
+                image->digests.items[i][len] == '@')
+            return image->digests.items[i] + len + 1;
+    return "<none>";
+}
+
+static void add_image_row(struct arena *arena, json_t *rows, const struct image *image,
+        const char *repository, const char *tag, const char *digest, bool no_trunc, int64_t now)
+{
+    json_t *row = json_object();
+
+    json_object_set_new(row, "Containers", json_string("N/A"));
+    json_object_set_new(
+            row, "CreatedAt", json_string(format_created_at(arena, image->created_nsec)));
+    json_object_set_new(
+            row, "CreatedSince", json_string(format_ago(arena, image->created_nsec, now)));
+    json_object_set_new(row, "Digest", json_string(digest));
+    json_object_set_new(
+            row, "ID", json_string(no_trunc ? image->id : format_short_id(arena, image->id)));
+    json_object_set_new(row, "Repository", json_string(repository));
+    json_object_set_new(row, "SharedSize", json_string("N/A"));
+    json_object_set_new(row, "Size", json_string(format_size(arena, image->size_bytes)));
+    json_object_set_new(row, "Tag", json_string(tag));
+    json_object_set_new(row, "UniqueSize", json_string("N/A"));
+    json_object_set_new(row, "VirtualSize", json_string(format_size(arena, image->size_bytes)));
+    json_array_append_new(rows, row);
+}
+
+static void add_image_rows(
+        struct arena *arena, json_t *rows, const struct image *image, bool no_trunc, int64_t now)
+{
+    for (size_t i = 0; i < image->tags.len; i++) {
+        const char *canonical = image->tags.items[i];
+        const char *colon = strrchr(canonical, ':');
+        const char *repository = arena_strndup(arena, canonical, (size_t)(colon - canonical));
+
+        add_image_row(arena, rows, image, image_ref_familiar(repository), colon + 1,
+                digest_of(image, repository), no_trunc, now);
+    }
+    for (size_t i = 0; i < image->digests.len && image->tags.len == 0; i++) {
+        const char *at = strchr(image->digests.items[i], '@');
+        const char *repository = arena_strndup(
+                arena, image->digests.items[i], (size_t)(at - image->digests.items[i]));
+
+        add_image_row(arena, rows, image, image_ref_familiar(repository), "<none>", at + 1,
+                no_trunc, now);
+    }
+    if (image->tags.len == 0 && image->digests.len == 0)
+        add_image_row(arena, rows, image, "<none>", "<none>", "<none>", no_trunc, now);
+}
+
+static int run_images(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct images_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_json json_t *rows = json_array();
+    auto_(image_list_release) struct image_list list = { 0 };
+    struct image_list_options how = { .all = options->all };
+    int status = cli_check_arguments(cli, &command_images, argc, 0, 1);
+
+    if (status)
+        return status;
+    if (read_image_filters(&cli->arena, options, &how, &err) < 0)
+        return report_error(cli, err);
+    if (argc == 1)
+        how.reference = argv[0];
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || image_list(engine, &how, &list, &err) < 0)
+        return report_error(cli, err);
+    int64_t now = time_realtime_nsec();
+    for (size_t i = 0; i < list.len; i++) {
+        if (options->quiet && !options->format)
+            cli_print(cli, "%s\n",
+                    options->no_trunc ? list.items[i]->id
+                                      : format_short_id(&cli->arena, list.items[i]->id));
+        else
+            add_image_rows(&cli->arena, rows, list.items[i], options->no_trunc, now);
+    }
+    if (options->quiet && !options->format)
+        return 0;
+    struct list_format format = {
+        .format = options->format,
+        .columns = options->digests ? images_digest_columns : images_columns,
+        .default_columns = options->digests ? 6 : 5,
+        .min_width = TABLE_MIN_WIDTH,
+    };
+    return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
+}
+
+const struct command command_images = {
+    .name = "images",
+    .usage = "[OPTIONS] [REPOSITORY[:TAG]]",
+    .summary = "List images",
+    .opts = images_opts,
+    .options_bytes = sizeof(struct images_options),
+    .run = run_images,
+};
+
+/* ------------------------------------------------------------------ pull */
+
+struct pull_options {
+    const char *platform;
+    bool quiet, all_tags, content_trust;
+};
+#define AT(member) .offset = offsetof(struct pull_options, member)
+static const struct opt pull_opts[] = { { .name = "platform",
+                                                .type = &opt_string,
+                                                .arg = "OS/ARCH",
+                                                AT(platform),
+                                                .help = "Platform of the image" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "No progress" },
+    { .name = "all-tags",
+            .letter = 'a',
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED,
+            AT(all_tags),
+            .help = "All tags of the repository" },
+    { .name = "disable-content-trust",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN | OPT_UNSUPPORTED,
+            AT(content_trust),
+            .help = "Skip the check of signatures" },
+    OPT_END };
+#undef AT
+
+static int run_pull(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct pull_options *options = data;
+    auto_error struct error *err = NULL;
+    int status = cli_check_arguments(cli, &command_pull, argc, 1, 1);
+
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    auto_(image_ref_release) struct image_ref ref = IMAGE_REF_INIT;
+    if (image_ref_parse(argv[0], &ref, &err) < 0)
+        return report_error(cli, err);
+    cli_interrupt_begin(cli);
+    int r = image_progress_pull(
+            cli, engine, argv[0], IMAGE_PULL_ALWAYS, options->platform, options->quiet, &err);
+    cli_interrupt_end(cli);
+    if (r < 0 && atomic_load(&cli->interrupted))
+        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
+    if (r < 0)
+        return report_error(cli, err);
+    auto_free char *canonical = image_ref_canonical(&ref);
+    cli_print(cli, "%s\n", canonical);
+    return 0;
+}
+
+const struct command command_pull = {
+    .name = "pull",
+    .usage = "[OPTIONS] NAME[:TAG|@DIGEST]",
+    .summary = "Fetch an image from a registry",
+    .opts = pull_opts,
+    .options_bytes = sizeof(struct pull_options),
+    .run = run_pull,
+};
+
+/* ------------------------------------------------------------------ load, save, import */
+
+struct load_options {
+    const char *input, *platform;
+    bool quiet;
+};
+#define AT(member) .offset = offsetof(struct load_options, member)
+static const struct opt load_opts[] = {
+    { .name = "input",
+            .letter = 'i',
+            .type = &opt_string,
+            .arg = "FILE",
+            AT(input),
+            .help = "Read from a file or an OCI layout directory instead of standard input" },
+    { .name = "platform",
+            .type = &opt_string,
+            .arg = "OS/ARCH",
+            AT(platform),
+            .help = "Which platform of an index" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "No progress" }, OPT_END
+};
+#undef AT
+
+/* What errors call the input; NULL for standard input. */
+static const char *source_name(const char *path)
+{
+    return path && strcmp(path, "-") != 0 ? path : NULL;
+}
+
+/* The file to read, or standard input; descriptor or -errno with *err. */
+static int open_input(const char *path, struct error **err)
+{
+    if (!path || strcmp(path, "-") == 0) {
+        if (isatty(STDIN_FILENO))
+            return error_set_plain(
+                    err, EINVAL, NULL, "requested load from stdin, but stdin is a terminal");
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : error_set(err, errno, NULL, "cannot open \"%s\"", path);
+}
+
+static int run_load(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct load_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_(image_loaded_release) struct image_loaded_list loaded = { 0 };
+    int status = cli_check_arguments(cli, &command_load, argc, 0, 0);
+
+    (void)argv;
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    auto_close int fd = engine ? open_input(options->input, &err) : -EPERM;
+    if (fd < 0)
+        return report_error(cli, err);
+    struct image_progress *display = image_progress_new(cli, options->quiet);
+    struct image_load_options how = { .platform = options->platform,
+        .source = source_name(options->input),
+        .progress = image_progress_callback(display) };
+    cli_interrupt_begin(cli);
+    int r = image_load(engine, fd, &how, &loaded, &err);
+    cli_interrupt_end(cli);
+    image_progress_free(display);
+    if (r < 0)
+        return report_error(cli, err);
+    ARRAY_FOREACH(&loaded, item) {
+        if (item->name)
+            cli_print(cli, "Loaded image: %s\n", image_ref_familiar(item->name));
+        else
+            cli_print(cli, "Loaded image ID: %s\n", item->id);
+    }
+    return 0;
+}
+
+const struct command command_load = {
+    .name = "load",
+    .usage = "[OPTIONS]",
+    .summary = "Load images from a docker or OCI archive",
+    .opts = load_opts,
+    .options_bytes = sizeof(struct load_options),
+    .run = run_load,
+};
+
+struct save_options {
+    const char *output, *platform;
+};
+#define AT(member) .offset = offsetof(struct save_options, member)
+static const struct opt save_opts[] = {
+    { .name = "output",
+            .letter = 'o',
+            .type = &opt_string,
+            .arg = "FILE",
+            AT(output),
+            .help = "Write to a file instead of standard output" },
+    { .name = "platform",
+            .type = &opt_string,
+            .arg = "OS/ARCH",
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(platform),
+            .help = "Which platform" },
+    OPT_END
+};
+#undef AT
+
+/* Writes beside the wanted name and renames, so that a failure leaves no half of an archive. */
+static int save_to_file(struct engine *engine, struct arena *arena, const char *path, int argc,
+        char **argv, struct error **err)
+{
+    const char *temporary = arena_printf(arena, "%s.berth-%d", path, (int)getpid());
+    auto_close int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_set(err, errno, NULL, "cannot create \"%s\"", path);
+    int r = image_save(engine, (const char *const *)argv, (size_t)argc, fd, NULL, err);
+    if (r >= 0 && rename(temporary, path) < 0)
+        r = error_set(err, errno, NULL, "cannot create \"%s\"", path);
+    if (r < 0)
+        unlink(temporary);
+    return r;
+}
+
+static int run_save(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct save_options *options = data;
+    auto_error struct error *err = NULL;
+    struct stat st;
+    int r, status = cli_check_arguments(cli, &command_save, argc, 1, -1);
+
+    if (status)
+        return status;
+    if (!options->output && cli->out_is_terminal)
+        return report_failure(
+                cli, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    cli_interrupt_begin(cli);
+    /* What is no regular file (a pipe, /dev/stdout) is written to as it is. */
+    if (!options->output) {
+        r = image_save(engine, (const char *const *)argv, (size_t)argc, STDOUT_FILENO, NULL, &err);
+    } else if (stat(options->output, &st) == 0 && !S_ISREG(st.st_mode)) {
+        auto_close int fd = open(options->output, O_WRONLY | O_CLOEXEC);
+
+        r = fd < 0 ? error_set(&err, errno, NULL, "cannot open \"%s\"", options->output)
+                   : image_save(engine, (const char *const *)argv, (size_t)argc, fd, NULL, &err);
+    } else {
+        r = save_to_file(engine, &cli->arena, options->output, argc, argv, &err);
+    }
+    cli_interrupt_end(cli);
+    return r < 0 ? report_error(cli, err) : 0;
+}
+
+const struct command command_save = {
+    .name = "save",
+    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .summary = "Write images as an archive",
+    .opts = save_opts,
+    .options_bytes = sizeof(struct save_options),
+    .run = run_save,
+};
+
+struct import_options {
+    struct strings changes;
+    const char *message, *platform;
+};
+#define AT(member) .offset = offsetof(struct import_options, member)
+static const struct opt import_opts[] = {
+    { .name = "change",
+            .letter = 'c',
+            .type = &opt_list,
+            .arg = "INSTRUCTION",
+            AT(changes),
+            .help = "Apply a Dockerfile instruction to the image" },
+    { .name = "message",
+            .letter = 'm',
+            .type = &opt_string,
+            .arg = "TEXT",
+            AT(message),
+            .help = "Comment of the image" },
+    { .name = "platform",
+            .type = &opt_string,
+            .arg = "OS/ARCH",
+            AT(platform),
+            .help = "Platform of the image" },
+    OPT_END
+};
+#undef AT
+
+static int run_import(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct import_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_free char *id = NULL;
+    auto_json json_t *config = json_object();
+    int status = cli_check_arguments(cli, &command_import, argc, 1, 2);
+
+    if (status)
+        return status;
+    if (string_has_prefix(argv[0], "http://") || string_has_prefix(argv[0], "https://"))
+        return report_failure(cli, "importing from an address is not supported: fetch it first");
+    if (build_apply_changes(config, (const char *const *)options->changes.items,
+                options->changes.len, &err) < 0)
+        return report_error(cli, err);
+    struct engine *engine = cli_engine(cli, &err);
+    auto_close int fd = engine ? open_input(argv[0], &err) : -EPERM;
+    if (fd < 0)
+        return report_error(cli, err);
+    struct image_import_options how = {
+        .ref = argc == 2 ? argv[1] : NULL,
+        .message = options->message,
+        .platform = options->platform,
+        .source = source_name(argv[0]),
+        .config = config,
+    };
+    cli_interrupt_begin(cli);
+    int r = image_import(engine, fd, &how, &id, &err);
+    cli_interrupt_end(cli);
+    if (r < 0)
+        return report_error(cli, err);
+    cli_print(cli, "%s\n", id);
+    return 0;
+}
+
+const struct command command_import = {
+    .name = "import",
+    .usage = "[OPTIONS] FILE|- [REPOSITORY[:TAG]]",
+    .summary = "Make an image from a tar archive of a root file system",
+    .opts = import_opts,
+    .options_bytes = sizeof(struct import_options),
+    .run = run_import,
+};
+
+/* ------------------------------------------------------------------ tag, rmi */
+
+static int run_tag(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    int status = cli_check_arguments(cli, &command_tag, argc, 2, 2);
+
+    (void)data;
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    return !engine || image_tag(engine, argv[0], argv[1], &err) < 0 ? report_error(cli, err) : 0;
+}
+
+const struct command command_tag = {
+    .name = "tag",
+    .usage = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    .summary = "Give an image a further name",
+    .run = run_tag,
+};
+
+struct rmi_options {
+    bool force, no_prune;
+};
+#define AT(member) .offset = offsetof(struct rmi_options, member)
+static const struct opt rmi_opts[] = {
+    { .name = "force",
+            .letter = 'f',
+            .type = &opt_flag,
+            AT(force),
+            .help = "Also with several names or stopped containers" },
+    { .name = "no-prune", .type = &opt_flag, AT(no_prune), .help = "Keep untagged parents" },
+    OPT_END
+};
+#undef AT
+
+static int run_rmi(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct rmi_options *options = data;
+    auto_error struct error *err = NULL;
+    int status = cli_check_arguments(cli, &command_rmi, argc, 1, -1);
+
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    for (int i = 0; i < argc; i++) {
+        auto_error struct error *failure = NULL;
+        auto_(image_removal_release) struct image_removal removal = { 0 };
+        struct image_remove_options how = { .force = options->force,
+            .no_prune = options->no_prune };
+        auto_free char *id = NULL;
+
+        if (options->force && image_lookup_id(engine, argv[i], &id, NULL) >= 0 && !id)
+            continue; /* -f: what is not there is no error */
+        if (image_remove(engine, argv[i], &how, &removal, &failure) < 0)
+            status = report_error(cli, failure);
+        for (size_t k = 0; k < removal.untagged.len; k++)
+            cli_print(cli, "Untagged: %s\n", removal.untagged.items[k]);
+        for (size_t k = 0; k < removal.deleted.len; k++)
+            cli_print(cli, "Deleted: %s\n", removal.deleted.items[k]);
+    }
+    return status;
+}
+
+const struct command command_rmi = {
+    .name = "rmi",
+    .usage = "[OPTIONS] IMAGE [IMAGE...]",
+    .summary = "Remove images",
+    .opts = rmi_opts,
+    .options_bytes = sizeof(struct rmi_options),
+    .run = run_rmi,
+};
+
+/* ------------------------------------------------------------------ image inspect, history, prune */
+
+struct image_inspect_options {
+    const char *format;
+};
+static const struct opt image_inspect_opts[] = {
+    { .name = "format",
+            .letter = 'f',
+            .type = &opt_string,
+            .arg = "TEMPLATE",
+            .offset = offsetof(struct image_inspect_options, format),
+            .help = "json or a Go template" },
+    OPT_END
+};
+
+static int run_image_inspect(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct image_inspect_options *options = data;
+
+    if (argc == 0)
+        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+    return inspect_objects(cli, "image", options->format, argc, argv);
+}
+
+struct history_options {
+    const char *format;
+    bool quiet, no_trunc;
+};
+#define AT(member) .offset = offsetof(struct history_options, member)
+static const struct opt history_opts[] = { { .name = "format",
+                                                   .type = &opt_string,
+                                                   .arg = "FORMAT",
+                                                   AT(format),
+                                                   .help = "table, json or a Go template" },
+    { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten columns" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only ids" }, OPT_END };
+#undef AT
+
+static const struct list_column history_columns[] = {
+    { "IMAGE", "ID" },
+    { "CREATED", "CreatedSince" },
+    { "CREATED BY", "CreatedBy" },
+    { "SIZE", "Size" },
+    { "COMMENT", "Comment" },
+    { "CREATED AT", "CreatedAt" },
+    { NULL, NULL },
+};
+
+static int run_history(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct history_options *options = data;
+    struct arena *arena = &cli->arena;
+    auto_error struct error *err = NULL;
+    auto_json json_t *entries = NULL;
+    auto_json json_t *rows = json_array();
+    int64_t now = time_realtime_nsec();
+
+    if (argc != 1)
+        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || image_history(engine, argv[0], &entries, &err) < 0)
+        return report_error(cli, err);
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i);
+        const char *id = jsonx_string(entry, "Id"), *by = jsonx_string(entry, "CreatedBy");
+        int64_t created = jsonx_int(entry, "Created", 0) * NSEC_PER_SEC;
+        json_t *row = json_object();
+
+        if (!id || strcmp(id, "<missing>") == 0)
+            id = "<missing>";
+        else if (!options->no_trunc)
+            id = format_short_id(arena, id);
+        if (options->quiet)
+            cli_print(cli, "%s\n", id);
+        json_object_set_new(row, "Comment",
+                jsonx_text(jsonx_string(entry, "Comment") ? jsonx_string(entry, "Comment") : ""));
+        json_object_set_new(row, "CreatedAt", json_string(format_created_at(arena, created)));
+        json_object_set_new(row, "CreatedBy",
+                jsonx_text(options->no_trunc ? by ? by : ""
+                                             : format_ellipsis(arena, by ? by : "", 45)));
+        json_object_set_new(row, "CreatedSince", json_string(format_ago(arena, created, now)));
+        json_object_set_new(row, "ID", json_string(id));
+        json_object_set_new(row, "Size",
+                json_string(format_size(arena, (uint64_t)jsonx_int(entry, "Size", 0))));
+        json_array_append_new(rows, row);
+    }
+    if (options->quiet)
+        return 0;
+    struct list_format format = {
+        .format = options->format,
+        .columns = history_columns,
+        .default_columns = 5,
+        .min_width = TABLE_MIN_WIDTH,
+    };
+    return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
+}
+
+struct image_prune_options {
+    bool all, force;
+};
+#define AT(member) .offset = offsetof(struct image_prune_options, member)
+static const struct opt image_prune_opts[] = {
+    { .name = "all",
+            .letter = 'a',
+            .type = &opt_flag,
+            AT(all),
+            .help = "Also tagged images that no container uses" },
+    { .name = "force", .letter = 'f', .type = &opt_flag, AT(force), .help = "Do not ask" }, OPT_END
+};
+#undef AT
+
+static int run_image_prune(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct image_prune_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_(image_removal_release) struct image_removal removal = { 0 };
+
+    (void)argv;
+    if (argc != 0)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (!options->force &&
+            !cli_confirm(cli, options->all ? "This removes all images without a container."
+                                           : "This removes all dangling images."))
+        return 0;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || image_prune(engine, options->all, &removal, &err) < 0)
+        return report_error(cli, err);
+    if (removal.untagged.len || removal.deleted.len)
+        cli_print(cli, "Deleted Images:\n");
+    for (size_t k = 0; k < removal.untagged.len; k++)
+        cli_print(cli, "untagged: %s\n", removal.untagged.items[k]);
+    for (size_t k = 0; k < removal.deleted.len; k++)
+        cli_print(cli, "deleted: %s\n", removal.deleted.items[k]);
+    cli_print(cli, "%sTotal reclaimed space: %s\n", removal.deleted.len ? "\n" : "",
+            format_size(&cli->arena, removal.reclaimed_bytes));
+    return 0;
+}
+
+static int run_image(struct cli *cli, const void *data, int argc, char **argv)
+{
+    static const char *const ls_aliases[] = { "list", NULL }, *const rm_aliases[] = { "remove",
+        NULL };
+    struct command ls = command_images, rm = command_rmi;
+
+    (void)data;
+    ls.name = "ls";
+    ls.aliases = ls_aliases;
+    rm.name = "rm";
+    rm.aliases = rm_aliases;
+    struct command table[] = {
+        command_build,
+        { .name = "history",
+                .usage = "[OPTIONS] IMAGE",
+                .summary = "Show how an image came about",
+                .opts = history_opts,
+                .options_bytes = sizeof(struct history_options),
+                .run = run_history },
+        command_import,
+        { .name = "inspect",
+                .usage = "[OPTIONS] IMAGE [IMAGE...]",
+                .summary = "Show everything about images",
+                .opts = image_inspect_opts,
+                .options_bytes = sizeof(struct image_inspect_options),
+                .run = run_image_inspect },
+        command_load,
+        ls,
+        { .name = "prune",
+                .usage = "[OPTIONS]",
+                .summary = "Remove unused images",
+                .opts = image_prune_opts,
+                .options_bytes = sizeof(struct image_prune_options),
+                .run = run_image_prune },
+        command_pull,
+        rm,
+        command_save,
+        command_tag,
+        { 0 },
+    };
+    struct command group = command_image;
+
+    group.subcommands = table;
+    return cli_run_subcommand(cli, &group, argc, argv);
+}
+
+const struct command command_image = {
+    .name = "image",
+    .usage = "COMMAND",
+    .summary = "Manage images",
+    .run = run_image,
+    .stop_at_first_argument = true,
+};

@@ -1,0 +1,35 @@
+/* Commands that berth's own programs call; hidden. */
+#include "base/error.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "engine/container/container.h"
+
+/* What a monitor execs when its container has ended for good. Its output goes nowhere. */
+static int run_teardown(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+
+    (void)data;
+    if (argc != 1)
+        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+    struct engine *engine = cli_engine_plain(cli, &err);
+    return !engine || container_teardown(engine, argv[0], &err) < 0 ? report_error(cli, err) : 0;
+}
+
+static const struct command internal_commands[] = {
+    { .name = "teardown",
+            .usage = "ID",
+            .summary = "Remove what the run of a container left",
+            .run = run_teardown },
+    { 0 },
+};
+
+const struct command command_internal = {
+    .name = "internal",
+    .usage = "COMMAND",
+    .summary = "Commands that berth's own programs call",
+    .subcommands = internal_commands,
+    .hidden = true,
+    .stop_at_first_argument = true,
+};

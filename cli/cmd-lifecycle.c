@@ -1,0 +1,376 @@
+/* start, stop, restart, kill, pause, unpause, rm, wait, rename: one engine call per container, each
+ * container on its own: a failure is reported and the next one is tried. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/foreground.h"
+#include "cli/report.h"
+#include "engine/container/container.h"
+
+typedef int (*each_fn)(struct cli *cli, struct engine *engine, const char *name,
+        const void *options, struct error **err);
+
+/* Calls fn per name; prints the name when it went well and `print` is set. */
+static int for_each(struct cli *cli, const struct command *command, int argc, char **argv,
+        each_fn fn, const void *options, bool print)
+{
+    int status = cli_check_arguments(cli, command, argc, 1, -1);
+    auto_error struct error *err = NULL;
+
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    cli_interrupt_begin(cli);
+    for (int i = 0; i < argc && !atomic_load(&cli->interrupted); i++) {
+        auto_error struct error *failure = NULL;
+
+        if (fn(cli, engine, argv[i], options, &failure) < 0)
+            status = report_error(cli, failure);
+        else if (print)
+            cli_print(cli, "%s\n", argv[i]);
+    }
+    cli_interrupt_end(cli);
+    return atomic_load(&cli->interrupted) ? EXIT_STATUS_SIGNAL + cli_interrupt_signal() : status;
+}
+
+/* ------------------------------------------------------------------ start */
+
+struct start_options {
+    bool attach, interactive;
+    const char *detach_keys;
+};
+
+static const struct opt start_opts[] = { { .name = "attach",
+                                                 .letter = 'a',
+                                                 .type = &opt_flag,
+                                                 .offset = offsetof(struct start_options, attach),
+                                                 .help = "Attach output and pass on signals" },
+    { .name = "interactive",
+            .letter = 'i',
+            .type = &opt_flag,
+            .offset = offsetof(struct start_options, interactive),
+            .help = "Attach standard input" },
+    { .name = "detach-keys",
+            .type = &opt_string,
+            .arg = "KEYS",
+            .offset = offsetof(struct start_options, detach_keys),
+            .help = "Keys that leave the container running (default ctrl-p,ctrl-q)" },
+    { .name = "checkpoint",
+            .type = &opt_string,
+            .arg = "NAME",
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            .offset = offsetof(struct start_options, detach_keys),
+            .help = "Restore from a checkpoint" },
+    OPT_END };
+
+static int start_one(struct cli *cli, struct engine *engine, const char *name, const void *options,
+        struct error **err)
+{
+    (void)cli;
+    (void)options;
+    return container_start(engine, name, &(struct container_start_options){ 0 }, err);
+}
+
+static int run_start(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct start_options *options = data;
+
+    if (!options->attach && !options->interactive)
+        return for_each(cli, &command_start, argc, argv, start_one, NULL, true);
+    if (argc > 1)
+        return report_failure(cli, "you cannot start and attach multiple containers at once");
+    int status = cli_check_arguments(cli, &command_start, argc, 1, 1);
+    return status ? status
+                  : foreground_start(cli, argv[0],
+                            &(struct foreground_options){ .interactive = options->interactive,
+                                    .signal_proxy = true,
+                                    .detach_keys = options->detach_keys });
+}
+
+const struct command command_start = {
+    .name = "start",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Start stopped containers",
+    .opts = start_opts,
+    .options_bytes = sizeof(struct start_options),
+    .run = run_start,
+};
+
+/* ------------------------------------------------------------------ stop, restart */
+
+struct stop_options {
+    int64_t timeout_sec;
+    bool timeout_given;
+    const char *signal;
+};
+static const struct stop_options stop_defaults = { .timeout_sec = CONTAINER_STOP_TIMEOUT_UNSET };
+
+static const struct opt stop_opts[] = {
+    { .name = "timeout",
+            .letter = 't',
+            .type = &opt_seconds,
+            .arg = "SECONDS",
+            .offset = offsetof(struct stop_options, timeout_sec),
+            .help = "Time until a stopping container is killed, -1 for ever" },
+    { .name = "time",
+            .type = &opt_seconds,
+            .arg = "SECONDS",
+            .flags = OPT_HIDDEN,
+            .offset = offsetof(struct stop_options, timeout_sec),
+            .help = "Older name of --timeout" },
+    { .name = "signal",
+            .letter = 's',
+            .type = &opt_string,
+            .arg = "SIGNAL",
+            .offset = offsetof(struct stop_options, signal),
+            .help = "Signal to send instead of the stop signal" },
+    OPT_END
+};
+
+static int stop_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    const struct stop_options *options = data;
+
+    (void)cli;
+    return container_stop(engine, name, options->timeout_sec, options->signal, err);
+}
+
+static int run_stop(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_stop, argc, argv, stop_one, data, true);
+}
+
+const struct command command_stop = {
+    .name = "stop",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Stop running containers",
+    .opts = stop_opts,
+    .options_bytes = sizeof(struct stop_options),
+    .defaults = &stop_defaults,
+    .run = run_stop,
+};
+
+static int restart_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    const struct stop_options *options = data;
+
+    (void)cli;
+    if (options->signal) {
+        int r = container_stop(engine, name, options->timeout_sec, options->signal, err);
+
+        return r < 0 ? r
+                     : container_start(engine, name, &(struct container_start_options){ 0 }, err);
+    }
+    return container_restart(engine, name, options->timeout_sec, err);
+}
+
+static int run_restart(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_restart, argc, argv, restart_one, data, true);
+}
+
+const struct command command_restart = {
+    .name = "restart",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Restart containers",
+    .opts = stop_opts,
+    .options_bytes = sizeof(struct stop_options),
+    .defaults = &stop_defaults,
+    .run = run_restart,
+};
+
+/* ------------------------------------------------------------------ kill */
+
+struct kill_options {
+    const char *signal;
+};
+static const struct opt kill_opts[] = { { .name = "signal",
+                                                .letter = 's',
+                                                .type = &opt_string,
+                                                .arg = "SIGNAL",
+                                                .offset = offsetof(struct kill_options, signal),
+                                                .help = "Signal to send (default KILL)" },
+    OPT_END };
+
+static int kill_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    const struct kill_options *options = data;
+
+    (void)cli;
+    return container_kill(engine, name, options->signal, err);
+}
+
+static int run_kill(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_kill, argc, argv, kill_one, data, true);
+}
+
+const struct command command_kill = {
+    .name = "kill",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Send a signal to running containers",
+    .opts = kill_opts,
+    .options_bytes = sizeof(struct kill_options),
+    .run = run_kill,
+};
+
+/* ------------------------------------------------------------------ pause, unpause */
+
+static int pause_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    (void)cli;
+    (void)data;
+    return container_pause(engine, name, err);
+}
+
+static int run_pause(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_pause, argc, argv, pause_one, data, true);
+}
+
+const struct command command_pause = {
+    .name = "pause",
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Freeze all processes of containers",
+    .run = run_pause,
+};
+
+static int unpause_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    (void)cli;
+    (void)data;
+    return container_unpause(engine, name, err);
+}
+
+static int run_unpause(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_unpause, argc, argv, unpause_one, data, true);
+}
+
+const struct command command_unpause = {
+    .name = "unpause",
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Thaw paused containers",
+    .run = run_unpause,
+};
+
+/* ------------------------------------------------------------------ rm */
+
+struct rm_options {
+    bool force, volumes, link;
+};
+static const char *const rm_aliases[] = { "remove", NULL };
+static const struct opt rm_opts[] = {
+    { .name = "force",
+            .letter = 'f',
+            .type = &opt_flag,
+            .offset = offsetof(struct rm_options, force),
+            .help = "Kill running containers first; a missing one is no error" },
+    { .name = "volumes",
+            .letter = 'v',
+            .type = &opt_flag,
+            .offset = offsetof(struct rm_options, volumes),
+            .help = "Remove their anonymous volumes too" },
+    { .name = "link",
+            .letter = 'l',
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            .offset = offsetof(struct rm_options, link),
+            .help = "Remove a link" },
+    OPT_END
+};
+
+static int rm_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    const struct rm_options *options = data;
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct container *container = NULL;
+
+    (void)cli;
+    if (options->force) {
+        int r = container_lookup(engine, &arena, name, &container, err);
+        if (r < 0 || !container)
+            return r;
+    }
+    return container_remove(engine, name,
+            &(struct container_remove_options){
+                    .force = options->force, .volumes = options->volumes },
+            err);
+}
+
+static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_rm, argc, argv, rm_one, data, true);
+}
+
+const struct command command_rm = {
+    .name = "rm",
+    .aliases = rm_aliases,
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Remove containers",
+    .opts = rm_opts,
+    .options_bytes = sizeof(struct rm_options),
+    .run = run_rm,
+};
+
+/* ------------------------------------------------------------------ wait */
+
+static int wait_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
+        struct error **err)
+{
+    int code = 0;
+    int r = container_wait(engine, name, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &code, err);
+
+    (void)data;
+    if (r >= 0)
+        cli_print(cli, "%d\n", code);
+    return r;
+}
+
+static int run_wait(struct cli *cli, const void *data, int argc, char **argv)
+{
+    return for_each(cli, &command_wait, argc, argv, wait_one, data, false);
+}
+
+const struct command command_wait = {
+    .name = "wait",
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Wait until containers stop, then print their exit codes",
+    .run = run_wait,
+};
+
+/* ------------------------------------------------------------------ rename */
+
+static int run_rename(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    int status = cli_check_arguments(cli, &command_rename, argc, 2, 2);
+
+    (void)data;
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || container_rename(engine, argv[0], argv[1], &err) < 0)
+        return report_error(cli, err);
+    return 0;
+}
+
+const struct command command_rename = {
+    .name = "rename",
+    .usage = "CONTAINER NEW_NAME",
+    .summary = "Give a container another name",
+    .run = run_rename,
+};

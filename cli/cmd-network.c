@@ -1,0 +1,407 @@
+/* network ls, inspect, create, rm, prune. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "base/strmap.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/list.h"
+#include "cli/objects.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "engine/network/network.h"
+
+/* ------------------------------------------------------------------ ls */
+
+struct ls_options {
+    const char *format;
+    struct strings filters;
+    bool quiet, no_trunc;
+};
+#define AT(member) .offset = offsetof(struct ls_options, member)
+static const struct opt ls_opts[] = {
+    { .name = "filter",
+            .letter = 'f',
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(filters),
+            .help = "id, name, label, driver, type (custom or builtin)" },
+    { .name = "format",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(format),
+            .help = "table, json or a Go template" },
+    { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten ids" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only ids" }, OPT_END
+};
+#undef AT
+
+static const struct list_column ls_columns[] = {
+    { "NETWORK ID", "ID" },
+    { "NAME", "Name" },
+    { "DRIVER", "Driver" },
+    { "SCOPE", "Scope" },
+    { "CREATED AT", "CreatedAt" },
+    { "INTERNAL", "Internal" },
+    { "LABELS", "Labels" },
+    { NULL, NULL },
+};
+
+static bool labels_match(const json_t *labels, const char *wanted)
+{
+    const char *eq = strchr(wanted, '=');
+    const json_t *value = eq ? json_object_getn(labels, wanted, (size_t)(eq - wanted))
+                             : json_object_get(labels, wanted);
+
+    return value && (!eq || string_is_equal(json_string_value(value), eq + 1));
+}
+
+/* 1 it matches, 0 it does not, -EINVAL for a filter that there is none of. */
+static int network_matches(const json_t *network, const struct strings *filters, struct error **err)
+{
+    const char *name = jsonx_string(network, "Name"), *id = jsonx_string(network, "Id");
+
+    for (size_t i = 0; i < filters->len; i++) {
+        const char *word = filters->items[i], *eq = strchr(word, '=');
+        struct str key = { word, eq ? (size_t)(eq - word) : strlen(word) };
+        bool match;
+
+        if (!eq)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid filter \"%s\": the form is KEY=VALUE", word);
+        if (str_is_equal_z(key, "name"))
+            match = strstr(name, eq + 1);
+        else if (str_is_equal_z(key, "id"))
+            match = id && string_has_prefix(id, eq + 1);
+        else if (str_is_equal_z(key, "driver"))
+            match = string_is_equal(jsonx_string(network, "Driver"), eq + 1);
+        else if (str_is_equal_z(key, "label"))
+            match = labels_match(json_object_get(network, "Labels"), eq + 1);
+        else if (str_is_equal_z(key, "type"))
+            match = network_name_is_reserved(name) == (strcmp(eq + 1, "builtin") == 0);
+        else
+            return error_set_plain(err, EINVAL, NULL, "invalid filter \"%.*s\"", STR_FMT(key));
+        if (!match)
+            return 0;
+    }
+    return 1;
+}
+
+static const char *labels_text(struct arena *arena, json_t *labels)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(labels, key, value)
+            strbuf_addf(&text, "%s%s=%s", text.len ? "," : "", key, json_string_value(value));
+    return arena_strdup(arena, text.data);
+}
+
+static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct ls_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_json json_t *networks = NULL;
+    auto_json json_t *rows = json_array();
+
+    (void)argv;
+    if (argc)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || network_inspect_all(engine, &networks, &err) < 0)
+        return report_error(cli, err);
+    for (size_t i = 0; i < json_array_size(networks); i++) {
+        json_t *network = json_array_get(networks, i);
+        int match = network_matches(network, &options->filters, &err);
+
+        if (match < 0)
+            return report_error(cli, err);
+        if (!match)
+            continue;
+        const char *id = jsonx_string(network, "Id");
+        id = options->no_trunc ? id : format_short_id(&cli->arena, id ? id : "");
+        if (options->quiet && !options->format)
+            cli_print(cli, "%s\n", id);
+        json_t *row = json_object();
+        json_object_set_new(row, "CreatedAt",
+                json_string(
+                        jsonx_string(network, "Created") ? jsonx_string(network, "Created") : ""));
+        json_object_set(row, "Driver", json_object_get(network, "Driver"));
+        json_object_set_new(row, "ID", json_string(id));
+        json_object_set_new(row, "IPv4", json_string("true"));
+        json_object_set_new(row, "IPv6", json_string("false"));
+        json_object_set_new(row, "Internal",
+                json_string(jsonx_bool(network, "Internal", false) ? "true" : "false"));
+        json_object_set_new(row, "Labels",
+                jsonx_text(labels_text(&cli->arena, json_object_get(network, "Labels"))));
+        json_object_set(row, "Name", json_object_get(network, "Name"));
+        json_object_set_new(row, "Scope", json_string("local"));
+        json_array_append_new(rows, row);
+    }
+    if (options->quiet && !options->format)
+        return 0;
+    struct list_format format = {
+        .format = options->format,
+        .columns = ls_columns,
+        .default_columns = 4,
+        .min_width = TABLE_MIN_WIDTH,
+    };
+    return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
+}
+
+/* ------------------------------------------------------------------ create */
+
+struct create_options {
+    const char *driver, *subnet, *gateway, *ip_range;
+    struct strings options, labels;
+    bool internal, attachable, ipv6, ingress, config_only;
+    struct strings aux;
+    const char *scope, *config_from, *ipam_driver;
+};
+#define AT(member) .offset = offsetof(struct create_options, member)
+static const struct opt create_opts[] = { { .name = "attachable",
+                                                  .type = &opt_flag,
+                                                  .flags = OPT_HIDDEN,
+                                                  AT(attachable),
+                                                  .help = "Taken for granted" },
+    { .name = "driver",
+            .letter = 'd',
+            .type = &opt_string,
+            .arg = "DRIVER",
+            AT(driver),
+            .help = "bridge (the default)" },
+    { .name = "gateway",
+            .type = &opt_string,
+            .arg = "ADDRESS",
+            AT(gateway),
+            .help = "Address of the bridge" },
+    { .name = "internal", .type = &opt_flag, AT(internal), .help = "No way out of the network" },
+    { .name = "ip-range",
+            .type = &opt_string,
+            .arg = "CIDR",
+            AT(ip_range),
+            .help = "Part of the subnet that containers get addresses from" },
+    { .name = "label", .type = &opt_list, .arg = "KEY=VALUE", AT(labels), .help = "Add a label" },
+    { .name = "opt",
+            .letter = 'o',
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(options),
+            .help = "Option of the driver" },
+    { .name = "subnet", .type = &opt_string, .arg = "CIDR", AT(subnet), .help = "Subnet" },
+    { .name = "ipv6",
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED,
+            AT(ipv6),
+            .help = "Enable IPv6" },
+    { .name = "aux-address",
+            .type = &opt_list,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(aux),
+            .help = "Addresses to leave out" },
+    { .name = "config-from",
+            .type = &opt_string,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(config_from),
+            .help = "Swarm only" },
+    { .name = "config-only",
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(config_only),
+            .help = "Swarm only" },
+    { .name = "ingress",
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(ingress),
+            .help = "Swarm only" },
+    { .name = "ipam-driver",
+            .type = &opt_string,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(ipam_driver),
+            .help = "Address manager" },
+    { .name = "scope",
+            .type = &opt_string,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(scope),
+            .help = "Swarm only" },
+    OPT_END };
+#undef AT
+
+static void to_map(struct arena *arena, const struct strings *words, struct strmap *map)
+{
+    strmap_init_arena(map, arena);
+    for (size_t i = 0; i < words->len; i++) {
+        const char *eq = strchr(words->items[i], '=');
+        const char *key = eq ? arena_strndup(arena, words->items[i], (size_t)(eq - words->items[i]))
+                             : words->items[i];
+
+        strmap_set(map, key, arena_strdup(arena, eq ? eq + 1 : ""));
+    }
+}
+
+static int run_create(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct create_options *options = data;
+    auto_error struct error *err = NULL;
+    struct strmap driver_options, labels;
+    char id[RANDOM_ID_HEX + 1];
+
+    if (argc != 1)
+        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+    to_map(&cli->arena, &options->options, &driver_options);
+    to_map(&cli->arena, &options->labels, &labels);
+    struct engine *engine = cli_engine(cli, &err);
+    struct network_create_options how = {
+        .name = argv[0],
+        .driver = options->driver,
+        .subnet = options->subnet,
+        .gateway = options->gateway,
+        .ip_range = options->ip_range,
+        .internal = options->internal,
+        .attachable = options->attachable,
+        .options = &driver_options,
+        .labels = &labels,
+    };
+    if (!engine || network_create(engine, &how, id, &err) < 0)
+        return report_error(cli, err);
+    cli_print(cli, "%s\n", id);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ rm, prune, inspect */
+
+struct force_options {
+    bool force;
+};
+static const struct opt force_opts[] = { { .name = "force",
+                                                 .letter = 'f',
+                                                 .type = &opt_flag,
+                                                 .offset = offsetof(struct force_options, force),
+                                                 .help = "A missing network is no error" },
+    OPT_END };
+static const struct opt prune_opts[] = { { .name = "force",
+                                                 .letter = 'f',
+                                                 .type = &opt_flag,
+                                                 .offset = offsetof(struct force_options, force),
+                                                 .help = "Do not ask" },
+    OPT_END };
+
+static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct force_options *options = data;
+    auto_error struct error *err = NULL;
+    int status = 0;
+
+    if (argc == 0)
+        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    for (int i = 0; i < argc; i++) {
+        auto_error struct error *failure = NULL;
+        int r = network_remove(engine, argv[i], &failure);
+
+        if (r == -ENOENT && options->force)
+            continue;
+        if (r < 0)
+            status = report_error(cli, failure);
+        else
+            cli_print(cli, "%s\n", argv[i]);
+    }
+    return status;
+}
+
+static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct force_options *options = data;
+    auto_error struct error *err = NULL;
+    struct strings names = { 0 };
+
+    (void)argv;
+    if (argc)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (!options->force &&
+            !cli_confirm(cli, "This removes all networks that no container is connected to."))
+        return 0;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || network_prune(engine, &cli->arena, &names, &err) < 0 ||
+            network_tidy(engine, &err) < 0)
+        return report_error(cli, err);
+    if (names.len)
+        cli_print(cli, "Deleted Networks:\n");
+    for (size_t i = 0; i < names.len; i++)
+        cli_print(cli, "%s\n", names.items[i]);
+    return 0;
+}
+
+struct inspect_options {
+    const char *format;
+};
+static const struct opt inspect_opts[] = { { .name = "format",
+                                                   .letter = 'f',
+                                                   .type = &opt_string,
+                                                   .arg = "TEMPLATE",
+                                                   .offset = offsetof(
+                                                           struct inspect_options, format),
+                                                   .help = "json or a Go template" },
+    OPT_END };
+
+static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
+{
+    if (argc == 0)
+        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+    return inspect_objects(
+            cli, "network", ((const struct inspect_options *)data)->format, argc, argv);
+}
+
+static const char *const ls_aliases[] = { "list", NULL };
+static const char *const rm_aliases[] = { "remove", NULL };
+static const struct command subcommands[] = {
+    { .name = "create",
+            .usage = "[OPTIONS] NETWORK",
+            .summary = "Create a network",
+            .opts = create_opts,
+            .options_bytes = sizeof(struct create_options),
+            .run = run_create },
+    { .name = "inspect",
+            .usage = "[OPTIONS] NETWORK [NETWORK...]",
+            .summary = "Show everything about networks",
+            .opts = inspect_opts,
+            .options_bytes = sizeof(struct inspect_options),
+            .run = run_inspect },
+    { .name = "ls",
+            .aliases = ls_aliases,
+            .usage = "[OPTIONS]",
+            .summary = "List networks",
+            .opts = ls_opts,
+            .options_bytes = sizeof(struct ls_options),
+            .run = run_ls },
+    { .name = "prune",
+            .usage = "[OPTIONS]",
+            .summary = "Remove unused networks",
+            .opts = prune_opts,
+            .options_bytes = sizeof(struct force_options),
+            .run = run_prune },
+    { .name = "rm",
+            .aliases = rm_aliases,
+            .usage = "[OPTIONS] NETWORK [NETWORK...]",
+            .summary = "Remove networks",
+            .opts = force_opts,
+            .options_bytes = sizeof(struct force_options),
+            .run = run_rm },
+    { 0 },
+};
+
+const struct command command_network = {
+    .name = "network",
+    .usage = "COMMAND",
+    .summary = "Manage networks",
+    .subcommands = subcommands,
+    .stop_at_first_argument = true,
+};

@@ -1,0 +1,499 @@
+/* ps, inspect, top, port: looking at containers. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/list.h"
+#include "cli/objects.h"
+#include "cli/report.h"
+#include "cli/specs.h"
+#include "cli/table.h"
+#include "engine/container/container.h"
+#include "engine/image/image.h"
+#include "engine/network/network.h"
+#include "engine/volume/volume.h"
+
+struct ps_options {
+    const char *format;
+    struct strings filters;
+    int64_t last;
+    bool all, quiet, no_trunc, latest, size;
+};
+static const struct ps_options ps_defaults = { .last = -1 };
+
+#define AT(member) .offset = offsetof(struct ps_options, member)
+static const struct opt ps_opts[] = { { .name = "all",
+                                              .letter = 'a',
+                                              .type = &opt_flag,
+                                              AT(all),
+                                              .help = "Also those that do not run" },
+    { .name = "filter",
+            .letter = 'f',
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(filters),
+            .help = "id, name, label, exited, status, ancestor, before, since, volume, network, publish, expose, health" },
+    { .name = "format",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(format),
+            .help = "table, json or a Go template" },
+    { .name = "last",
+            .letter = 'n',
+            .type = &opt_int,
+            .arg = "N",
+            AT(last),
+            .help = "The N newest, running or not" },
+    { .name = "latest",
+            .letter = 'l',
+            .type = &opt_flag,
+            AT(latest),
+            .help = "The newest, running or not" },
+    { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten columns" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only ids" },
+    { .name = "size",
+            .letter = 's',
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED,
+            AT(size),
+            .help = "Sizes of the file systems" },
+    OPT_END };
+#undef AT
+
+static const char *const ps_aliases[] = { "list", "ls", NULL };
+static const struct list_column ps_columns[] = {
+    { "CONTAINER ID", "ID" },
+    { "IMAGE", "Image" },
+    { "COMMAND", "Command" },
+    { "CREATED", "RunningFor" },
+    { "STATUS", "Status" },
+    { "PORTS", "Ports" },
+    { "NAMES", "Names" },
+    { "CREATED AT", "CreatedAt" },
+    { "STATE", "State" },
+    { "SIZE", "Size" },
+    { "LABELS", "Labels" },
+    { "LOCAL VOLUMES", "LocalVolumes" },
+    { "MOUNTS", "Mounts" },
+    { "NETWORKS", "Networks" },
+    { "PLATFORM", "Platform" },
+    { NULL, NULL },
+};
+
+static void append(struct arena *arena, struct strings *list, const char *value)
+{
+    *ARRAY_APPEND_ARENA(arena, list) = arena_strdup(arena, value);
+}
+
+/* "key=value" words into the engine's filter. */
+static int read_filters(struct arena *arena, const struct strings *words,
+        struct container_filter *filter, struct error **err)
+{
+    struct strings ids = { 0 }, names = { 0 }, labels = { 0 }, statuses = { 0 }, exited = { 0 },
+                   ancestors = { 0 }, networks = { 0 }, volumes = { 0 }, health = { 0 },
+                   publish = { 0 }, expose = { 0 };
+    const struct {
+        const char *key;
+        struct strings *list;
+        char ***target;
+    } keys[] = {
+        { "id", &ids, &filter->ids },
+        { "name", &names, &filter->names },
+        { "label", &labels, &filter->labels },
+        { "status", &statuses, &filter->statuses },
+        { "exited", &exited, &filter->exited },
+        { "ancestor", &ancestors, &filter->ancestors },
+        { "network", &networks, &filter->networks },
+        { "volume", &volumes, &filter->volumes },
+        { "health", &health, &filter->health },
+        { "publish", &publish, &filter->publish },
+        { "expose", &expose, &filter->expose },
+    };
+
+    for (size_t i = 0; i < words->len; i++) {
+        const char *word = words->items[i], *eq = strchr(word, '=');
+        bool found = false;
+
+        if (!eq)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid filter \"%s\": the form is KEY=VALUE", word);
+        struct str key = { word, (size_t)(eq - word) };
+        for (size_t k = 0; k < ARRAY_LEN(keys) && !found; k++) {
+            if (str_is_equal_z(key, keys[k].key)) {
+                append(arena, keys[k].list, eq + 1);
+                found = true;
+            }
+        }
+        if (!found && str_is_equal_z(key, "before"))
+            filter->before = eq + 1;
+        else if (!found && str_is_equal_z(key, "since"))
+            filter->since = eq + 1;
+        else if (!found)
+            return error_set_plain(err, EINVAL, NULL, "invalid filter \"%.*s\"", STR_FMT(key));
+    }
+    for (size_t i = 0; i < statuses.len; i++)
+        if (parse_name(str_from(statuses.items[i]), container_status_names, CONTAINER_STATUS_MAX_) <
+                0)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid filter \"status=%s\"", statuses.items[i]);
+    for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+        *keys[k].target = spec_vector(arena, keys[k].list);
+    if (statuses.len || exited.len)
+        filter->all = true;
+    return 0;
+}
+
+static const char *labels_text(struct arena *arena, const struct container_pairs *labels)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
+
+    ARRAY_FOREACH(labels, label)
+        strbuf_addf(&text, "%s%s=%s", text.len ? "," : "", label->key, label->value);
+    return arena_strdup(arena, text.data);
+}
+
+static const char *mounts_text(
+        struct arena *arena, const struct container *container, bool truncate, size_t *ret_volumes)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(65536);
+
+    *ret_volumes = 0;
+    ARRAY_FOREACH(&container->config.mounts, mount) {
+        if (mount->type == CONTAINER_MOUNT_TMPFS || !mount->source)
+            continue;
+        *ret_volumes += mount->type == CONTAINER_MOUNT_VOLUME;
+        strbuf_addf(&text, "%s%s", text.len ? "," : "",
+                truncate ? format_ellipsis(arena, mount->source, 15) : mount->source);
+    }
+    return arena_strdup(arena, text.data);
+}
+
+static const char *networks_text(struct arena *arena, const struct container *container)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(65536);
+
+    for (size_t i = 0; i < container->endpoints.len; i++)
+        strbuf_addf(&text, "%s%s", text.len ? "," : "", container->endpoints.items[i].network);
+    if (text.len == 0 && container->config.network_mode != CONTAINER_NETWORK_PRIVATE)
+        strbuf_adds(&text, container_network_mode_names[container->config.network_mode]);
+    return arena_strdup(arena, text.data);
+}
+
+json_t *container_row(
+        struct arena *arena, const struct container *container, bool no_trunc, int64_t now)
+{
+    size_t volumes;
+    const char *mounts = mounts_text(arena, container, !no_trunc, &volumes);
+    const char *command = format_command(arena, container);
+    json_t *row = json_object();
+
+    if (!no_trunc)
+        command = format_ellipsis(arena, command, 20);
+    json_object_set_new(row, "Command", jsonx_text(arena_printf(arena, "\"%s\"", command)));
+    json_object_set_new(
+            row, "CreatedAt", json_string(format_created_at(arena, container->created_nsec)));
+    json_object_set_new(row, "ID",
+            json_string(no_trunc ? container->id : format_short_id(arena, container->id)));
+    json_object_set_new(row, "Image",
+            jsonx_text(container->image_name ? container->image_name : container->image_id));
+    json_object_set_new(row, "Labels", jsonx_text(labels_text(arena, &container->config.labels)));
+    json_object_set_new(row, "LocalVolumes", json_sprintf("%zu", volumes));
+    json_object_set_new(row, "Mounts", jsonx_text(mounts));
+    json_object_set_new(row, "Names", json_string(container->name));
+    json_object_set_new(row, "Networks", jsonx_text(networks_text(arena, container)));
+    json_object_set_new(row, "Platform", json_null());
+    json_object_set_new(row, "Ports", json_string(format_ports(arena, container)));
+    json_object_set_new(
+            row, "RunningFor", json_string(format_ago(arena, container->created_nsec, now)));
+    json_object_set_new(row, "Size", json_string("0B"));
+    json_object_set_new(row, "State", json_string(container_status_names[container->state.status]));
+    json_object_set_new(row, "Status", json_string(container_status_text(arena, container, now)));
+    return row;
+}
+
+static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct ps_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_json json_t *rows = json_array();
+    struct container_filter filter = { .all = options->all };
+    struct containers containers = { 0 };
+    int status = cli_check_arguments(cli, &command_ps, argc, 0, 0);
+
+    (void)argv;
+    if (status)
+        return status;
+    if (options->latest || options->last > 0)
+        filter.last = options->latest ? 1 : (size_t)options->last;
+    if (read_filters(&cli->arena, &options->filters, &filter, &err) < 0)
+        return report_error(cli, err);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || container_list(engine, &cli->arena, &filter, &containers, &err) < 0)
+        return report_error(cli, err);
+    if (options->quiet && !options->format) {
+        for (size_t i = 0; i < containers.len; i++)
+            cli_print(cli, "%s\n",
+                    options->no_trunc ? containers.items[i]->id
+                                      : format_short_id(&cli->arena, containers.items[i]->id));
+        return 0;
+    }
+    int64_t now = time_realtime_nsec();
+    for (size_t i = 0; i < containers.len; i++)
+        json_array_append_new(
+                rows, container_row(&cli->arena, containers.items[i], options->no_trunc, now));
+    struct list_format format = {
+        .format = options->format,
+        .columns = ps_columns,
+        .default_columns = 7,
+        .min_width = TABLE_MIN_WIDTH,
+    };
+    return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
+}
+
+const struct command command_ps = {
+    .name = "ps",
+    .aliases = ps_aliases,
+    .usage = "[OPTIONS]",
+    .summary = "List containers",
+    .opts = ps_opts,
+    .options_bytes = sizeof(struct ps_options),
+    .defaults = &ps_defaults,
+    .run = run_ps,
+};
+
+/* ------------------------------------------------------------------ inspect */
+
+struct inspect_options {
+    const char *format, *type;
+    bool size;
+};
+#define AT(member) .offset = offsetof(struct inspect_options, member)
+static const struct opt inspect_opts[] = { { .name = "format",
+                                                   .letter = 'f',
+                                                   .type = &opt_string,
+                                                   .arg = "TEMPLATE",
+                                                   AT(format),
+                                                   .help = "json or a Go template" },
+    { .name = "type",
+            .type = &opt_string,
+            .arg = "TYPE",
+            AT(type),
+            .help = "container, image, network or volume" },
+    { .name = "size",
+            .letter = 's',
+            .type = &opt_flag,
+            .flags = OPT_UNSUPPORTED,
+            AT(size),
+            .help = "Sizes of the file systems" },
+    OPT_END };
+#undef AT
+
+static int inspect_container(struct engine *engine, struct arena *arena, const char *name,
+        json_t **ret, struct error **err)
+{
+    struct container *container = NULL;
+    int r = container_lookup(engine, arena, name, &container, err);
+
+    return r < 0 || !container ? r : container_inspect(engine, container->id, ret, err);
+}
+
+static int inspect_image(struct engine *engine, struct arena *arena, const char *name, json_t **ret,
+        struct error **err)
+{
+    auto_free char *id = NULL;
+    int r = image_lookup_id(engine, name, &id, NULL); /* what cannot be an image's name is none */
+
+    (void)arena;
+    return r < 0 || !id ? 0 : image_inspect(engine, name, ret, err);
+}
+
+static int inspect_network(struct engine *engine, struct arena *arena, const char *name,
+        json_t **ret, struct error **err)
+{
+    struct network *network = NULL;
+
+    if (strcmp(name, "host") != 0 && strcmp(name, "none") != 0) {
+        int r = network_lookup(engine, arena, name, &network, err);
+        if (r < 0 || !network)
+            return r;
+    }
+    return network_inspect(engine, name, ret, err);
+}
+
+static int inspect_volume(struct engine *engine, struct arena *arena, const char *name,
+        json_t **ret, struct error **err)
+{
+    struct volume *volume = NULL;
+    int r = volume_lookup(engine, arena, name, &volume, err);
+
+    if (r >= 0 && volume)
+        *ret = volume_inspect(volume);
+    return r;
+}
+
+static const struct {
+    const char *type;
+    int (*inspect)(struct engine *engine, struct arena *arena, const char *name, json_t **ret,
+            struct error **err);
+} inspectors[] = {
+    { "container", inspect_container },
+    { "image", inspect_image },
+    { "volume", inspect_volume },
+    { "network", inspect_network },
+};
+
+static int inspect_one(struct engine *engine, struct arena *arena, const char *type,
+        const char *name, json_t **ret, struct error **err)
+{
+    *ret = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(inspectors); i++) {
+        if (type && strcmp(type, inspectors[i].type) != 0)
+            continue;
+        int r = inspectors[i].inspect(engine, arena, name, ret, err);
+        if (r < 0 || *ret)
+            return r;
+    }
+    return error_set_plain(err, ENOENT, NULL, "No such %s: %s", type ? type : "object", name);
+}
+
+static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct inspect_options *options = data;
+    int status = cli_check_arguments(cli, &command_inspect, argc, 1, -1);
+
+    if (status)
+        return status;
+    bool known = !options->type;
+    for (size_t i = 0; i < ARRAY_LEN(inspectors); i++)
+        known |= options->type && strcmp(options->type, inspectors[i].type) == 0;
+    if (!known)
+        return report_failure(cli, "\"%s\" is not a valid value for --type", options->type);
+    return inspect_objects(cli, options->type, options->format, argc, argv);
+}
+
+int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    auto_json json_t *objects = json_array();
+    struct engine *engine = cli_engine(cli, &err);
+    int status = 0;
+
+    if (!engine)
+        return report_error(cli, err);
+    for (int i = 0; i < argc; i++) {
+        auto_error struct error *failure = NULL;
+        json_t *object = NULL;
+
+        if (inspect_one(engine, &cli->arena, type, argv[i], &object, &failure) < 0)
+            status = report_error(cli, failure);
+        else
+            json_array_append_new(objects, object);
+    }
+    if (list_print_inspect(cli, format, objects, &err) < 0)
+        return report_error(cli, err);
+    return status;
+}
+
+const struct command command_inspect = {
+    .name = "inspect",
+    .usage = "[OPTIONS] NAME|ID [NAME|ID...]",
+    .summary = "Show everything about containers, images, networks or volumes",
+    .opts = inspect_opts,
+    .options_bytes = sizeof(struct inspect_options),
+    .run = run_inspect,
+};
+
+/* ------------------------------------------------------------------ top */
+
+int top_print(struct cli *cli, struct engine *engine, const char *container, unsigned min_width,
+        struct error **err)
+{
+    auto_(table_release) struct table table = TABLE_INIT(min_width);
+    struct container_processes processes = { 0 };
+    int r = container_top(engine, &cli->arena, container, &processes, err);
+
+    if (r < 0)
+        return r;
+    table_row(&table);
+    for (size_t i = 0; i < processes.title_count; i++)
+        table_cell(&table, processes.titles[i]);
+    for (size_t i = 0; i < processes.row_count; i++) {
+        table_row(&table);
+        for (char **cell = processes.rows[i]; *cell; cell++)
+            table_cell(&table, *cell);
+    }
+    table_print(cli, &table);
+    return 0;
+}
+
+static int run_top(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    int status = cli_check_arguments(cli, &command_top, argc, 1, 1);
+
+    (void)data;
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    return !engine || top_print(cli, engine, argv[0], TABLE_COMPOSE_MIN_WIDTH, &err) < 0
+                   ? report_error(cli, err)
+                   : 0;
+}
+
+const struct command command_top = {
+    .name = "top",
+    .usage = "CONTAINER",
+    .summary = "Show the processes of a container",
+    .run = run_top,
+};
+
+/* ------------------------------------------------------------------ port */
+
+static int run_port(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    struct container *container;
+    struct container_ports wanted = { 0 };
+    bool found = false;
+    int status = cli_check_arguments(cli, &command_port, argc, 1, 2);
+
+    (void)data;
+    if (status)
+        return status;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || container_get(engine, &cli->arena, argv[0], &container, &err) < 0)
+        return report_error(cli, err);
+    if (argc == 2 && spec_parse_publish(&cli->arena, argv[1], &wanted, &err) < 0)
+        return report_error(cli, err);
+    for (size_t i = 0; i < container->bindings.len; i++) {
+        const struct container_binding *b = &container->bindings.items[i];
+        const char *ip = string_is_empty(b->host_ip) ? "0.0.0.0" : b->host_ip;
+        bool v6 = strchr(ip, ':');
+
+        if (wanted.len && (b->container_port != wanted.items[0].container_port ||
+                                  !string_is_equal(b->protocol, wanted.items[0].protocol)))
+            continue;
+        found = true;
+        if (!wanted.len)
+            cli_print(cli, "%u/%s -> ", b->container_port, b->protocol);
+        cli_print(cli, v6 ? "[%s]:%u\n" : "%s:%u\n", ip, b->host_port);
+    }
+    if (wanted.len && !found)
+        return report_failure(cli, "no public port '%s' published for %s", argv[1], argv[0]);
+    return 0;
+}
+
+const struct command command_port = {
+    .name = "port",
+    .usage = "CONTAINER [PORT[/PROTOCOL]]",
+    .summary = "Show published ports",
+    .run = run_port,
+};

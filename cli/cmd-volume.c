@@ -1,0 +1,319 @@
+/* volume ls, inspect, create, rm, prune. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/list.h"
+#include "cli/objects.h"
+#include "cli/report.h"
+#include "cli/specs.h"
+#include "cli/table.h"
+#include "engine/volume/volume.h"
+
+struct ls_options {
+    const char *format;
+    struct strings filters;
+    bool quiet;
+};
+#define AT(member) .offset = offsetof(struct ls_options, member)
+static const struct opt ls_opts[] = { { .name = "filter",
+                                              .letter = 'f',
+                                              .type = &opt_list,
+                                              .arg = "KEY=VALUE",
+                                              AT(filters),
+                                              .help = "dangling, label, name, driver" },
+    { .name = "format",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(format),
+            .help = "table, json or a Go template" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only names" },
+    OPT_END };
+#undef AT
+
+static const struct list_column ls_columns[] = {
+    { "DRIVER", "Driver" },
+    { "VOLUME NAME", "Name" },
+    { "SCOPE", "Scope" },
+    { "MOUNTPOINT", "Mountpoint" },
+    { "LABELS", "Labels" },
+    { "AVAILABILITY", "Availability" },
+    { "SIZE", "Size" },
+    { NULL, NULL },
+};
+
+static int read_filters(struct arena *arena, const struct strings *words,
+        struct volume_filter *filter, struct error **err)
+{
+    struct strings names = { 0 }, labels = { 0 };
+
+    for (size_t i = 0; i < words->len; i++) {
+        const char *word = words->items[i], *eq = strchr(word, '=');
+        struct str key = { word, eq ? (size_t)(eq - word) : strlen(word) };
+        bool flag;
+
+        if (!eq)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid filter \"%s\": the form is KEY=VALUE", word);
+        if (str_is_equal_z(key, "name"))
+            *ARRAY_APPEND_ARENA(arena, &names) = arena_strdup(arena, eq + 1);
+        else if (str_is_equal_z(key, "label"))
+            *ARRAY_APPEND_ARENA(arena, &labels) = arena_strdup(arena, eq + 1);
+        else if (str_is_equal_z(key, "dangling") && parse_bool(str_from(eq + 1), &flag) == 0)
+            filter->dangling = flag;
+        else if (!str_is_equal_z(key, "driver") || strcmp(eq + 1, "local") != 0)
+            return error_set_plain(err, EINVAL, NULL, "invalid filter \"%s\"", word);
+    }
+    filter->names = spec_vector(arena, &names);
+    filter->labels = spec_vector(arena, &labels);
+    return 0;
+}
+
+static json_t *volume_row(struct arena *arena, const struct volume *volume)
+{
+    auto_(strbuf_release) struct strbuf labels = STRBUF_INIT(CLI_TEXT_MAX);
+    json_t *row = json_object();
+
+    ARRAY_FOREACH(&volume->labels, label)
+        strbuf_addf(&labels, "%s%s=%s", labels.len ? "," : "", label->key, label->value);
+    (void)arena;
+    json_object_set_new(row, "Availability", json_string("N/A"));
+    json_object_set_new(row, "Driver", json_string(volume->driver));
+    json_object_set_new(row, "Group", json_string("N/A"));
+    json_object_set_new(row, "Labels", jsonx_text(labels.data));
+    json_object_set_new(row, "Links", json_string("N/A"));
+    json_object_set_new(row, "Mountpoint", jsonx_text(volume->mountpoint));
+    json_object_set_new(row, "Name", json_string(volume->name));
+    json_object_set_new(row, "Scope", json_string("local"));
+    json_object_set_new(row, "Size", json_string("N/A"));
+    json_object_set_new(row, "Status", json_string("N/A"));
+    return row;
+}
+
+static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct ls_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_json json_t *rows = json_array();
+    struct volume_filter filter = VOLUME_FILTER_INIT;
+    struct volumes volumes = { 0 };
+
+    (void)argv;
+    if (argc)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (read_filters(&cli->arena, &options->filters, &filter, &err) < 0)
+        return report_error(cli, err);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || volume_list(engine, &cli->arena, &filter, &volumes, &err) < 0)
+        return report_error(cli, err);
+    ARRAY_FOREACH(&volumes, volume) {
+        if (options->quiet && !options->format)
+            cli_print(cli, "%s\n", volume->name);
+        else
+            json_array_append_new(rows, volume_row(&cli->arena, volume));
+    }
+    if (options->quiet && !options->format)
+        return 0;
+    struct list_format format = {
+        .format = options->format,
+        .columns = ls_columns,
+        .default_columns = 2,
+        .min_width = TABLE_MIN_WIDTH,
+    };
+    return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
+}
+
+struct create_options {
+    const char *driver, *name;
+    struct strings options, labels;
+};
+#define AT(member) .offset = offsetof(struct create_options, member)
+static const struct opt create_opts[] = { { .name = "driver",
+                                                  .letter = 'd',
+                                                  .type = &opt_string,
+                                                  .arg = "DRIVER",
+                                                  AT(driver),
+                                                  .help = "local (the default)" },
+    { .name = "label", .type = &opt_list, .arg = "KEY=VALUE", AT(labels), .help = "Add a label" },
+    { .name = "name",
+            .type = &opt_string,
+            .arg = "NAME",
+            .flags = OPT_HIDDEN,
+            AT(name),
+            .help = "Older form of the argument" },
+    { .name = "opt",
+            .letter = 'o',
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(options),
+            .help = "Option of the driver: type, o, device" },
+    OPT_END };
+#undef AT
+
+static int run_create(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct create_options *options = data;
+    auto_error struct error *err = NULL;
+    struct volume_create_options how = { .name = options->name, .driver = options->driver };
+    struct volume volume;
+    int r = 0;
+
+    if (argc > 1)
+        return report_failure(cli, "\"%s\" requires at most 1 argument", cli->command);
+    if (argc == 1)
+        how.name = argv[0];
+    for (size_t i = 0; i < options->options.len && r >= 0; i++)
+        r = spec_parse_pair(&cli->arena, "option", options->options.items[i], &how.options, &err);
+    for (size_t i = 0; i < options->labels.len && r >= 0; i++)
+        r = spec_parse_pair(&cli->arena, "label", options->labels.items[i], &how.labels, &err);
+    if (r < 0)
+        return report_error(cli, err);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || volume_create(engine, &cli->arena, &how, &volume, &err) < 0)
+        return report_error(cli, err);
+    cli_print(cli, "%s\n", volume.name);
+    return 0;
+}
+
+struct rm_options {
+    bool force, all;
+};
+static const struct opt rm_opts[] = { { .name = "force",
+                                              .letter = 'f',
+                                              .type = &opt_flag,
+                                              .offset = offsetof(struct rm_options, force),
+                                              .help = "A missing volume is no error" },
+    OPT_END };
+static const struct opt prune_opts[] = { { .name = "all",
+                                                 .letter = 'a',
+                                                 .type = &opt_flag,
+                                                 .offset = offsetof(struct rm_options, all),
+                                                 .help = "Also volumes with a name" },
+    { .name = "force",
+            .letter = 'f',
+            .type = &opt_flag,
+            .offset = offsetof(struct rm_options, force),
+            .help = "Do not ask" },
+    OPT_END };
+
+static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct rm_options *options = data;
+    auto_error struct error *err = NULL;
+    int status = 0;
+
+    if (argc == 0)
+        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    for (int i = 0; i < argc; i++) {
+        auto_error struct error *failure = NULL;
+
+        if (volume_remove(engine, argv[i], options->force, &failure) < 0)
+            status = report_error(cli, failure);
+        else
+            cli_print(cli, "%s\n", argv[i]);
+    }
+    return status;
+}
+
+static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct rm_options *options = data;
+    auto_error struct error *err = NULL;
+    struct strings names = { 0 };
+    uint64_t bytes = 0;
+
+    (void)argv;
+    if (argc)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (!options->force &&
+            !cli_confirm(cli,
+                    options->all ? "This removes all volumes that no container uses."
+                                 : "This removes all anonymous volumes that no container uses."))
+        return 0;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine || volume_prune(engine, &cli->arena, options->all, &names, &bytes, &err) < 0)
+        return report_error(cli, err);
+    if (names.len)
+        cli_print(cli, "Deleted Volumes:\n");
+    for (size_t i = 0; i < names.len; i++)
+        cli_print(cli, "%s\n", names.items[i]);
+    cli_print(cli, "%sTotal reclaimed space: %s\n", names.len ? "\n" : "",
+            format_size(&cli->arena, bytes));
+    return 0;
+}
+
+struct inspect_options {
+    const char *format;
+};
+static const struct opt inspect_opts[] = { { .name = "format",
+                                                   .letter = 'f',
+                                                   .type = &opt_string,
+                                                   .arg = "TEMPLATE",
+                                                   .offset = offsetof(
+                                                           struct inspect_options, format),
+                                                   .help = "json or a Go template" },
+    OPT_END };
+
+static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
+{
+    if (argc == 0)
+        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+    return inspect_objects(
+            cli, "volume", ((const struct inspect_options *)data)->format, argc, argv);
+}
+
+static const char *const ls_aliases[] = { "list", NULL };
+static const char *const rm_aliases[] = { "remove", NULL };
+static const struct command subcommands[] = {
+    { .name = "create",
+            .usage = "[OPTIONS] [VOLUME]",
+            .summary = "Create a volume",
+            .opts = create_opts,
+            .options_bytes = sizeof(struct create_options),
+            .run = run_create },
+    { .name = "inspect",
+            .usage = "[OPTIONS] VOLUME [VOLUME...]",
+            .summary = "Show everything about volumes",
+            .opts = inspect_opts,
+            .options_bytes = sizeof(struct inspect_options),
+            .run = run_inspect },
+    { .name = "ls",
+            .aliases = ls_aliases,
+            .usage = "[OPTIONS]",
+            .summary = "List volumes",
+            .opts = ls_opts,
+            .options_bytes = sizeof(struct ls_options),
+            .run = run_ls },
+    { .name = "prune",
+            .usage = "[OPTIONS]",
+            .summary = "Remove unused anonymous volumes",
+            .opts = prune_opts,
+            .options_bytes = sizeof(struct rm_options),
+            .run = run_prune },
+    { .name = "rm",
+            .aliases = rm_aliases,
+            .usage = "[OPTIONS] VOLUME [VOLUME...]",
+            .summary = "Remove volumes",
+            .opts = rm_opts,
+            .options_bytes = sizeof(struct rm_options),
+            .run = run_rm },
+    { 0 },
+};
+
+const struct command command_volume = {
+    .name = "volume",
+    .usage = "COMMAND",
+    .summary = "Manage volumes",
+    .subcommands = subcommands,
+    .stop_at_first_argument = true,
+};

@@ -1,0 +1,550 @@
+#include "cli/compose.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/compose-backend.h"
+#include "cli/compose-progress.h"
+#include "cli/report.h"
+#include "cli/version.h"
+#include "compose/backend.h"
+#include "compose/document.h"
+#include "compose/graph.h"
+#include "compose/plan-print.h"
+#include "compose/project.h"
+#include "compose/run.h"
+
+/* ------------------------------------------------------------------ the group */
+
+static const struct compose_options compose_defaults = { .parallel = -1 };
+
+#define AT(member) .offset = offsetof(struct compose_options, member)
+static const struct opt compose_opts[] = {
+    { .name = "all-resources",
+            .type = &opt_flag,
+            AT(all_resources),
+            .help = "Keep networks, volumes, configs and secrets that nothing uses" },
+    { .name = "ansi",
+            .type = &opt_string,
+            .arg = "MODE",
+            AT(ansi),
+            .help = "Control codes: never, always or auto" },
+    { .name = "compatibility",
+            .type = &opt_flag,
+            AT(compatibility),
+            .help = "Join container names with _ instead of -" },
+    { .name = "dry-run",
+            .type = &opt_flag,
+            AT(dry_run),
+            .help = "Print what would be done and change nothing" },
+    { .name = "env-file",
+            .type = &opt_list,
+            .arg = "FILE",
+            AT(env_files),
+            .help = "Read variables from this file instead of .env" },
+    { .name = "file",
+            .letter = 'f',
+            .type = &opt_list,
+            .arg = "FILE",
+            AT(files),
+            .help = "Compose file; several are merged, - is standard input" },
+    { .name = "parallel",
+            .type = &opt_int,
+            .arg = "N",
+            AT(parallel),
+            .help = "How many steps run at once, -1 for the usual number" },
+    { .name = "profile",
+            .type = &opt_list,
+            .arg = "NAME",
+            AT(profiles),
+            .help = "Enable a profile, * for all" },
+    { .name = "progress",
+            .type = &opt_string,
+            .arg = "TYPE",
+            AT(progress),
+            .help = "auto, tty, plain, json or quiet" },
+    { .name = "project-directory",
+            .type = &opt_string,
+            .arg = "DIR",
+            AT(project_directory),
+            .help = "Base of relative paths (default the folder of the first file)" },
+    { .name = "project-name",
+            .letter = 'p',
+            .type = &opt_string,
+            .arg = "NAME",
+            AT(project_name),
+            .help = "Project name" },
+    { .name = "no-ansi",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(no_ansi),
+            .help = "Older form of --ansi never" },
+    { .name = "verbose",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN | OPT_UNSUPPORTED,
+            AT(verbose),
+            .help = "Show more" },
+    { .name = "version",
+            .letter = 'v',
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(version),
+            .help = "Show the version" },
+    { .name = "workdir",
+            .type = &opt_string,
+            .arg = "DIR",
+            .flags = OPT_HIDDEN,
+            AT(project_directory),
+            .help = "Older name of --project-directory" },
+    OPT_END
+};
+#undef AT
+
+static const struct command *const compose_commands[] = {
+    &command_compose_build,
+    &command_compose_config,
+    &command_compose_create,
+    &command_compose_down,
+    &command_compose_exec,
+    &command_compose_images,
+    &command_compose_kill,
+    &command_compose_logs,
+    &command_compose_ls,
+    &command_compose_pause,
+    &command_compose_plan,
+    &command_compose_port,
+    &command_compose_ps,
+    &command_compose_pull,
+    &command_compose_restart,
+    &command_compose_rm,
+    &command_compose_run,
+    &command_compose_start,
+    &command_compose_stop,
+    &command_compose_top,
+    &command_compose_unpause,
+    &command_compose_up,
+    &command_compose_version,
+    &command_compose_volumes,
+    &command_compose_wait,
+};
+
+/* Commands of Docker Compose that there are none of here yet. */
+static const char *const absent_commands[] = {
+    "alpha",
+    "attach",
+    "bridge",
+    "commit",
+    "cp",
+    "events",
+    "export",
+    "publish",
+    "push",
+    "scale",
+    "stats",
+    "watch",
+};
+
+static int set_ansi(struct cli *cli, const struct compose_options *options)
+{
+    static const char *const modes[] = {
+        [ANSI_AUTO] = "auto", [ANSI_NEVER] = "never", [ANSI_ALWAYS] = "always"
+    };
+    const char *given = options->ansi ? options->ansi : cli_env(cli, "COMPOSE_ANSI");
+    int mode = options->no_ansi ? ANSI_NEVER : ANSI_AUTO;
+
+    if (given && (mode = parse_name(str_from(given), modes, ARRAY_LEN(modes))) < 0)
+        return report_failure(cli, "invalid --ansi \"%s\": expected never, always or auto", given);
+    if (given || options->no_ansi)
+        cli_set_ansi(cli, (enum ansi_mode)mode);
+    return 0;
+}
+
+static int run_group(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct compose_options *options = data;
+    struct command table[ARRAY_LEN(compose_commands) + 1] = { 0 };
+    struct command group = command_compose;
+    int status = set_ansi(cli, options);
+
+    if (status)
+        return status;
+    for (size_t i = 0; i < ARRAY_LEN(compose_commands); i++)
+        table[i] = *compose_commands[i];
+    cli->compose_options = options;
+    group.subcommands = table;
+    char version[] = "version", *version_words[] = { version, NULL };
+    if (options->version) {
+        argc = 1;
+        argv = version_words;
+    }
+    if (argc > 0)
+        for (size_t i = 0; i < ARRAY_LEN(absent_commands); i++)
+            if (strcmp(argv[0], absent_commands[i]) == 0)
+                return report_failure(cli, "\"%s %s\" is not supported yet", cli->command, argv[0]);
+    return cli_run_subcommand(cli, &group, argc, argv);
+}
+
+const struct command command_compose = {
+    .name = "compose",
+    .usage = "[OPTIONS] COMMAND",
+    .summary = "Define and run applications of several containers",
+    .opts = compose_opts,
+    .options_bytes = sizeof(struct compose_options),
+    .defaults = &compose_defaults,
+    .run = run_group,
+    .stop_at_first_argument = true,
+};
+
+/* ------------------------------------------------------------------ loading */
+
+int compose_begin(struct cli *cli, int argc, char **services, struct compose **ret)
+{
+    static const struct compose_options none = { .parallel = -1 };
+    struct compose *compose = NEW(struct compose);
+    const struct compose_options *options = cli->compose_options ? cli->compose_options : &none;
+    char cwd[PATH_MAX];
+
+    compose->cli = cli;
+    compose->options = options;
+    if (!getcwd(cwd, sizeof(cwd))) {
+        free(compose);
+        return report_failure(cli, "cannot tell the current directory: %s", strerrordesc_np(errno));
+    }
+    compose->load = (struct load_options){
+        .working_dir = arena_strdup(&compose->arena, cwd),
+        .env = environ,
+        .files = options->files,
+        .project_dir = options->project_directory,
+        .project_name = options->project_name,
+        .env_files = options->env_files,
+        .profiles = options->profiles,
+        .services = compose_services(compose, argc, services),
+        .all_resources = options->all_resources,
+        .compatibility = options->compatibility || cli_env_flag(cli, "COMPOSE_COMPATIBILITY"),
+    };
+    if (string_is_equal(options->progress, "json"))
+        cli->json_errors = true;
+    *ret = compose;
+    return 0;
+}
+
+int compose_load(struct compose *compose, enum compose_need need)
+{
+    auto_error struct error *err = NULL;
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    struct cli *cli = compose->cli;
+    int r = project_load(&compose->arena, &compose->load, &compose->project, &diag, &err);
+
+    if (r == -ENOENT && need == COMPOSE_NEED_NAME &&
+            (compose->options->project_name || cli_env(cli, "COMPOSE_PROJECT_NAME"))) {
+        error_free(TAKE(err));
+        r = project_name_resolve(&compose->arena, &compose->load, &compose->name, &diag, &err);
+        report_diag(cli, &diag);
+        return r < 0 ? report_error(cli, err) : 0;
+    }
+    report_diag(cli, &diag);
+    if (r < 0 && !diag_has_errors(&diag))
+        report_error(cli, err);
+    if (r < 0)
+        return EXIT_STATUS_FAILURE;
+    compose->name = compose->project->name;
+    if (graph_build(&compose->arena, compose->project, &compose->graph, &err) < 0)
+        return report_error(cli, err);
+    return 0;
+}
+
+int compose_open(
+        struct cli *cli, enum compose_need need, int argc, char **services, struct compose **ret)
+{
+    auto_(compose_free_p) struct compose *compose = NULL;
+    int status = compose_begin(cli, argc, services, &compose);
+
+    if (status == 0)
+        status = compose_load(compose, need);
+    if (status == 0)
+        *ret = TAKE(compose);
+    return status;
+}
+
+void compose_free(struct compose *compose)
+{
+    if (!compose)
+        return;
+    backend_close(compose->backend);
+    arena_release(&compose->arena);
+    free(compose);
+}
+
+int compose_check_supported(struct compose *compose)
+{
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+
+    project_check_supported(compose->project, &diag);
+    return report_diag(compose->cli, &diag) ? EXIT_STATUS_FAILURE : 0;
+}
+
+int compose_observe(struct compose *compose)
+{
+    auto_error struct error *err = NULL;
+    struct backend_query query = { .project = compose->name };
+    int r = compose->backend ? 0 : compose_backend_open(compose->cli, &compose->backend, &err);
+
+    compose->state = (struct observed_state)OBSERVED_STATE_INIT;
+    if (compose->project)
+        query = plan_query(&compose->arena, compose->project);
+    if (r >= 0)
+        r = backend_observe(compose->backend, &compose->arena, &query, &compose->state, &err);
+    return r < 0 ? report_error(compose->cli, err) : 0;
+}
+
+struct plan_input compose_plan_input(const struct compose *compose)
+{
+    return (struct plan_input){
+        .project = compose->project,
+        .project_name = compose->name,
+        .graph = compose->graph,
+        .state = &compose->state,
+        .compatibility = compose->load.compatibility,
+        .version = BERTH_VERSION,
+        .now_nsec = time_realtime_nsec(),
+    };
+}
+
+struct strings compose_services(struct compose *compose, int argc, char **argv)
+{
+    struct strings list = { 0 };
+
+    for (int i = 0; i < argc; i++)
+        *ARRAY_APPEND_ARENA(&compose->arena, &list) = argv[i];
+    return list;
+}
+
+int64_t compose_timeout_usec(int64_t seconds)
+{
+    if (seconds == COMPOSE_TIMEOUT_UNSET)
+        return BACKEND_TIMEOUT_DEFAULT;
+    return seconds < 0 ? TIMEOUT_NEVER : seconds * USEC_PER_SEC;
+}
+
+/* ------------------------------------------------------------------ carrying out */
+
+static int parallel_of(const struct compose *compose)
+{
+    const char *limit = cli_env(compose->cli, "COMPOSE_PARALLEL_LIMIT");
+    int64_t value = compose->options->parallel;
+
+    if (value < 0 && limit && parse_int64(str_from(limit), -1, 1024, &value) < 0)
+        value = -1;
+    return value > 1024 ? 1024 : (int)value;
+}
+
+static void report_failures(struct cli *cli, const struct run_result *result)
+{
+    for (size_t i = 0; i < result->failures_len; i++)
+        report_error(cli, result->failures[i].error);
+}
+
+/* What a new container is to read and is not there. */
+static void check_files(const struct project *project, const struct file_references *references,
+        bool secrets, struct diag *diag)
+{
+    ARRAY_FOREACH(references, reference) {
+        const struct file_object *object = secrets ? project_find_secret(project, reference->source)
+                                                   : project_find_config(
+                                                             project, reference->source);
+        const struct node *file = object && object->model ? node_get(object->model, "file") : NULL;
+
+        if (object && object->file && access(object->file, F_OK) < 0)
+            diag_add(diag, DIAG_ERROR, NULL, file ? &file->at : &object->at,
+                    "%s.%s.file: cannot open \"%s\": %s", secrets ? "secrets" : "configs",
+                    object->key, object->file, strerrordesc_np(errno));
+    }
+}
+
+/* Before anything is touched: the files of secrets and configs that the plan's new containers get. */
+static int check_files_of_plan(const struct compose *compose, const struct plan *plan)
+{
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    const struct service *checked = NULL;
+
+    for (size_t i = 0; compose->project && i < plan->steps.len; i++) {
+        const struct plan_step *step = plan->steps.items[i];
+        const struct service *service = step->action == PLAN_CREATE_CONTAINER && step->service
+                                                ? project_find_service(
+                                                          compose->project, step->service)
+                                                : NULL;
+
+        if (!service || service == checked) /* once for all replicas */
+            continue;
+        checked = service;
+        check_files(compose->project, &service->secrets, true, &diag);
+        check_files(compose->project, &service->configs, false, &diag);
+    }
+    return report_diag(compose->cli, &diag) ? EXIT_STATUS_FAILURE : 0;
+}
+
+int compose_run_plan(struct compose *compose, struct plan *plan,
+        const struct compose_run_options *options, struct run_result *ret)
+{
+    struct cli *cli = compose->cli;
+    auto_error struct error *err = NULL;
+    struct run_result result = { 0 };
+    auto_(compose_progress_free_p) struct compose_progress *progress = NULL;
+    int status = check_files_of_plan(compose, plan);
+
+    if (status == 0)
+        status = compose_progress_new(
+                cli, compose->options->progress, options->quiet, plan, &progress);
+    if (status)
+        return status;
+    struct run_options how = RUN_OPTIONS_INIT;
+    how.parallel = parallel_of(compose);
+    how.cancel = &cli->interrupted;
+    how.cancel_fd = cli_interrupt_fd();
+    how.on_event = compose_progress_event;
+    how.userdata = progress;
+    cli_interrupt_begin(cli);
+    int r = run_plan(compose->backend, plan, &how, &result, &err);
+    cli_interrupt_end(cli);
+    compose_progress_finish(progress, options->nothing_changed_line && r >= 0, &result);
+    if (r == -ECANCELED && atomic_load(&cli->interrupted)) {
+        status = EXIT_STATUS_SIGNAL + cli_interrupt_signal();
+    } else if (r < 0) {
+        report_failures(cli, &result);
+        if (result.failures_len == 0)
+            report_error(cli, err);
+        status = EXIT_STATUS_FAILURE;
+    }
+    if (ret)
+        *ret = result;
+    else
+        run_result_release(&result);
+    return status;
+}
+
+int compose_carry_out(struct compose *compose, int r, struct plan *plan, struct diag *diag,
+        struct error *err, const struct compose_run_options *options)
+{
+    struct cli *cli = compose->cli;
+
+    if (r < 0) {
+        if (report_diag(cli, diag) == 0)
+            report_error(cli, err);
+        return EXIT_STATUS_FAILURE;
+    }
+    report_diag(cli, diag);
+    if (compose->options->dry_run) {
+        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
+
+        plan_print_text(plan, &text);
+        cli_print_text(cli, text.data, text.len);
+        return 0;
+    }
+    return compose_run_plan(compose, plan, options, NULL);
+}
+
+/* ------------------------------------------------------------------ containers */
+
+static int compare_containers(const void *a, const void *b)
+{
+    const struct observed_container *x = *(const struct observed_container *const *)a;
+    const struct observed_container *y = *(const struct observed_container *const *)b;
+    int r = strcmp(x->service ? x->service : "", y->service ? y->service : "");
+
+    if (r == 0)
+        r = (x->number > y->number) - (x->number < y->number);
+    return r ? r : strcmp(x->name, y->name);
+}
+
+static bool is_named(int argc, char **services, const char *service)
+{
+    for (int i = 0; i < argc; i++)
+        if (string_is_equal(services[i], service))
+            return true;
+    return argc == 0;
+}
+
+/* A word that is neither a service of the files nor of a container. */
+static int check_service(struct compose *compose, const char *service)
+{
+    if (compose->project && (project_find_service(compose->project, service) ||
+                                    project_find_disabled_service(compose->project, service)))
+        return 0;
+    for (size_t i = 0; i < compose->state.containers.len; i++)
+        if (string_is_equal(compose->state.containers.items[i].service, service))
+            return 0;
+    auto_error struct error *err = NULL;
+    const char *nearest = compose->project ? project_nearest_service(compose->project, service)
+                                           : NULL;
+
+    error_set_plain(&err, ENOENT, NULL, "no such service: %s", service);
+    if (nearest)
+        error_hint(&err, "did you mean \"%s\"?", nearest);
+    return report_error(compose->cli, err);
+}
+
+int compose_containers(struct compose *compose, int argc, char **services, bool oneoff,
+        struct compose_containers *ret)
+{
+    *ret = (struct compose_containers){ 0 };
+    for (int i = 0; i < argc; i++) {
+        int status = check_service(compose, services[i]);
+        if (status)
+            return status;
+    }
+    for (size_t i = 0; i < compose->state.containers.len; i++) {
+        const struct observed_container *container = &compose->state.containers.items[i];
+
+        if ((container->oneoff && !oneoff) || !is_named(argc, services, container->service))
+            continue;
+        *ARRAY_APPEND_ARENA(&compose->arena, ret) = container;
+    }
+    if (ret->len > 1)
+        qsort(ret->items, ret->len, sizeof(*ret->items), compare_containers);
+    return 0;
+}
+
+int compose_container(struct compose *compose, const char *service, int64_t index,
+        const struct observed_container **ret)
+{
+    struct compose_containers containers;
+    int status = compose_containers(compose, 1, (char *[]){ (char *)service }, false, &containers);
+
+    if (status)
+        return status;
+    *ret = NULL;
+    ARRAY_FOREACH(&containers, item) {
+        if (index > 0 && (*item)->number != (unsigned)index)
+            continue;
+        if (!*ret || (!observed_container_is_active(*ret) && observed_container_is_active(*item)))
+            *ret = *item;
+    }
+    if (!*ret && index > 0)
+        return report_failure(compose->cli, "service \"%s\" has no container number %lld", service,
+                (long long)index);
+    if (!*ret)
+        return report_failure(compose->cli, "service \"%s\" has no container", service);
+    return 0;
+}
+
+const char *compose_short_name(struct compose *compose, const struct observed_container *container)
+{
+    size_t len = strlen(compose->name);
+
+    if (strncmp(container->name, compose->name, len) == 0 &&
+            (container->name[len] == '-' || container->name[len] == '_'))
+        return container->name + len + 1;
+    return container->name;
+}

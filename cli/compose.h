@@ -1,0 +1,102 @@
+/* What the compose commands share: the options before the command's name, loading the project, what the
+ * engine has of it, and carrying out a plan with its progress on the screen. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "compose/load.h"
+#include "compose/plan.h"
+#include "compose/state.h"
+
+struct backend;
+struct cli;
+struct error;
+struct graph;
+struct project;
+
+/* `berth compose OPTIONS COMMAND`. */
+struct compose_options {
+    const char *ansi, *progress, *project_directory, *project_name;
+    struct strings env_files, files, profiles;
+    int64_t parallel;
+    bool all_resources, compatibility, dry_run, verbose, version, no_ansi;
+};
+
+enum compose_need {
+    COMPOSE_NEED_PROJECT, /* files must be there and right */
+    COMPOSE_NEED_NAME,    /* a name is enough: files are read when there are any */
+};
+
+/* A project as one command sees it. Everything lives in its arena; freed by compose_free. */
+struct compose {
+    struct cli *cli;
+    const struct compose_options *options;
+    struct arena arena;
+    struct load_options load;
+    const char *name;
+    struct project *project; /* NULL: only the name is known */
+    struct graph *graph;     /* NULL with it */
+    struct backend *backend; /* NULL until compose_observe */
+    struct observed_state state;
+};
+
+/* Loads; findings and errors are reported here. 0, or the exit status. `services` (argc words) are those
+ * that the user named, enabled whatever their profiles. */
+int compose_open(
+        struct cli *cli, enum compose_need need, int argc, char **services, struct compose **ret);
+void compose_free(struct compose *compose);
+DEFINE_CLEANUP(struct compose *, compose_free);
+
+/* The same with load options that `config` changes first. */
+int compose_begin(struct cli *cli, int argc, char **services, struct compose **ret);
+int compose_load(struct compose *compose, enum compose_need need);
+
+/* Refuses what the engine cannot do, with the places; 0, or the exit status. */
+int compose_check_supported(struct compose *compose);
+
+/* Opens the engine and looks at what it has of the project; again after changes. 0, or the exit status. */
+int compose_observe(struct compose *compose);
+
+/* The input of all planning. */
+struct plan_input compose_plan_input(const struct compose *compose);
+
+/* Services as a list for the plan's options. */
+struct strings compose_services(struct compose *compose, int argc, char **argv);
+
+/* --timeout in seconds, -1 for ever, COMPOSE_TIMEOUT_UNSET for the service's own, as the plan has it. */
+#define COMPOSE_TIMEOUT_UNSET INT64_MIN
+int64_t compose_timeout_usec(int64_t seconds);
+
+struct compose_run_options {
+    bool quiet;                /* no progress (compose logs nothing either) */
+    bool nothing_changed_line; /* say so when that is so */
+};
+
+/* Shows the plan with --dry-run; else carries it out with progress and reports each failure. `r` is what
+ * planning returned, `err` its error (both reported here). Exit status. */
+int compose_carry_out(struct compose *compose, int r, struct plan *plan, struct diag *diag,
+        struct error *err, const struct compose_run_options *options);
+
+/* The same with the result for the caller (run_result_release); NULL: not wanted. */
+struct run_result;
+int compose_run_plan(struct compose *compose, struct plan *plan,
+        const struct compose_run_options *options, struct run_result *ret);
+
+/* Containers of the project's services, in order of service and number; one-off ones only when asked for.
+ * `argc` words restrict it to these services; an unknown one is reported (exit status), so is none. */
+struct compose_containers {
+    const struct observed_container **items;
+    size_t len, cap;
+};
+int compose_containers(struct compose *compose, int argc, char **services, bool oneoff,
+        struct compose_containers *ret);
+
+/* The one container of a service with that number (0: the first that runs, else the first). */
+int compose_container(struct compose *compose, const char *service, int64_t index,
+        const struct observed_container **ret);
+
+/* "web-1": the container's name without the project's. Lives in the compose's arena. */
+const char *compose_short_name(struct compose *compose, const struct observed_container *container);

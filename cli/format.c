@@ -1,0 +1,259 @@
+#include "cli/format.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "engine/container/container.h"
+
+/* One character of UTF-8; invalid bytes count as one each. */
+static const char *next_character(const char *p, uint32_t *ret)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    unsigned more = u[0] >= 0xf0 ? 3 : u[0] >= 0xe0 ? 2 : u[0] >= 0xc0 ? 1 : 0;
+    uint32_t c = more == 0 ? u[0] : u[0] & (0x3fu >> more);
+
+    for (unsigned i = 1; i <= more; i++) {
+        if ((u[i] & 0xc0) != 0x80) {
+            *ret = u[0];
+            return p + 1;
+        }
+        c = c << 6 | (u[i] & 0x3f);
+    }
+    *ret = c;
+    return p + 1 + more;
+}
+
+static unsigned character_width(uint32_t c)
+{
+    if ((c >= 0x300 && c <= 0x36f) || c == 0x200b || c == 0x200d || (c >= 0xfe00 && c <= 0xfe0f))
+        return 0;
+    if ((c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+            (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+            (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+            (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1f64f) ||
+            (c >= 0x1f900 && c <= 0x1f9ff) || (c >= 0x20000 && c <= 0x3fffd))
+        return 2;
+    return 1;
+}
+
+unsigned format_text_width(const char *text)
+{
+    unsigned width = 0;
+    uint32_t c;
+
+    for (const char *p = text; *p;) {
+        p = next_character(p, &c);
+        width += character_width(c);
+    }
+    return width;
+}
+
+const char *format_ellipsis(struct arena *arena, const char *text, size_t max)
+{
+    const char *p = text, *cut = text;
+    size_t count = 0;
+    uint32_t c;
+
+    while (*p) {
+        if (count + 1 == max)
+            cut = p;
+        p = next_character(p, &c);
+        if (++count > max)
+            return arena_printf(arena, "%.*s…", (int)(cut - text), text);
+    }
+    return text;
+}
+
+static const char *format_scaled(struct arena *arena, uint64_t bytes, double base,
+        const char *const *units, size_t unit_count, const char *format)
+{
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= base && unit + 1 < unit_count) {
+        value /= base;
+        unit++;
+    }
+    char number[32];
+    snprintf(number, sizeof(number), strcmp(format, "3") == 0 ? "%.3g" : "%.4g", value);
+    return arena_printf(arena, "%s%s", number, units[unit]);
+}
+
+const char *format_size(struct arena *arena, uint64_t bytes)
+{
+    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+
+    return format_scaled(arena, bytes, 1000, units, ARRAY_LEN(units), "3");
+}
+
+const char *format_size_binary(struct arena *arena, uint64_t bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+
+    return format_scaled(arena, bytes, 1024, units, ARRAY_LEN(units), "4");
+}
+
+const char *format_short_id(struct arena *arena, const char *id)
+{
+    if (string_has_prefix(id, "sha256:"))
+        id += strlen("sha256:");
+    return arena_strndup(arena, id, strnlen(id, CONTAINER_SHORT_ID));
+}
+
+const char *format_ago(struct arena *arena, int64_t then_nsec, int64_t now_nsec)
+{
+    char buffer[TIME_HUMAN_MAX];
+
+    if (then_nsec == 0)
+        return "N/A";
+    return arena_printf(
+            arena, "%s ago", time_format_human((now_nsec - then_nsec) / NSEC_PER_USEC, buffer));
+}
+
+const char *format_created_at(struct arena *arena, int64_t realtime_nsec)
+{
+    time_t seconds = (time_t)(realtime_nsec / NSEC_PER_SEC);
+    struct tm tm;
+    char text[64];
+
+    if (!localtime_r(&seconds, &tm) ||
+            strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &tm) == 0)
+        return "N/A";
+    return arena_strdup(arena, text);
+}
+
+/* A published or exposed port while ranges are being merged. */
+struct port_range {
+    const char *host_ip, *protocol; /* host_ip NULL: only exposed */
+    unsigned host_first, host_last, first, last;
+};
+struct port_ranges {
+    struct port_range *items;
+    size_t len, cap;
+};
+
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct port_range *x = a, *y = b;
+    int r = strcmp(x->host_ip ? x->host_ip : "", y->host_ip ? y->host_ip : "");
+
+    if (r == 0)
+        r = strcmp(x->protocol, y->protocol);
+    if (r == 0)
+        r = (x->first > y->first) - (x->first < y->first);
+    return r ? r : (x->host_first > y->host_first) - (x->host_first < y->host_first);
+}
+
+static bool port_is_published(
+        const struct container *container, unsigned port, const char *protocol)
+{
+    for (size_t i = 0; i < container->bindings.len; i++)
+        if (container->bindings.items[i].container_port == port &&
+                string_is_equal(container->bindings.items[i].protocol, protocol))
+            return true;
+    return false;
+}
+
+static void collect_exposed(
+        struct arena *arena, const struct container *container, struct port_ranges *ranges)
+{
+    for (char **p = container->config.exposed_ports; p && *p; p++) {
+        const char *slash = strchr(*p, '/');
+        const char *protocol = slash ? slash + 1 : "tcp";
+        char number[8];
+        size_t len = slash ? (size_t)(slash - *p) : strlen(*p);
+        unsigned port = 0;
+
+        if (len == 0 || len >= sizeof(number))
+            continue;
+        for (size_t i = 0; i < len; i++)
+            port = port * 10 + (unsigned)((*p)[i] - '0');
+        if (port_is_published(container, port, protocol))
+            continue;
+        *ARRAY_APPEND_ARENA(arena,
+                ranges) = (struct port_range){ .protocol = protocol, .first = port, .last = port };
+    }
+}
+
+const char *format_ports(struct arena *arena, const struct container *container)
+{
+    struct port_ranges ranges = { 0 };
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(65536);
+
+    if (!container_is_running(container))
+        return "";
+    for (size_t i = 0; i < container->bindings.len; i++) {
+        const struct container_binding *b = &container->bindings.items[i];
+
+        *ARRAY_APPEND_ARENA(arena, &ranges) = (struct port_range){
+            .host_ip = string_is_empty(b->host_ip) ? "0.0.0.0" : b->host_ip,
+            .protocol = b->protocol ? b->protocol : "tcp",
+            .host_first = b->host_port,
+            .host_last = b->host_port,
+            .first = b->container_port,
+            .last = b->container_port,
+        };
+    }
+    collect_exposed(arena, container, &ranges);
+    if (ranges.len > 1)
+        qsort(ranges.items, ranges.len, sizeof(*ranges.items), compare_ranges);
+
+    size_t kept = 0;
+    for (size_t i = 0; i < ranges.len; i++) {
+        struct port_range *last = kept ? &ranges.items[kept - 1] : NULL;
+        const struct port_range *this = &ranges.items[i];
+        bool joins = last && string_is_equal(last->protocol, this->protocol) &&
+                     !last->host_ip == !this->host_ip &&
+                     (!last->host_ip || (strcmp(last->host_ip, this->host_ip) == 0 &&
+                                                last->host_last + 1 == this->host_first)) &&
+                     last->last + 1 == this->first;
+
+        if (joins) {
+            last->last = this->last;
+            last->host_last = this->host_last;
+        } else {
+            ranges.items[kept++] = *this;
+        }
+    }
+    /* Published ones first, as Docker has it. */
+    for (int exposed = 0; exposed < 2; exposed++) {
+        for (size_t i = 0; i < kept; i++) {
+            const struct port_range *range = &ranges.items[i];
+
+            if ((range->host_ip == NULL) != (exposed == 1))
+                continue;
+            if (text.len)
+                strbuf_adds(&text, ", ");
+            if (range->host_ip) {
+                bool v6 = strchr(range->host_ip, ':');
+
+                strbuf_addf(&text, v6 ? "[%s]:%u" : "%s:%u", range->host_ip, range->host_first);
+                if (range->host_last != range->host_first)
+                    strbuf_addf(&text, "-%u", range->host_last);
+                strbuf_adds(&text, "->");
+            }
+            strbuf_addf(&text, "%u", range->first);
+            if (range->last != range->first)
+                strbuf_addf(&text, "-%u", range->last);
+            strbuf_addf(&text, "/%s", range->protocol);
+        }
+    }
+    return arena_strdup(arena, text.data);
+}
+
+const char *format_command(struct arena *arena, const struct container *container)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(1u << 20);
+
+    for (char **p = container->config.entrypoint; p && *p; p++)
+        strbuf_addf(&text, "%s%s", text.len ? " " : "", *p);
+    for (char **p = container->config.cmd; p && *p; p++)
+        strbuf_addf(&text, "%s%s", text.len ? " " : "", *p);
+    return arena_strdup(arena, text.data);
+}

@@ -1,0 +1,32 @@
+/* Lists of objects: a command makes one JSON object per row, once, and this prints them as a table, as
+ * JSON or through a template; columns, headings and --format json therefore never disagree. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct cli;
+struct error;
+
+struct list_column {
+    const char *heading; /* "CONTAINER ID" */
+    const char *key;     /* member of the row: "ID" */
+};
+
+struct list_format {
+    const char *format; /* --format: NULL, "table", "json", "table TEMPLATE", TEMPLATE */
+    const struct list_column
+            *columns; /* ends with a row without key; the first ones are the default table */
+    unsigned default_columns;
+    unsigned min_width; /* TABLE_MIN_WIDTH … */
+    bool json_array;    /* --format json gives one array (compose ls) and not an object per line */
+};
+
+/* `rows` is an array (borrowed). Members that no column names are only in the JSON. */
+int list_print(
+        struct cli *cli, const struct list_format *format, const json_t *rows, struct error **err);
+
+/* `inspect --format`: each of `objects` through the template, a line each; "json" and NULL as expected
+ * (NULL: all of them as one pretty array). */
+int list_print_inspect(
+        struct cli *cli, const char *format, const json_t *objects, struct error **err);

@@ -1,0 +1,345 @@
+#include "cli/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "cli/cli.h"
+
+#define REPORT_MAX_BYTES 65536
+#define REPORT_LINE_MAX 400 /* bytes of a source line that are shown */
+#define REPORT_TAB 4
+
+enum { COLOUR_BOLD, COLOUR_RED, COLOUR_YELLOW, COLOUR_CYAN, COLOUR_OFF };
+static const char *const colour_codes[] = {
+    [COLOUR_BOLD] = "\033[1m",
+    [COLOUR_RED] = "\033[31m",
+    [COLOUR_YELLOW] = "\033[33m",
+    [COLOUR_CYAN] = "\033[36m",
+    [COLOUR_OFF] = "\033[0m",
+};
+
+static void add_coloured(struct strbuf *out, bool colour, int code, const char *text)
+{
+    if (colour)
+        strbuf_adds(out, colour_codes[code]);
+    strbuf_adds(out, text);
+    if (colour)
+        strbuf_adds(out, colour_codes[COLOUR_OFF]);
+}
+
+/* Text from files and images may hold anything; control characters do not reach the terminal. */
+static void add_clean(struct strbuf *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if ((*p < 0x20 && *p != '\t' && *p != '\n') || *p == 0x7f)
+            strbuf_addf(out, "\\x%02x", *p);
+        else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F are obeyed, too */
+            strbuf_addf(out, "\\x%02x", *++p);
+        else
+            strbuf_addc(out, (char)*p);
+    }
+}
+
+static void add_place(struct strbuf *out, const struct source *at)
+{
+    add_clean(out, at->file);
+    if (at->line) {
+        strbuf_addf(out, ":%u", at->line);
+        if (at->column)
+            strbuf_addf(out, ":%u", at->column);
+    }
+    strbuf_adds(out, ": ");
+}
+
+/* The line of the file that `at` names, without its end; false when it cannot be read any more. */
+static bool read_source_line(const struct source *at, struct strbuf *line)
+{
+    auto_free char *text = NULL;
+    size_t len = 0;
+
+    if (!at->file || !at->line || strcmp(at->file, "-") == 0)
+        return false;
+    if (fs_read_file(AT_FDCWD, at->file, LIMIT_COMPOSE_FILE_BYTES, &text, &len, NULL) < 0)
+        return false;
+
+    struct str rest = { text, len }, piece = { 0 };
+    for (unsigned number = 1; str_split_next(&rest, '\n', &piece); number++) {
+        if (number < at->line)
+            continue;
+        if (piece.len > 0 && piece.data[piece.len - 1] == '\r')
+            piece.len--;
+        strbuf_add_str(line, piece);
+        return true;
+    }
+    return false;
+}
+
+/* Adds the line and a caret below the column. Tabs become blanks, so that the caret stands right. */
+static void add_excerpt(struct strbuf *out, const struct source *at, bool colour)
+{
+    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(LIMIT_COMPOSE_FILE_BYTES);
+    char gutter[32];
+    unsigned column = 1, caret = 0, shown = 0;
+
+    if (!read_source_line(at, &line))
+        return;
+    if (strlen(line.data) != line.len || !str_is_utf8(strbuf_str(&line)))
+        return;
+
+    snprintf(gutter, sizeof(gutter), "%5u | ", at->line);
+    add_coloured(out, colour, COLOUR_CYAN, gutter);
+    for (const char *p = line.data; *p && shown < REPORT_LINE_MAX; column++) {
+        if (column == at->column)
+            caret = shown;
+        if (*p == '\t') {
+            for (unsigned i = 0; i < REPORT_TAB; i++)
+                strbuf_addc(out, ' ');
+            shown += REPORT_TAB;
+            p++;
+            continue;
+        }
+        bool control = (unsigned char)*p < 0x20 || *p == 0x7f ||
+                       ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0);
+        strbuf_addc(out, control ? '?' : *p);
+        if (control && (unsigned char)*p == 0xc2)
+            p++;
+        for (p++; ((unsigned char)*p & 0xc0) == 0x80; p++)
+            strbuf_addc(out, *p);
+        shown++;
+    }
+    if (column <= at->column)
+        caret = shown;
+    strbuf_addc(out, '\n');
+    if (at->column == 0)
+        return;
+    add_coloured(out, colour, COLOUR_CYAN, "      | ");
+    for (unsigned i = 0; i < caret; i++)
+        strbuf_addc(out, ' ');
+    add_coloured(out, colour, COLOUR_RED, "^");
+    strbuf_addc(out, '\n');
+}
+
+/* "message", with the errno's text where it belongs to it. */
+static void add_message(struct strbuf *out, const struct error *err)
+{
+    add_clean(out, err->message);
+    if (error_has_errno_text(err))
+        strbuf_addf(out, ": %s",
+                strerrordesc_np(err->code) ? strerrordesc_np(err->code) : "unknown error");
+}
+
+void report_format_error(const struct error *err, bool colour, struct strbuf *out)
+{
+    if (err->at.file)
+        add_place(out, &err->at);
+    else
+        add_coloured(out, colour, COLOUR_RED, "berth: ");
+    add_message(out, err);
+    strbuf_addc(out, '\n');
+    if (err->at.file)
+        add_excerpt(out, &err->at, colour);
+    if (err->hint) {
+        add_coloured(out, colour, COLOUR_CYAN, "  hint: ");
+        add_clean(out, err->hint);
+        strbuf_addc(out, '\n');
+    }
+    for (const struct error *e = err->cause; e; e = e->cause) {
+        strbuf_adds(out, "  because: ");
+        if (e->at.file)
+            add_place(out, &e->at);
+        add_message(out, e);
+        strbuf_addc(out, '\n');
+        if (e->at.file)
+            add_excerpt(out, &e->at, colour);
+        if (e->hint) {
+            add_coloured(out, colour, COLOUR_CYAN, "  hint: ");
+            add_clean(out, e->hint);
+            strbuf_addc(out, '\n');
+        }
+    }
+}
+
+static void write_stderr(const struct strbuf *text)
+{
+    fflush(stdout);
+    fwrite(text->data, 1, text->len, stderr);
+    fflush(stderr);
+}
+
+static void add_json_place(json_t *object, const struct source *at)
+{
+    if (!at->file)
+        return;
+    json_object_set_new(object, "file", jsonx_text(at->file));
+    if (at->line)
+        json_object_set_new(object, "line", json_integer(at->line));
+    if (at->column)
+        json_object_set_new(object, "column", json_integer(at->column));
+}
+
+static void write_json_line(json_t *object)
+{
+    auto_free char *text = jsonx_dump(object);
+
+    fflush(stdout);
+    fprintf(stderr, "%s\n", text);
+    fflush(stderr);
+}
+
+static void report_error_json(const struct error *err)
+{
+    auto_json json_t *object = json_object();
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(REPORT_MAX_BYTES);
+
+    json_object_set_new(object, "error", json_true());
+    add_message(&text, err);
+    json_object_set_new(object, "message", jsonx_text(text.data));
+    add_json_place(object, &err->at);
+    if (err->cause) {
+        json_t *causes = json_array();
+
+        for (const struct error *e = err->cause; e; e = e->cause) {
+            json_t *cause = json_object();
+
+            strbuf_reset(&text);
+            add_message(&text, e);
+            json_object_set_new(cause, "message", jsonx_text(text.data));
+            add_json_place(cause, &e->at);
+            if (e->hint)
+                json_object_set_new(cause, "hint", jsonx_text(e->hint));
+            json_array_append_new(causes, cause);
+        }
+        json_object_set_new(object, "causes", causes);
+    }
+    if (err->hint)
+        json_object_set_new(object, "hint", jsonx_text(err->hint));
+    write_json_line(object);
+}
+
+int report_error(struct cli *cli, const struct error *err)
+{
+    if (!err)
+        return cli->failure_status;
+    if (cli->json_errors) {
+        report_error_json(err);
+        return cli->failure_status;
+    }
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(REPORT_MAX_BYTES);
+
+    report_format_error(err, cli->colour_err, &text);
+    write_stderr(&text);
+    return cli->failure_status;
+}
+
+static void report_line(struct cli *cli, const char *level, int colour, const char *text)
+{
+    if (cli->json_errors) {
+        auto_json json_t *object = json_object();
+
+        json_object_set_new(object, level, json_true());
+        json_object_set_new(object, "message", jsonx_text(text));
+        write_json_line(object);
+        return;
+    }
+    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(REPORT_MAX_BYTES);
+
+    add_coloured(&line, cli->colour_err, colour, "berth: ");
+    if (strcmp(level, "error") != 0)
+        strbuf_addf(&line, "%s: ", level);
+    add_clean(&line, text);
+    strbuf_addc(&line, '\n');
+    write_stderr(&line);
+}
+
+#define REPORT_LINE(level, colour)                                                 \
+    do {                                                                           \
+        auto_(strbuf_release) struct strbuf text_ = STRBUF_INIT(REPORT_MAX_BYTES); \
+        va_list args_;                                                             \
+        va_start(args_, format);                                                   \
+        strbuf_vaddf(&text_, format, args_);                                       \
+        va_end(args_);                                                             \
+        report_line(cli, (level), (colour), text_.data);                           \
+    } while (0)
+
+int report_failure(struct cli *cli, const char *format, ...)
+{
+    REPORT_LINE("error", COLOUR_RED);
+    return cli->failure_status;
+}
+
+void report_warning(struct cli *cli, const char *format, ...)
+{
+    REPORT_LINE("warning", COLOUR_YELLOW);
+}
+
+void report_note(struct cli *cli, const char *format, ...)
+{
+    REPORT_LINE("note", COLOUR_CYAN);
+}
+
+static const char *const severity_names[] = {
+    [DIAG_ERROR] = "error",
+    [DIAG_WARNING] = "warning",
+    [DIAG_NOTE] = "note",
+};
+_Static_assert(ARRAY_LEN(severity_names) == DIAG_SEVERITY_MAX_, "name every severity");
+
+static void report_entry_json(const struct diag_entry *entry)
+{
+    auto_json json_t *object = json_object();
+
+    json_object_set_new(object, severity_names[entry->severity], json_true());
+    json_object_set_new(object, "message", jsonx_text(entry->message));
+    if (entry->id)
+        json_object_set_new(object, "id", jsonx_text(entry->id));
+    add_json_place(object, &entry->at);
+    if (entry->hint)
+        json_object_set_new(object, "hint", jsonx_text(entry->hint));
+    write_json_line(object);
+}
+
+unsigned report_diag(struct cli *cli, struct diag *diag)
+{
+    diag_sort(diag);
+    ARRAY_FOREACH(diag, entry) {
+        if (cli->json_errors) {
+            report_entry_json(entry);
+            continue;
+        }
+        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(REPORT_MAX_BYTES);
+
+        if (entry->at.file)
+            add_place(&text, &entry->at);
+        else
+            add_coloured(&text, cli->colour_err, COLOUR_RED, "berth: ");
+        if (entry->severity != DIAG_ERROR)
+            add_coloured(&text, cli->colour_err, COLOUR_YELLOW,
+                    entry->severity == DIAG_WARNING ? "warning: " : "note: ");
+        add_clean(&text, entry->message);
+        strbuf_addc(&text, '\n');
+        if (entry->at.file)
+            add_excerpt(&text, &entry->at, cli->colour_err);
+        if (entry->hint) {
+            add_coloured(&text, cli->colour_err, COLOUR_CYAN, "  hint: ");
+            add_clean(&text, entry->hint);
+            strbuf_addc(&text, '\n');
+        }
+        write_stderr(&text);
+    }
+    size_t found = diag->errors;
+    size_t kept = diag->len;
+    size_t limit = diag->max ? diag->max : DIAG_MAX_DEFAULT;
+
+    if (kept >= limit && kept > 0)
+        report_note(cli, "further findings are not shown");
+    return found > UINT32_MAX ? UINT32_MAX : (unsigned)found;
+}

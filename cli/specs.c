@@ -1,0 +1,511 @@
+#include "cli/specs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+#define PORT_RANGE_MAX 4096u
+
+char **spec_vector(struct arena *arena, const struct strings *list)
+{
+    if (list->len == 0)
+        return NULL;
+    char **vector = ARENA_NEW_ARRAY(arena, list->len + 1, char *);
+
+    for (size_t i = 0; i < list->len; i++)
+        vector[i] = arena_strdup(arena, list->items[i]);
+    return vector;
+}
+
+/* ------------------------------------------------------------------ ports */
+
+static int bad_port(const char *text, struct error **err, const char *why)
+{
+    int r = error_set_plain(err, EINVAL, NULL, "invalid port specification \"%s\": %s", text, why);
+
+    error_hint(err, "the form is [IP:][HOST_PORT:]CONTAINER_PORT[/tcp|udp]");
+    return r;
+}
+
+int spec_parse_publish(
+        struct arena *arena, const char *text, struct container_ports *ret, struct error **err)
+{
+    struct str rest = str_from(text), host = { 0 }, ip = { 0 };
+    const char *protocol = "tcp";
+    uint16_t first, last, host_first = 0, host_last = 0;
+    ptrdiff_t at = str_find_last(rest, '/');
+
+    if (at >= 0) {
+        protocol = arena_strdup(arena, rest.data + at + 1);
+        rest.len = (size_t)at;
+        if (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)
+            return bad_port(text, err,
+                    strcmp(protocol, "sctp") == 0 ? "sctp is not supported"
+                                                  : "the protocol is tcp or udp");
+    }
+    at = str_find_last(rest, ':');
+    if (at >= 0) {
+        host = (struct str){ rest.data, (size_t)at };
+        rest = (struct str){ rest.data + at + 1, rest.len - (size_t)at - 1 };
+        ptrdiff_t ip_end = str_find_last(host, ':');
+        if (ip_end >= 0) {
+            ip = (struct str){ host.data, (size_t)ip_end };
+            host = (struct str){ host.data + ip_end + 1, host.len - (size_t)ip_end - 1 };
+            if (ip.len >= 2 && ip.data[0] == '[' && ip.data[ip.len - 1] == ']')
+                ip = (struct str){ ip.data + 1, ip.len - 2 };
+        }
+    }
+    if (parse_port_range(rest, false, &first, &last) < 0)
+        return bad_port(
+                text, err, "the container's port is not a number from 1 to 65535 or a range");
+    if (host.len > 0 && parse_port_range(host, true, &host_first, &host_last) < 0)
+        return bad_port(text, err, "the host's port is not a number from 0 to 65535 or a range");
+
+    unsigned count = (unsigned)last - first + 1, host_count = (unsigned)host_last - host_first + 1;
+    if (count > PORT_RANGE_MAX)
+        return bad_port(text, err, "the range is too long");
+    if (host_first && count > 1 && host_count != count)
+        return bad_port(text, err, "the ranges differ in length");
+    for (unsigned i = 0; i < count; i++) {
+        struct container_port *port = ARRAY_APPEND_ARENA(arena, ret);
+
+        port->host_ip = ip.len ? arena_strndup(arena, ip.data, ip.len) : NULL;
+        port->container_port = (uint16_t)(first + i);
+        port->protocol = protocol;
+        port->host_port = host_first ? (uint16_t)(host_first + (count > 1 ? i : 0)) : 0;
+        if (count == 1 && host_count > 1)
+            port->host_port_last = host_last;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ mounts */
+
+static int bad_volume(const char *text, struct error **err, const char *why)
+{
+    return error_set_plain(err, EINVAL, NULL, "invalid volume specification \"%s\": %s", text, why);
+}
+
+static int apply_volume_option(struct arena *arena, const char *text, struct str option,
+        struct container_mount *mount, struct error **err)
+{
+    static const char *const propagations[] = { "private", "rprivate", "shared", "rshared", "slave",
+        "rslave" };
+    static const char *const ignored[] = { "rw", "z", "Z", "consistent", "cached", "delegated",
+        "" };
+
+    if (str_is_equal_z(option, "ro")) {
+        mount->read_only = true;
+        return 0;
+    }
+    if (str_is_equal_z(option, "nocopy") || str_is_equal_z(option, "volume-nocopy")) {
+        mount->no_copy = true;
+        return 0;
+    }
+    if (parse_name(option, propagations, ARRAY_LEN(propagations)) >= 0) {
+        mount->propagation = arena_strndup(arena, option.data, option.len);
+        return 0;
+    }
+    /* SELinux relabelling and Docker Desktop's consistency have nothing to act on here. */
+    if (parse_name(option, ignored, ARRAY_LEN(ignored)) >= 0)
+        return 0;
+    return error_set_plain(
+            err, EINVAL, NULL, "invalid mode \"%.*s\" in volume \"%s\"", STR_FMT(option), text);
+}
+
+static int check_target(const char *text, const char *target, struct error **err)
+{
+    if (*target != '/')
+        return bad_volume(text, err, "the path in the container is not absolute");
+    if (strspn(target, "/") == strlen(target))
+        return bad_volume(text, err, "the destination can't be '/'");
+    return 0;
+}
+
+static const char *host_path(struct arena *arena, const char *cwd, const char *path)
+{
+    return path_join(arena, cwd, path);
+}
+
+static bool names_a_path(const char *source)
+{
+    return *source == '/' || *source == '.' || *source == '~';
+}
+
+int spec_parse_volume(struct arena *arena, const char *cwd, const char *text,
+        struct container_mount *ret, struct error **err)
+{
+    struct str rest = str_from(text), pieces[3], piece;
+    size_t count = 0;
+
+    *ret = (struct container_mount){
+        .type = CONTAINER_MOUNT_VOLUME, .tmpfs_mode = -1, .from_short_form = true
+    };
+    while (str_split_next(&rest, ':', &piece)) {
+        if (count == 3)
+            return bad_volume(text, err, "too many colons");
+        pieces[count++] = piece;
+    }
+    if (count == 0 || pieces[0].len == 0)
+        return bad_volume(text, err, "empty section between colons");
+    const char *source = count > 1 ? arena_strndup(arena, pieces[0].data, pieces[0].len) : NULL;
+    struct str target = pieces[count > 1 ? 1 : 0];
+    if (target.len == 0)
+        return bad_volume(text, err, "empty section between colons");
+    ret->target = path_clean(arena, arena_strndup(arena, target.data, target.len));
+    if (source && names_a_path(source)) {
+        ret->type = CONTAINER_MOUNT_BIND;
+        ret->create_host_path = true;
+        ret->source = host_path(arena, cwd, source);
+    } else {
+        ret->source = source;
+    }
+    if (count == 3) {
+        struct str options = pieces[2];
+
+        while (str_split_next(&options, ',', &piece)) {
+            int r = apply_volume_option(arena, text, piece, ret, err);
+            if (r < 0)
+                return r;
+        }
+    }
+    return check_target(text, ret->target, err);
+}
+
+static int bad_mount(const char *text, struct error **err, const char *why, struct str key)
+{
+    return error_set_plain(err, EINVAL, NULL, "invalid argument \"%s\" for \"--mount\": %s%s%.*s%s",
+            text, why, key.len ? " \"" : "", STR_FMT(key), key.len ? "\"" : "");
+}
+
+static bool flag_value(struct str value, bool given, bool *ret)
+{
+    if (!given) {
+        *ret = true;
+        return true;
+    }
+    return parse_bool(value, ret) == 0;
+}
+
+int spec_parse_mount(struct arena *arena, const char *cwd, const char *text,
+        struct container_mount *ret, struct error **err)
+{
+    struct str rest = str_from(text), piece, none = STR_LITERAL("");
+    const char *source = NULL;
+
+    *ret = (struct container_mount){ .type = CONTAINER_MOUNT_VOLUME, .tmpfs_mode = -1 };
+    while (str_split_next(&rest, ',', &piece)) {
+        ptrdiff_t eq = str_find(piece, '=');
+        struct str key = { piece.data, eq < 0 ? piece.len : (size_t)eq };
+        struct str value = eq < 0 ? none
+                                  : (struct str){ piece.data + eq + 1, piece.len - (size_t)eq - 1 };
+        const char *copy = arena_strndup(arena, value.data ? value.data : "", value.len);
+
+        if (str_is_equal_z(key, "type")) {
+            int type = parse_name(value, container_mount_type_names, CONTAINER_MOUNT_TYPE_MAX_);
+
+            if (type < 0)
+                return bad_mount(text, err, "type is bind, volume or tmpfs, not", value);
+            ret->type = (enum container_mount_type)type;
+        } else if (str_is_equal_z(key, "source") || str_is_equal_z(key, "src")) {
+            source = copy;
+        } else if (str_is_equal_z(key, "target") || str_is_equal_z(key, "dst") ||
+                   str_is_equal_z(key, "destination")) {
+            ret->target = path_clean(arena, copy);
+        } else if (str_is_equal_z(key, "readonly") || str_is_equal_z(key, "ro")) {
+            if (!flag_value(value, eq >= 0, &ret->read_only))
+                return bad_mount(text, err, "invalid value for", key);
+        } else if (str_is_equal_z(key, "bind-propagation")) {
+            ret->propagation = copy;
+        } else if (str_is_equal_z(key, "bind-create-src")) {
+            if (!flag_value(value, eq >= 0, &ret->create_host_path))
+                return bad_mount(text, err, "invalid value for", key);
+        } else if (str_is_equal_z(key, "bind-recursive")) {
+            ret->non_recursive = str_is_equal_z(value, "disabled");
+            if (!ret->non_recursive && !str_is_equal_z(value, "enabled"))
+                return bad_mount(text, err, "not supported: bind-recursive", value);
+        } else if (str_is_equal_z(key, "volume-nocopy")) {
+            if (!flag_value(value, eq >= 0, &ret->no_copy))
+                return bad_mount(text, err, "invalid value for", key);
+        } else if (str_is_equal_z(key, "volume-subpath")) {
+            ret->subpath = copy;
+        } else if (str_is_equal_z(key, "volume-driver")) {
+            ret->volume_driver = copy;
+        } else if (str_is_equal_z(key, "volume-label") || str_is_equal_z(key, "volume-opt")) {
+            int r = spec_parse_pair(arena, "volume option", copy,
+                    str_is_equal_z(key, "volume-opt") ? &ret->volume_options : &ret->volume_labels,
+                    err);
+            if (r < 0)
+                return r;
+        } else if (str_is_equal_z(key, "tmpfs-size")) {
+            if (parse_size_bytes(value, &ret->tmpfs_size_bytes) < 0)
+                return bad_mount(text, err, "invalid value for", key);
+        } else if (str_is_equal_z(key, "tmpfs-mode")) {
+            uint32_t mode;
+
+            if (parse_octal(value, 07777, &mode) < 0)
+                return bad_mount(text, err, "invalid value for", key);
+            ret->tmpfs_mode = (int32_t)mode;
+        } else if (str_is_equal_z(key, "consistency")) {
+            continue;
+        } else {
+            return bad_mount(text, err, "unexpected key", key);
+        }
+    }
+    if (!ret->target)
+        return bad_mount(text, err, "target is required", none);
+    if (ret->type == CONTAINER_MOUNT_BIND) {
+        if (!source)
+            return bad_mount(text, err, "source is required", none);
+        ret->source = host_path(arena, cwd, source);
+    } else if (ret->type == CONTAINER_MOUNT_TMPFS && source) {
+        return bad_mount(text, err, "tmpfs takes no source", none);
+    } else {
+        ret->source = source;
+    }
+    return check_target(text, ret->target, err);
+}
+
+int spec_parse_tmpfs(
+        struct arena *arena, const char *text, struct container_mount *ret, struct error **err)
+{
+    const char *colon = strchr(text, ':');
+
+    *ret = (struct container_mount){
+        .type = CONTAINER_MOUNT_TMPFS, .tmpfs_mode = -1, .from_short_form = true
+    };
+    ret->target = path_clean(
+            arena, arena_strndup(arena, text, colon ? (size_t)(colon - text) : strlen(text)));
+    if (colon && colon[1])
+        ret->tmpfs_options = arena_strdup(arena, colon + 1);
+    return check_target(text, ret->target, err);
+}
+
+/* ------------------------------------------------------------------ environment, pairs */
+
+void spec_add_env(struct cli *cli, struct arena *arena, const char *text, struct strings *env)
+{
+    if (strchr(text, '=')) {
+        *ARRAY_APPEND_ARENA(arena, env) = arena_strdup(arena, text);
+        return;
+    }
+    (void)cli;
+    const char *value = getenv(text);
+    if (value)
+        *ARRAY_APPEND_ARENA(arena, env) = arena_printf(arena, "%s=%s", text, value);
+}
+
+int spec_read_env_file(struct cli *cli, struct arena *arena, const char *path, struct strings *env,
+        struct error **err)
+{
+    auto_free char *text = NULL;
+    size_t len;
+    unsigned number = 0;
+    int r = fs_read_file(AT_FDCWD, path, LIMIT_ENV_FILE_BYTES, &text, &len, err);
+
+    if (r < 0)
+        return r;
+    struct str rest = { text, len }, line;
+    while (str_split_next(&rest, '\n', &line)) {
+        number++;
+        if (line.len > 0 && line.data[line.len - 1] == '\r')
+            line.len--;
+        while (line.len > 0 && (*line.data == ' ' || *line.data == '\t')) {
+            line.data++;
+            line.len--;
+        }
+        if (line.len == 0 || *line.data == '#')
+            continue;
+        ptrdiff_t eq = str_find(line, '=');
+        struct str key = { line.data, eq < 0 ? line.len : (size_t)eq };
+        struct source at = { path, number, 1 };
+        if (key.len == 0)
+            return error_set_plain(err, EINVAL, &at, "no variable name before \"=\"");
+        if (memchr(key.data, ' ', key.len) || memchr(key.data, '\t', key.len))
+            return error_set_plain(
+                    err, EINVAL, &at, "variable \"%.*s\" contains white space", STR_FMT(key));
+        if (memchr(line.data, '\0', line.len))
+            return error_set_plain(err, EINVAL, &at, "a NUL byte in the line");
+        spec_add_env(cli, arena, arena_strndup(arena, line.data, line.len), env);
+    }
+    return 0;
+}
+
+int spec_parse_pair(struct arena *arena, const char *what, const char *text,
+        struct container_pairs *ret, struct error **err)
+{
+    const char *eq = strchr(text, '=');
+    size_t len = eq ? (size_t)(eq - text) : strlen(text);
+
+    if (len == 0)
+        return error_set_plain(err, EINVAL, NULL, "invalid %s \"%s\": no name", what, text);
+    const char *key = arena_strndup(arena, text, len);
+    const char *value = arena_strdup(arena, eq ? eq + 1 : "");
+    for (size_t i = 0; i < ret->len; i++) {
+        if (strcmp(ret->items[i].key, key) == 0) {
+            ret->items[i].value = value;
+            return 0;
+        }
+    }
+    *ARRAY_APPEND_ARENA(arena, ret) = (struct container_pair){ key, value };
+    return 0;
+}
+
+/* ------------------------------------------------------------------ limits, devices, restart */
+
+int spec_parse_ulimit(
+        struct arena *arena, const char *text, struct container_ulimit *ret, struct error **err)
+{
+    const char *eq = strchr(text, '=');
+    struct str value = str_from(eq ? eq + 1 : "");
+    ptrdiff_t colon = str_find(value, ':');
+    struct str soft = { value.data, colon < 0 ? value.len : (size_t)colon };
+    struct str hard = colon < 0 ? soft
+                                : (struct str){ value.data + colon + 1,
+                                      value.len - (size_t)colon - 1 };
+
+    if (!eq || eq == text || parse_int64(soft, -1, INT64_MAX, &ret->soft) < 0 ||
+            parse_int64(hard, -1, INT64_MAX, &ret->hard) < 0)
+        return error_set_plain(
+                err, EINVAL, NULL, "invalid ulimit \"%s\": the form is NAME=SOFT[:HARD]", text);
+    if (ret->hard >= 0 && (ret->soft < 0 || ret->soft > ret->hard))
+        return error_set_plain(err, EINVAL, NULL,
+                "ulimit \"%s\": soft limit must be less than or equal to hard limit", text);
+    ret->name = arena_strndup(arena, text, (size_t)(eq - text));
+    return 0;
+}
+
+int spec_parse_device(
+        struct arena *arena, const char *text, struct container_device *ret, struct error **err)
+{
+    struct str rest = str_from(text), piece, pieces[3] = { { 0 } };
+    size_t count = 0;
+
+    while (str_split_next(&rest, ':', &piece)) {
+        if (count == 3)
+            return error_set_plain(err, EINVAL, NULL, "invalid device specification \"%s\"", text);
+        pieces[count++] = piece;
+    }
+    ret->permissions = "rwm";
+    ret->host_path = arena_strndup(arena, pieces[0].data ? pieces[0].data : "", pieces[0].len);
+    ret->container_path = ret->host_path;
+    if (count == 2 &&
+            strspn(arena_strndup(arena, pieces[1].data, pieces[1].len), "rwm") == pieces[1].len)
+        ret->permissions = arena_strndup(arena, pieces[1].data, pieces[1].len);
+    else if (count >= 2)
+        ret->container_path = arena_strndup(arena, pieces[1].data, pieces[1].len);
+    if (count == 3)
+        ret->permissions = arena_strndup(arena, pieces[2].data, pieces[2].len);
+    if (*ret->host_path != '/' || *ret->container_path != '/' || !*ret->permissions ||
+            strspn(ret->permissions, "rwm") != strlen(ret->permissions))
+        return error_set_plain(err, EINVAL, NULL, "invalid device specification \"%s\"", text);
+    return 0;
+}
+
+int spec_parse_restart(
+        const char *text, enum container_restart *ret, int64_t *ret_retries, struct error **err)
+{
+    struct str all = str_from(text);
+    ptrdiff_t colon = str_find(all, ':');
+    struct str name = { all.data, colon < 0 ? all.len : (size_t)colon };
+    int policy = parse_name(name, container_restart_names, CONTAINER_RESTART_MAX_);
+    int64_t retries = 0;
+
+    if (name.len == 0)
+        policy = CONTAINER_RESTART_NO;
+    if (policy < 0)
+        return error_set_plain(err, EINVAL, NULL, "invalid restart policy \"%s\"", text);
+    if (colon >= 0) {
+        if (policy != CONTAINER_RESTART_ON_FAILURE)
+            return error_set_plain(err, EINVAL, NULL,
+                    "maximum retry count cannot be used with restart policy \"%.*s\"",
+                    STR_FMT(name));
+        if (parse_int64((struct str){ all.data + colon + 1, all.len - (size_t)colon - 1 }, 0,
+                    INT32_MAX, &retries) < 0)
+            return error_set_plain(err, EINVAL, NULL,
+                    "invalid restart policy \"%s\": maximum retry count must be a number", text);
+    }
+    *ret = (enum container_restart)policy;
+    *ret_retries = retries;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ networks */
+
+static int parse_network_pairs(struct arena *arena, const char *text,
+        struct container_network *network, struct error **err)
+{
+    struct str rest = str_from(text), piece;
+    struct strings aliases = { 0 };
+
+    while (str_split_next(&rest, ',', &piece)) {
+        ptrdiff_t eq = str_find(piece, '=');
+        struct str key = { piece.data, eq < 0 ? piece.len : (size_t)eq };
+        char *value = eq < 0 ? NULL
+                             : arena_strndup(
+                                       arena, piece.data + eq + 1, piece.len - (size_t)eq - 1);
+
+        if (!value)
+            return error_set_plain(err, EINVAL, NULL,
+                    "invalid network \"%s\": \"%.*s\" has no value", text, STR_FMT(key));
+        if (str_is_equal_z(key, "name"))
+            network->network = value;
+        else if (str_is_equal_z(key, "alias"))
+            *ARRAY_APPEND_ARENA(arena, &aliases) = value;
+        else if (str_is_equal_z(key, "ip"))
+            network->ipv4 = value;
+        else if (str_is_equal_z(key, "mac-address"))
+            network->mac = value;
+        else
+            return error_set_plain(err, EINVAL, NULL,
+                    "invalid network \"%s\": \"%.*s\" is not supported", text, STR_FMT(key));
+    }
+    network->aliases = spec_vector(arena, &aliases);
+    return network->network ? 0
+                            : error_set_plain(err, EINVAL, NULL,
+                                      "invalid network \"%s\": name is missing", text);
+}
+
+int spec_parse_network(
+        struct arena *arena, const char *text, struct container_config *config, struct error **err)
+{
+    struct container_network network = { .network = arena_strdup(arena, text) };
+    enum container_network_mode mode = CONTAINER_NETWORK_PRIVATE;
+
+    if (strchr(text, '=')) {
+        int r = parse_network_pairs(arena, text, &network, err);
+        if (r < 0)
+            return r;
+    } else if (strcmp(text, "host") == 0) {
+        mode = CONTAINER_NETWORK_HOST;
+    } else if (strcmp(text, "none") == 0) {
+        mode = CONTAINER_NETWORK_NONE;
+    } else if (string_has_prefix(text, "container:")) {
+        mode = CONTAINER_NETWORK_CONTAINER;
+        config->network_container = arena_strdup(arena, text + strlen("container:"));
+        if (!*config->network_container)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid container format container:<name|id>");
+    } else if (strcmp(text, "default") == 0) {
+        network.network = "bridge";
+    }
+    if ((mode != CONTAINER_NETWORK_PRIVATE && config->networks.len > 0) ||
+            config->network_mode != CONTAINER_NETWORK_PRIVATE)
+        return error_set_plain(err, EINVAL, NULL,
+                "conflicting options: cannot attach both user-defined and "
+                "non-user-defined network-modes");
+    config->network_mode = mode;
+    if (mode == CONTAINER_NETWORK_PRIVATE)
+        *ARRAY_APPEND_ARENA(arena, &config->networks) = network;
+    return 0;
+}

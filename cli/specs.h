@@ -1,0 +1,53 @@
+/* The small languages of Docker's options: -p, -v, --mount, --network, --env-file, --ulimit, --device.
+ * Text in, engine's structs out; errors name the text. Results live in the arena. */
+#pragma once
+
+#include "engine/container/config.h"
+
+struct arena;
+struct error;
+
+/* [hostIP:][hostPort[-last]:]containerPort[-last][/protocol]; one entry per container port. */
+int spec_parse_publish(
+        struct arena *arena, const char *text, struct container_ports *ret, struct error **err);
+
+/* [source:]target[:options]; source is a name, an absolute path or one from `cwd` ("./x"). Without
+ * source: an anonymous volume. */
+int spec_parse_volume(struct arena *arena, const char *cwd, const char *text,
+        struct container_mount *ret, struct error **err);
+
+/* type=bind,source=…,target=…,readonly … */
+int spec_parse_mount(struct arena *arena, const char *cwd, const char *text,
+        struct container_mount *ret, struct error **err);
+
+/* /path[:options] */
+int spec_parse_tmpfs(
+        struct arena *arena, const char *text, struct container_mount *ret, struct error **err);
+
+/* Appends KEY=VALUE for each line ("#" comments; "KEY" alone takes the caller's value or nothing). */
+struct cli;
+struct strings;
+int spec_read_env_file(struct cli *cli, struct arena *arena, const char *path, struct strings *env,
+        struct error **err);
+/* -e: KEY=VALUE, or KEY for the caller's value (left out when unset). */
+void spec_add_env(struct cli *cli, struct arena *arena, const char *text, struct strings *env);
+
+/* KEY=VALUE or KEY (empty value) into pairs. */
+int spec_parse_pair(struct arena *arena, const char *what, const char *text,
+        struct container_pairs *ret, struct error **err);
+
+int spec_parse_ulimit(
+        struct arena *arena, const char *text, struct container_ulimit *ret, struct error **err);
+int spec_parse_device(
+        struct arena *arena, const char *text, struct container_device *ret, struct error **err);
+
+/* no | always | unless-stopped | on-failure[:N] */
+int spec_parse_restart(
+        const char *text, enum container_restart *ret, int64_t *ret_retries, struct error **err);
+
+/* A network: NAME or name=NAME,alias=…,ip=…,mac-address=…; host, none and container:X are modes. */
+int spec_parse_network(
+        struct arena *arena, const char *text, struct container_config *config, struct error **err);
+
+/* Copies a list to a NULL-terminated vector in the arena; NULL when it is empty. */
+char **spec_vector(struct arena *arena, const struct strings *list);

@@ -1,0 +1,957 @@
+#include "compose/backend-record.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "compose/plan.h"
+#include "compose/project.h"
+
+#define TEXT_MAX_BYTES (16u << 20)
+
+struct fake_container {
+    struct observed_container seen;
+    struct strings
+            joins; /* ids of containers whose namespaces it shares; the first one's must run */
+    const char *replaces;
+};
+
+struct failure {
+    const char *operation, *name;
+    int code;
+};
+
+struct record_engine {
+    pthread_mutex_t lock;
+    pthread_cond_t woken;
+    struct arena arena;
+    struct {
+        struct fake_container **items;
+        size_t len, cap;
+    } containers;
+    struct {
+        struct observed_network *items;
+        size_t len, cap;
+    } networks;
+    struct {
+        struct observed_volume *items;
+        size_t len, cap;
+    } volumes;
+    struct strmap images, offers; /* reference -> id */
+    struct strmap behaviours;     /* service -> record_behaviour */
+    struct {
+        struct failure *items;
+        size_t len, cap;
+    } failures;
+    struct strbuf log;
+    size_t calls_left;
+    uint64_t serial;
+};
+
+struct fake {
+    struct backend base;
+    struct record_engine *engine;
+};
+
+static struct record_engine *engine_of(struct backend *backend)
+{
+    return ((struct fake *)backend)->engine;
+}
+
+static const char *new_id(struct record_engine *engine)
+{
+    return arena_printf(&engine->arena, "%016lx%048x", (unsigned long)++engine->serial, 0);
+}
+
+/* ------------------------------------------------------------------- each call */
+
+/* Locks, writes the call down and says whether it fails. The lock is held afterwards in any case. */
+static int begin(
+        struct record_engine *engine, const char *operation, const char *name, struct error **err)
+{
+    pthread_mutex_lock(&engine->lock);
+    if (engine->calls_left == 0)
+        return error_set_plain(err, ECONNRESET, NULL, "the command was killed");
+    if (engine->calls_left != SIZE_MAX)
+        engine->calls_left--;
+    strbuf_addf(&engine->log, "%s %s\n", operation, name);
+    ARRAY_FOREACH(&engine->failures, f) {
+        if (f->code && strcmp(f->operation, operation) == 0 && strcmp(f->name, name) == 0)
+            return error_set_plain(err, f->code, NULL, "%s %s does not work", operation, name);
+    }
+    return 0;
+}
+
+static int end(struct record_engine *engine, int r)
+{
+    pthread_mutex_unlock(&engine->lock);
+    return r;
+}
+
+static struct fake_container *find_container(struct record_engine *engine, const char *id)
+{
+    ARRAY_FOREACH(&engine->containers, c) {
+        if (string_is_equal((*c)->seen.id, id))
+            return *c;
+    }
+    return NULL;
+}
+
+static struct fake_container *find_container_name(struct record_engine *engine, const char *name)
+{
+    ARRAY_FOREACH(&engine->containers, c) {
+        if (string_is_equal((*c)->seen.name, name))
+            return *c;
+    }
+    return NULL;
+}
+
+static struct observed_network *find_network(struct record_engine *engine, const char *name)
+{
+    ARRAY_FOREACH(&engine->networks, n) {
+        if (string_is_equal(n->name, name))
+            return n;
+    }
+    return NULL;
+}
+
+static struct observed_volume *find_volume(struct record_engine *engine, const char *name)
+{
+    ARRAY_FOREACH(&engine->volumes, v) {
+        if (string_is_equal(v->name, name))
+            return v;
+    }
+    return NULL;
+}
+
+static void copy_labels(struct record_engine *engine, struct strmap *to, const struct strmap *from)
+{
+    strmap_init_arena(to, &engine->arena);
+    STRMAP_FOREACH(from, entry) {
+        strmap_set(to, entry->key, arena_strdup(&engine->arena, entry->value));
+    }
+}
+
+static const char *copy_label(
+        struct record_engine *engine, const struct strmap *labels, const char *key)
+{
+    return arena_strdup(&engine->arena, strmap_get(labels, key));
+}
+
+/* ----------------------------------------------------------------------- observing */
+
+static int fake_open_worker(struct backend *backend, struct backend **ret, struct error **err)
+{
+    (void)err;
+    *ret = record_open(engine_of(backend));
+    return 0;
+}
+
+static void fake_close(struct backend *backend)
+{
+    free(backend);
+}
+
+static size_t count_network_users(struct record_engine *engine, const struct observed_network *n)
+{
+    size_t users = 0;
+
+    ARRAY_FOREACH(&engine->containers, c) {
+        users += observed_container_is_active(&(*c)->seen) &&
+                 observed_container_is_on_network(&(*c)->seen, n);
+    }
+    return users;
+}
+
+static size_t count_volume_users(struct record_engine *engine, const char *volume)
+{
+    size_t users = 0;
+
+    ARRAY_FOREACH(&engine->containers, c) {
+        users += observed_container_mounts(&(*c)->seen, volume);
+    }
+    return users;
+}
+
+static bool is_asked_for(
+        const struct strings *names, const char *name, const char *project, const char *asked)
+{
+    if (string_is_equal(project, asked))
+        return true;
+    ARRAY_FOREACH(names, n) {
+        if (strcmp(*n, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Lists are copied; texts and labels are the engine's, which outlives every state. */
+static int fake_observe(struct backend *backend, struct arena *arena,
+        const struct backend_query *query, struct observed_state *state, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+
+    (void)err;
+    pthread_mutex_lock(&engine->lock);
+    ARRAY_FOREACH(&engine->containers, c) {
+        if (!string_is_equal((*c)->seen.project, query->project))
+            continue;
+        struct observed_container *copy = ARRAY_APPEND_ARENA(arena, &state->containers);
+        *copy = (*c)->seen;
+    }
+    ARRAY_FOREACH(&engine->networks, n) {
+        if (!is_asked_for(&query->networks, n->name, n->project, query->project))
+            continue;
+        struct observed_network *copy = ARRAY_APPEND_ARENA(arena, &state->networks);
+        *copy = *n;
+        copy->users = count_network_users(engine, n);
+    }
+    ARRAY_FOREACH(&engine->volumes, v) {
+        if (!is_asked_for(&query->volumes, v->name, v->project, query->project))
+            continue;
+        struct observed_volume *copy = ARRAY_APPEND_ARENA(arena, &state->volumes);
+        *copy = *v;
+        copy->users = count_volume_users(engine, v->name);
+    }
+    ARRAY_FOREACH(&query->images, reference)
+        *ARRAY_APPEND_ARENA(arena, &state->images) = (struct observed_image){
+            .reference = arena_strdup(arena, *reference),
+            .id = strmap_get(&engine->images, *reference),
+        };
+    pthread_mutex_unlock(&engine->lock);
+    return 0;
+}
+
+/* ------------------------------------------------------- images, networks, volumes */
+
+static int get_image(
+        struct record_engine *engine, const char *reference, const char *id, char **ret_id)
+{
+    strmap_set(&engine->images, reference, arena_strdup(&engine->arena, id));
+    *ret_id = mem_strdup(id);
+    return 0;
+}
+
+static int fake_image_pull(struct backend *backend, const struct backend_pull_spec *spec,
+        const struct backend_call *call, char **ret_id, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "pull-image", spec->image, err);
+    const char *id = strmap_get(&engine->offers, spec->image);
+
+    (void)call;
+    if (r >= 0 && !id)
+        r = error_set_plain(err, ENOENT, NULL, "pull access denied for %s", spec->image);
+    if (r >= 0)
+        r = get_image(engine, spec->image, id, ret_id);
+    return end(engine, r);
+}
+
+static int fake_image_build(struct backend *backend, const struct backend_build_spec *spec,
+        const struct backend_call *call, char **ret_id, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "build-image", spec->image, err);
+    const char *id = strmap_get(&engine->offers, spec->image);
+
+    (void)call;
+    if (r >= 0)
+        r = get_image(engine, spec->image,
+                id ? id : arena_printf(&engine->arena, "sha256:built-%s", spec->image), ret_id);
+    return end(engine, r);
+}
+
+static int fake_image_remove(struct backend *backend, const char *image,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "remove-image", image, err);
+
+    (void)call;
+    if (r >= 0)
+        strmap_remove(&engine->images, image);
+    return end(engine, r);
+}
+
+static int fake_network_create(struct backend *backend, const struct backend_network_spec *spec,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "create-network", spec->name, err);
+
+    (void)call;
+    if (r >= 0 && find_network(engine, spec->name))
+        r = error_set_plain(err, EEXIST, NULL, "network %s already exists", spec->name);
+    if (r >= 0)
+        *ARRAY_APPEND(&engine->networks) = (struct observed_network){
+            .id = new_id(engine),
+            .name = arena_strdup(&engine->arena, spec->name),
+            .project = copy_label(engine, spec->labels, LABEL_PROJECT),
+            .key = copy_label(engine, spec->labels, LABEL_NETWORK),
+            .config_hash = copy_label(engine, spec->labels, LABEL_CONFIG_HASH),
+        };
+    return end(engine, r);
+}
+
+static void drop_endpoints(struct record_engine *engine, const struct observed_network *network)
+{
+    ARRAY_FOREACH(&engine->containers, c) {
+        struct observed_endpoints *endpoints = &(*c)->seen.networks;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < endpoints->len; i++)
+            if (strcmp(endpoints->items[i].network_id, network->id) != 0)
+                endpoints->items[kept++] = endpoints->items[i];
+        endpoints->len = kept;
+    }
+}
+
+static int fake_network_remove(struct backend *backend, const char *name,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "remove-network", name, err);
+    struct observed_network *network = find_network(engine, name);
+
+    (void)call;
+    if (r >= 0 && network && count_network_users(engine, network) > 0)
+        r = error_set_plain(err, EBUSY, NULL, "network %s has active endpoints", name);
+    if (r >= 0 && network) {
+        drop_endpoints(engine, network);
+        *network = engine->networks.items[--engine->networks.len];
+    }
+    return end(engine, r);
+}
+
+static int fake_volume_create(struct backend *backend, const struct backend_volume_spec *spec,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "create-volume", spec->name, err);
+
+    (void)call;
+    if (r >= 0 && find_volume(engine, spec->name))
+        r = error_set_plain(err, EEXIST, NULL, "volume %s already exists", spec->name);
+    if (r >= 0)
+        *ARRAY_APPEND(&engine->volumes) = (struct observed_volume){
+            .name = arena_strdup(&engine->arena, spec->name),
+            .project = copy_label(engine, spec->labels, LABEL_PROJECT),
+            .key = copy_label(engine, spec->labels, LABEL_VOLUME),
+            .config_hash = copy_label(engine, spec->labels, LABEL_CONFIG_HASH),
+        };
+    return end(engine, r);
+}
+
+static void drop_volume(struct record_engine *engine, struct observed_volume *volume)
+{
+    *volume = engine->volumes.items[--engine->volumes.len];
+}
+
+static int fake_volume_remove(struct backend *backend, const char *name,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "remove-volume", name, err);
+    struct observed_volume *volume = find_volume(engine, name);
+
+    (void)call;
+    if (r >= 0 && volume && count_volume_users(engine, name) > 0)
+        r = error_set_plain(err, EBUSY, NULL, "volume %s is in use", name);
+    if (r >= 0 && volume)
+        drop_volume(engine, volume);
+    return end(engine, r);
+}
+
+/* --------------------------------------------------------------------- creating containers */
+
+static int connect_networks(struct record_engine *engine, struct fake_container *container,
+        const struct backend_container_spec *spec, struct error **err)
+{
+    ARRAY_FOREACH(spec->networks, attachment) {
+        const struct observed_network *network = find_network(engine, attachment->network);
+
+        if (!network)
+            return error_set_plain(err, ENOENT, NULL, "network %s not found", attachment->network);
+        *ARRAY_APPEND_ARENA(&engine->arena, &container->seen.networks) = (struct observed_endpoint){
+            .network_id = network->id,
+            .network_name = network->name,
+        };
+    }
+    return 0;
+}
+
+static void mount_volume(struct record_engine *engine, struct fake_container *container,
+        const char *volume, const char *target, bool anonymous)
+{
+    ARRAY_FOREACH(&container->seen.mounts, mount) {
+        if (strcmp(mount->target, target) == 0)
+            return;
+    }
+    *ARRAY_APPEND_ARENA(&engine->arena, &container->seen.mounts) = (struct observed_mount){
+        .volume = arena_strdup(&engine->arena, volume),
+        .target = arena_strdup(&engine->arena, target),
+        .anonymous = anonymous,
+    };
+}
+
+static int mount_volumes(struct record_engine *engine, struct fake_container *container,
+        const struct backend_container_spec *spec, struct error **err)
+{
+    ARRAY_FOREACH(spec->volumes, carried) {
+        if (!find_volume(engine, carried->volume))
+            return error_set_plain(err, ENOENT, NULL, "volume %s is gone", carried->volume);
+        mount_volume(engine, container, carried->volume, carried->target, true);
+    }
+    ARRAY_FOREACH(&spec->service->volumes, v) {
+        const struct project_volume *declared = v->source ? project_find_volume(
+                                                                    spec->project, v->source)
+                                                          : NULL;
+
+        if (v->type != MOUNT_VOLUME)
+            continue;
+        if (declared && !find_volume(engine, declared->name))
+            return error_set_plain(err, ENOENT, NULL, "volume %s not found", declared->name);
+        if (declared) {
+            mount_volume(engine, container, declared->name, v->target, false);
+            continue;
+        }
+        size_t before = container->seen.mounts.len;
+        const char *name = arena_printf(
+                &engine->arena, "anonymous-%lu", (unsigned long)++engine->serial);
+        mount_volume(engine, container, name, v->target, true);
+        if (container->seen.mounts.len > before)
+            *ARRAY_APPEND(&engine->volumes) = (struct observed_volume){ .name = name };
+    }
+    return 0;
+}
+
+static int join_container(struct record_engine *engine, struct fake_container *container,
+        const char *name, struct error **err)
+{
+    const struct fake_container *other = name ? find_container_name(engine, name) : NULL;
+
+    if (!name)
+        return 0;
+    if (!other)
+        return error_set_plain(err, ENOENT, NULL, "no such container: %s", name);
+    *ARRAY_APPEND_ARENA(&engine->arena, &container->joins) = arena_strdup(
+            &engine->arena, other->seen.id);
+    return 0;
+}
+
+static int create_container(struct record_engine *engine, const struct backend_container_spec *spec,
+        char **ret_id, struct error **err)
+{
+    struct arena *arena = &engine->arena;
+    const char *image_id = strmap_get(&engine->images, spec->image);
+    struct fake_container *container = ARENA_NEW(arena, struct fake_container);
+    int r;
+
+    if (find_container_name(engine, spec->name))
+        return error_set_plain(
+                err, EEXIST, NULL, "the container name \"/%s\" is already in use", spec->name);
+    if (!image_id)
+        return error_set_plain(err, ENOENT, NULL, "No such image: %s", spec->image);
+    container->seen = (struct observed_container){
+        .id = new_id(engine),
+        .name = arena_strdup(arena, spec->name),
+        .model = arena_strdup(arena, spec->model),
+        .image = arena_strdup(arena, spec->image),
+        .image_id = image_id,
+        .status = OBSERVED_CREATED,
+        .auto_remove = spec->auto_remove,
+        .created_nsec = (int64_t)++engine->serial,
+    };
+    copy_labels(engine, &container->seen.labels, spec->labels);
+    observed_container_read_labels(&container->seen);
+    container->replaces = arena_strdup(arena, spec->replaces);
+    if ((r = connect_networks(engine, container, spec, err)) < 0 ||
+            (r = mount_volumes(engine, container, spec, err)) < 0 ||
+            (r = join_container(engine, container, spec->join_network, err)) < 0 ||
+            (r = join_container(engine, container, spec->join_ipc, err)) < 0 ||
+            (r = join_container(engine, container, spec->join_pid, err)) < 0)
+        return r;
+    *ARRAY_APPEND(&engine->containers) = container;
+    *ret_id = mem_strdup(container->seen.id);
+    return 0;
+}
+
+static int fake_container_create(struct backend *backend, const struct backend_container_spec *spec,
+        const struct backend_call *call, char **ret_id, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "create-container", spec->name, err);
+
+    (void)call;
+    return end(engine, r < 0 ? r : create_container(engine, spec, ret_id, err));
+}
+
+/* -------------------------------------------------------------------- existing containers */
+
+/* begin() for a call on a container; *ret NULL when there is none. */
+static int begin_on(struct record_engine *engine, const char *operation, const char *id,
+        struct fake_container **ret, struct error **err)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct fake_container *container = find_container(engine, id);
+    const char *name = container ? container->seen.name : id;
+    pthread_mutex_unlock(&engine->lock);
+    int r = begin(engine, operation, name, err);
+
+    *ret = find_container(engine, id);
+    return r;
+}
+
+static int missing(const char *id, struct error **err)
+{
+    return error_set_plain(err, ENOENT, NULL, "No such container: %s", id);
+}
+
+static const struct record_behaviour *behaviour_of(
+        struct record_engine *engine, const struct fake_container *container)
+{
+    static const struct record_behaviour plain = { 0 };
+    const struct record_behaviour *behaviour = strmap_get(
+            &engine->behaviours, container->seen.service);
+
+    return behaviour ? behaviour : &plain;
+}
+
+static int start_container(
+        struct record_engine *engine, struct fake_container *container, struct error **err)
+{
+    const struct record_behaviour *behaviour = behaviour_of(engine, container);
+    const struct fake_container *replaced = container->replaces
+                                                    ? find_container(engine, container->replaces)
+                                                    : NULL;
+
+    if (replaced && observed_container_is_active(&replaced->seen))
+        return error_set_plain(err, EADDRINUSE, NULL, "Address already in use");
+    ARRAY_FOREACH(&container->joins, id) {
+        const struct fake_container *other = find_container(engine, *id);
+
+        if (!other || !observed_container_is_active(&other->seen))
+            return error_set_plain(
+                    err, EINVAL, NULL, "cannot join namespace of a non running container");
+    }
+    ARRAY_FOREACH(&container->seen.networks, endpoint) {
+        const struct observed_network *network = find_network(engine, endpoint->network_name);
+
+        if (!network || strcmp(network->id, endpoint->network_id) != 0)
+            return error_set_plain(
+                    err, ENOENT, NULL, "network %s not found", endpoint->network_name);
+    }
+    container->seen.status = behaviour->exits ? OBSERVED_EXITED : OBSERVED_RUNNING;
+    container->seen.exit_code = behaviour->exit_code;
+    container->seen.health = behaviour->exits ? OBSERVED_HEALTH_NONE : behaviour->health;
+    return 0;
+}
+
+static int fake_container_start(struct backend *backend, const char *id,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "start-container", id, &container, err);
+
+    (void)call;
+    if (r >= 0)
+        r = container ? start_container(engine, container, err) : missing(id, err);
+    return end(engine, r);
+}
+
+static void stop_container(struct fake_container *container, int exit_code)
+{
+    if (!observed_container_is_active(&container->seen))
+        return;
+    container->seen.status = OBSERVED_EXITED;
+    container->seen.exit_code = exit_code;
+    container->seen.health = OBSERVED_HEALTH_NONE;
+}
+
+static int fake_container_stop(struct backend *backend, const char *id, int64_t timeout_usec,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "stop-container", id, &container, err);
+
+    (void)call;
+    (void)timeout_usec;
+    if (r >= 0 && container)
+        stop_container(container, 143);
+    return end(engine, r);
+}
+
+static int fake_container_restart(struct backend *backend, const char *id, int64_t timeout_usec,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "restart-container", id, &container, err);
+
+    (void)call;
+    (void)timeout_usec;
+    if (r >= 0 && container)
+        stop_container(container, 143);
+    if (r >= 0)
+        r = container ? start_container(engine, container, err) : missing(id, err);
+    return end(engine, r);
+}
+
+static int fake_container_kill(struct backend *backend, const char *id, int signo,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "kill-container", id, &container, err);
+
+    (void)call;
+    if (r >= 0 && container)
+        stop_container(container, 128 + signo);
+    return end(engine, r);
+}
+
+static int set_paused(struct backend *backend, const char *operation, const char *id,
+        enum observed_status from, enum observed_status to, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, operation, id, &container, err);
+
+    if (r >= 0 && !container)
+        r = missing(id, err);
+    if (r >= 0 && container->seen.status == from)
+        container->seen.status = to;
+    return end(engine, r);
+}
+
+static int fake_container_pause(struct backend *backend, const char *id,
+        const struct backend_call *call, struct error **err)
+{
+    (void)call;
+    return set_paused(backend, "pause-container", id, OBSERVED_RUNNING, OBSERVED_PAUSED, err);
+}
+
+static int fake_container_unpause(struct backend *backend, const char *id,
+        const struct backend_call *call, struct error **err)
+{
+    (void)call;
+    return set_paused(backend, "unpause-container", id, OBSERVED_PAUSED, OBSERVED_RUNNING, err);
+}
+
+static void drop_container(
+        struct record_engine *engine, struct fake_container *container, bool volumes)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < engine->containers.len; i++)
+        if (engine->containers.items[i] != container)
+            engine->containers.items[kept++] = engine->containers.items[i];
+    engine->containers.len = kept;
+    if (!volumes)
+        return;
+    ARRAY_FOREACH(&container->seen.mounts, mount) {
+        struct observed_volume *volume = find_volume(engine, mount->volume);
+
+        if (mount->anonymous && volume && count_volume_users(engine, mount->volume) == 0)
+            drop_volume(engine, volume);
+    }
+}
+
+static int fake_container_remove(struct backend *backend, const char *id, bool force, bool volumes,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "remove-container", id, &container, err);
+
+    (void)call;
+    if (r >= 0 && container && observed_container_is_active(&container->seen) && !force)
+        r = error_set_plain(err, EBUSY, NULL, "container %s is running", container->seen.name);
+    if (r >= 0 && container)
+        drop_container(engine, container, volumes);
+    return end(engine, r);
+}
+
+static int fake_container_rename(struct backend *backend, const char *id, const char *name,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "rename-container", id, &container, err);
+
+    (void)call;
+    if (r >= 0 && !container)
+        r = missing(id, err);
+    if (r >= 0 && find_container_name(engine, name) &&
+            find_container_name(engine, name) != container)
+        r = error_set_plain(
+                err, EEXIST, NULL, "the container name \"/%s\" is already in use", name);
+    if (r >= 0)
+        container->seen.name = arena_strdup(&engine->arena, name);
+    return end(engine, r);
+}
+
+static void decide_wait(const struct observed_container *seen,
+        enum backend_wait_condition condition, struct backend_wait_result *result)
+{
+    bool active = observed_container_is_active(seen);
+    bool asks_health = condition == BACKEND_WAIT_HEALTHY ||
+                       (condition == BACKEND_WAIT_READY && seen->health != OBSERVED_HEALTH_NONE);
+
+    result->exit_code = seen->exit_code;
+    if (condition == BACKEND_WAIT_COMPLETED)
+        result->outcome = active ? BACKEND_WAIT_TIMED_OUT : BACKEND_WAIT_MET;
+    else if (!active)
+        result->outcome = BACKEND_WAIT_EXITED;
+    else if (!asks_health || seen->health == OBSERVED_HEALTH_HEALTHY)
+        result->outcome = BACKEND_WAIT_MET;
+    else if (seen->health == OBSERVED_HEALTH_NONE)
+        result->outcome = BACKEND_WAIT_NO_HEALTHCHECK;
+    else if (seen->health == OBSERVED_HEALTH_UNHEALTHY) {
+        result->outcome = BACKEND_WAIT_UNHEALTHY;
+        result->output = mem_strdup("connection refused\n");
+    } else
+        result->outcome = BACKEND_WAIT_TIMED_OUT;
+}
+
+static int fake_container_wait(struct backend *backend, const char *id,
+        enum backend_wait_condition condition, int64_t timeout_usec,
+        const struct backend_call *call, struct backend_wait_result *ret, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "wait-container", id, &container, err);
+    struct backend_wait_result result = { .outcome = BACKEND_WAIT_GONE };
+
+    (void)timeout_usec;
+    while (r >= 0 && container && behaviour_of(engine, container)->hangs) {
+        if (call->cancel && atomic_load(call->cancel)) {
+            r = error_set_plain(err, ECANCELED, NULL, "cancelled");
+            break;
+        }
+        pthread_cond_wait(&engine->woken, &engine->lock);
+    }
+    if (r >= 0 && container)
+        decide_wait(&container->seen, condition, &result);
+    if (r >= 0)
+        *ret = result;
+    return end(engine, r);
+}
+
+static int fake_container_exec(struct backend *backend, const char *id, const struct hook *hook,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    struct fake_container *container;
+    int r = begin_on(engine, "exec-container", id, &container, err);
+
+    (void)hook;
+    (void)call;
+    if (r >= 0 && (!container || container->seen.status != OBSERVED_RUNNING))
+        r = error_set_plain(err, EINVAL, NULL, "container is not running");
+    return end(engine, r);
+}
+
+static const struct backend_ops fake_ops = {
+    .name = "record",
+    .capabilities = BACKEND_CAN_BUILD | BACKEND_CAN_PAUSE | BACKEND_CAN_HOOKS,
+    .open_worker = fake_open_worker,
+    .close = fake_close,
+    .observe = fake_observe,
+    .image_pull = fake_image_pull,
+    .image_build = fake_image_build,
+    .image_remove = fake_image_remove,
+    .network_create = fake_network_create,
+    .network_remove = fake_network_remove,
+    .volume_create = fake_volume_create,
+    .volume_remove = fake_volume_remove,
+    .container_create = fake_container_create,
+    .container_start = fake_container_start,
+    .container_stop = fake_container_stop,
+    .container_restart = fake_container_restart,
+    .container_kill = fake_container_kill,
+    .container_pause = fake_container_pause,
+    .container_unpause = fake_container_unpause,
+    .container_remove = fake_container_remove,
+    .container_rename = fake_container_rename,
+    .container_wait = fake_container_wait,
+    .container_exec = fake_container_exec,
+};
+
+/* ------------------------------------------------------------------------- public */
+
+struct record_engine *record_engine_new(void)
+{
+    struct record_engine *engine = NEW(struct record_engine);
+
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->woken, NULL);
+    strbuf_init(&engine->log, TEXT_MAX_BYTES);
+    strmap_init_arena(&engine->images, &engine->arena);
+    strmap_init_arena(&engine->offers, &engine->arena);
+    strmap_init_arena(&engine->behaviours, &engine->arena);
+    engine->calls_left = SIZE_MAX;
+    return engine;
+}
+
+void record_engine_free(struct record_engine *engine)
+{
+    if (!engine)
+        return;
+    pthread_cond_destroy(&engine->woken);
+    pthread_mutex_destroy(&engine->lock);
+    ARRAY_RELEASE(&engine->containers);
+    ARRAY_RELEASE(&engine->networks);
+    ARRAY_RELEASE(&engine->volumes);
+    ARRAY_RELEASE(&engine->failures);
+    strbuf_release(&engine->log);
+    arena_release(&engine->arena);
+    free(engine);
+}
+
+struct backend *record_open(struct record_engine *engine)
+{
+    struct fake *fake = NEW(struct fake);
+
+    fake->base.ops = &fake_ops;
+    fake->engine = engine;
+    return &fake->base;
+}
+
+void record_offer_image(struct record_engine *engine, const char *reference, const char *id)
+{
+    strmap_set(&engine->offers, reference, arena_strdup(&engine->arena, id));
+}
+
+void record_set_behaviour(
+        struct record_engine *engine, const char *service, const struct record_behaviour *behaviour)
+{
+    pthread_mutex_lock(&engine->lock);
+    strmap_set(
+            &engine->behaviours, service, arena_dup(&engine->arena, behaviour, sizeof(*behaviour)));
+    pthread_cond_broadcast(&engine->woken);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void record_fail(struct record_engine *engine, const char *operation, const char *name, int code)
+{
+    ARRAY_FOREACH(&engine->failures, f) {
+        if (strcmp(f->operation, operation) == 0 && strcmp(f->name, name) == 0) {
+            f->code = code;
+            return;
+        }
+    }
+    *ARRAY_APPEND(&engine->failures) = (struct failure){
+        .operation = arena_strdup(&engine->arena, operation),
+        .name = arena_strdup(&engine->arena, name),
+        .code = code,
+    };
+}
+
+void record_stop_after(struct record_engine *engine, size_t calls)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->calls_left = calls;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void record_wake(struct record_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    pthread_cond_broadcast(&engine->woken);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+char *record_log(struct record_engine *engine)
+{
+    return mem_strdup(engine->log.data);
+}
+
+char *record_take_log(struct record_engine *engine)
+{
+    char *text = mem_strdup(engine->log.data);
+
+    strbuf_reset(&engine->log);
+    return text;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static const char *describe_container(
+        struct record_engine *engine, const struct fake_container *container)
+{
+    const struct observed_container *seen = &container->seen;
+    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(TEXT_MAX_BYTES);
+
+    strbuf_addf(&line, "container %s %s %s", seen->name, observed_status_name(seen->status),
+            seen->image_id);
+    ARRAY_FOREACH(&seen->networks, endpoint) {
+        const struct observed_network *network = find_network(engine, endpoint->network_name);
+        bool current = network && strcmp(network->id, endpoint->network_id) == 0;
+
+        strbuf_addf(&line, " net:%s%s", endpoint->network_name, current ? "" : "(gone)");
+    }
+    for (int anonymous = 0; anonymous < 2; anonymous++) {
+        ARRAY_FOREACH(&seen->mounts, mount) {
+            if (mount->anonymous == anonymous)
+                strbuf_addf(&line, " vol:%s:%s", anonymous ? "" : mount->volume, mount->target);
+        }
+    }
+    ARRAY_FOREACH(&container->joins, id) {
+        const struct fake_container *other = find_container(engine, *id);
+
+        strbuf_addf(&line, " join:%s", other ? other->seen.name : "(gone)");
+    }
+    strbuf_addf(&line, " %s", seen->model ? seen->model : "");
+    return arena_strdup(&engine->arena, line.data);
+}
+
+char *record_describe(struct record_engine *engine)
+{
+    struct strings lines = { 0 };
+    struct arena *arena = &engine->arena;
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(TEXT_MAX_BYTES);
+
+    pthread_mutex_lock(&engine->lock);
+    ARRAY_FOREACH(&engine->containers, c) {
+        *ARRAY_APPEND_ARENA(arena, &lines) = (char *)describe_container(engine, *c);
+    }
+    ARRAY_FOREACH(&engine->networks, n) {
+        *ARRAY_APPEND_ARENA(arena, &lines) = arena_printf(
+                arena, "network %s %s", n->name, n->config_hash ? n->config_hash : "");
+    }
+    ARRAY_FOREACH(&engine->volumes, v) {
+        if (v->project)
+            *ARRAY_APPEND_ARENA(arena, &lines) = arena_printf(arena, "volume %s", v->name);
+    }
+    if (lines.len > 0)
+        qsort(lines.items, lines.len, sizeof(*lines.items), compare_lines);
+    ARRAY_FOREACH(&lines, line) {
+        strbuf_addf(&text, "%s\n", *line);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return mem_strdup(text.data);
+}
+
+struct observed_container *record_container(struct record_engine *engine, const char *name)
+{
+    struct fake_container *container = find_container_name(engine, name);
+
+    return container ? &container->seen : NULL;
+}
+
+struct observed_network *record_network(struct record_engine *engine, const char *name)
+{
+    return find_network(engine, name);
+}

@@ -1,0 +1,347 @@
+#include "compose/env.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "compose/interpolate.h"
+
+struct reader {
+    struct arena *arena;
+    const struct env_text *text;
+    const struct strmap *outer;
+    struct strmap own; /* earlier lines */
+    struct env_entries *entries;
+    struct diag *diag;
+    const char *p, *end;
+    const char *line_start;
+    unsigned line;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+static struct source here(const struct reader *reader, const char *at)
+{
+    struct source source = { .file = reader->text->file, .line = reader->line, .column = 1 };
+
+    for (const char *p = reader->line_start; p < at; p++)
+        source.column += ((unsigned char)*p & 0xc0) != 0x80;
+    return source;
+}
+
+static void advance_line(struct reader *reader, const char *newline)
+{
+    reader->line++;
+    reader->line_start = newline + 1;
+}
+
+static int refuse(struct reader *reader, const struct source *at, const char *message)
+{
+    diag_add(reader->diag, DIAG_ERROR, "env-file", at, "%s", message);
+    return -EINVAL;
+}
+
+static const char *lookup(void *userdata, const char *name)
+{
+    struct reader *reader = userdata;
+    const char *value = reader->outer ? strmap_get(reader->outer, name) : NULL;
+
+    return value ? value : strmap_get(&reader->own, name);
+}
+
+static void unset(void *userdata, const char *name, size_t dollar)
+{
+    struct reader *reader = userdata;
+    struct source at = here(reader, reader->line_start);
+
+    (void)dollar;
+    diag_add(reader->diag, DIAG_WARNING, "unset-variable", &at,
+            "variable \"%s\" is not set; it is taken as empty", name);
+}
+
+static int expand_variables(
+        struct reader *reader, const struct source *at, const char *value, const char **ret)
+{
+    const struct interpolate_ops ops = { .lookup = lookup, .unset = unset, .userdata = reader };
+    struct interpolate_problem problem;
+
+    if (interpolate_text(reader->arena, value, &ops, ret, &problem) < 0)
+        return refuse(reader, at, problem.message);
+    return 0;
+}
+
+/* \n, \t and so on; unknown escapes stay with their backslash. \$ becomes $$, which the expansion of
+ * variables turns into one dollar. */
+static const char *expand_escapes(struct arena *arena, const char *text, size_t len)
+{
+    static const char from[] = "abfnrtv\"\\", to[] = "\a\b\f\n\r\t\v\"\\";
+    char *result = arena_alloc(arena, len * 2 + 1), *out = result;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] != '\\' || i + 1 == len) {
+            *out++ = text[i];
+            continue;
+        }
+        const char *known = memchr(from, text[i + 1], sizeof(from) - 1);
+
+        if (known) {
+            *out++ = to[known - from];
+            i++;
+        } else if (text[i + 1] == '$') {
+            *out++ = '$';
+            *out++ = '$';
+            i++;
+        } else if (text[i + 1] == '0' && i + 4 < len && strspn(text + i + 2, "01234567") >= 3 &&
+                   text[i + 2] < '4') {
+            *out++ = (char)((text[i + 2] - '0') * 64 + (text[i + 3] - '0') * 8 + text[i + 4] - '0');
+            i += 4;
+        } else {
+            *out++ = '\\';
+        }
+    }
+    *out = '\0';
+    return result;
+}
+
+static void skip_to_statement(struct reader *reader)
+{
+    while (reader->p < reader->end) {
+        if (*reader->p == '\n') {
+            advance_line(reader, reader->p++);
+        } else if (is_blank(*reader->p)) {
+            reader->p++;
+        } else if (*reader->p == '#') {
+            const char *newline = memchr(reader->p, '\n', (size_t)(reader->end - reader->p));
+
+            reader->p = newline ? newline : reader->end;
+        } else {
+            return;
+        }
+    }
+}
+
+static void skip_export(struct reader *reader)
+{
+    static const char word[] = "export";
+    size_t len = sizeof(word) - 1;
+
+    if ((size_t)(reader->end - reader->p) > len && memcmp(reader->p, word, len) == 0 &&
+            is_blank(reader->p[len])) {
+        reader->p += len;
+        while (reader->p < reader->end && is_blank(*reader->p))
+            reader->p++;
+    }
+}
+
+static bool is_key_char(unsigned char c)
+{
+    return c >= 0x80 || c == '_' || c == '.' || c == '-' || c == '[' || c == ']' ||
+           (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* Reads up to "=", ":" or the end of the line. *ret_bare: there was no value. */
+static int read_key(struct reader *reader, const char **ret_key, bool *ret_bare)
+{
+    const char *start = reader->p, *p = start;
+
+    while (p < reader->end && (is_key_char((unsigned char)*p) || is_blank(*p)))
+        p++;
+    bool bare = p == reader->end || *p == '\n';
+
+    if (!bare && *p != '=' && *p != ':') {
+        struct source at = here(reader, p);
+        const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
+        size_t len = (size_t)((newline ? newline : reader->end) - start);
+
+        return refuse(reader, &at,
+                arena_printf(reader->arena,
+                        "unexpected character \"%.*s\" in variable name \"%.*s\"", 1, p,
+                        (int)(len > 60 ? 60 : len), start));
+    }
+    struct str key = str_trim((struct str){ start, (size_t)(p - start) });
+
+    if (memchr(key.data, ' ', key.len)) {
+        struct source at = here(reader, start);
+
+        return refuse(reader, &at,
+                arena_printf(reader->arena, "key cannot contain a space: \"%.*s\"", STR_FMT(key)));
+    }
+    *ret_key = arena_strndup(reader->arena, key.data, key.len);
+    *ret_bare = bare;
+    reader->p = bare ? p : p + 1;
+    return 0;
+}
+
+static int read_quoted(struct reader *reader, const struct source *at, const char **ret)
+{
+    auto_(strbuf_release) struct strbuf value = STRBUF_INIT(reader->text->len + 1);
+    const char *start = reader->p;
+    char quote = *start;
+    bool escaped = false;
+
+    for (const char *p = start + 1; p < reader->end; p++) {
+        if (*p == '\n')
+            advance_line(reader, p);
+        if (*p == quote && !escaped) {
+            reader->p = p + 1;
+            if (quote == '\'') {
+                *ret = arena_strndup(reader->arena, value.data, value.len);
+                return 0;
+            }
+            return expand_variables(
+                    reader, at, expand_escapes(reader->arena, value.data, value.len), ret);
+        }
+        if (*p == '\\' && !escaped) {
+            escaped = true;
+            continue;
+        }
+        if (escaped && *p != quote)
+            strbuf_addc(&value, '\\');
+        escaped = false;
+        strbuf_addc(&value, *p);
+    }
+    const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
+    size_t len = (size_t)((newline ? newline : reader->end) - start);
+
+    return refuse(reader, at,
+            arena_printf(reader->arena, "unterminated quoted value %.*s",
+                    (int)(len > 60 ? 60 : len), start));
+}
+
+static int read_plain(struct reader *reader, const struct source *at, const char **ret)
+{
+    const char *start = reader->p;
+    const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
+    struct str value = { start, (size_t)((newline ? newline : reader->end) - start) };
+
+    for (size_t i = 0; i + 1 < value.len; i++)
+        if (value.data[i] == ' ' && value.data[i + 1] == '#')
+            value.len = i;
+    value = str_trim(value);
+    reader->p = newline ? newline : reader->end;
+    return expand_variables(reader, at, arena_strndup(reader->arena, value.data, value.len), ret);
+}
+
+static void add(struct reader *reader, const char *key, const char *value, const struct source *at)
+{
+    *ARRAY_APPEND_ARENA(reader->arena,
+            reader->entries) = (struct env_entry){ .key = key, .value = value, .at = *at };
+    (void)strmap_set(&reader->own, key, (void *)(uintptr_t)value);
+}
+
+static int read_statement(struct reader *reader)
+{
+    struct source at = here(reader, reader->p);
+    const char *key = NULL, *value;
+    bool bare = false;
+
+    skip_export(reader);
+    int r = read_key(reader, &key, &bare);
+
+    if (r < 0)
+        return r;
+    if (bare) {
+        value = reader->outer ? strmap_get(reader->outer, key) : NULL;
+        if (value)
+            add(reader, key, value, &at);
+        return 0;
+    }
+    while (reader->p < reader->end && is_blank(*reader->p))
+        reader->p++;
+    if (reader->p < reader->end && (*reader->p == '"' || *reader->p == '\''))
+        r = read_quoted(reader, &at, &value);
+    else
+        r = read_plain(reader, &at, &value);
+    if (r < 0)
+        return r;
+    add(reader, key, value, &at);
+    return 0;
+}
+
+/* Lines of K=V where everything after the first "=" is the value. */
+static int read_raw(struct reader *reader)
+{
+    struct str rest = { reader->p, (size_t)(reader->end - reader->p) }, line;
+
+    for (; str_split_next(&rest, '\n', &line); reader->line++) {
+        struct source at = { .file = reader->text->file, .line = reader->line, .column = 1 };
+
+        if (line.len && line.data[line.len - 1] == '\r')
+            line.len--;
+        while (line.len && is_blank(*line.data)) {
+            line.data++;
+            line.len--;
+        }
+        if (!line.len || *line.data == '#')
+            continue;
+        ptrdiff_t equal = str_find(line, '=');
+        size_t key_len = equal < 0 ? line.len : (size_t)equal;
+        const char *key = arena_strndup(reader->arena, line.data, key_len);
+        const char *value = equal < 0 ? (reader->outer ? strmap_get(reader->outer, key) : NULL)
+                                      : arena_strndup(reader->arena, line.data + key_len + 1,
+                                                line.len - key_len - 1);
+
+        if (!*key)
+            return refuse(reader, &at, "no variable on left side of \"=\"");
+        if (strpbrk(key, " \t"))
+            return refuse(reader, &at,
+                    arena_printf(reader->arena, "variable \"%s\" contains white space", key));
+        if (value)
+            add(reader, key, value, &at);
+    }
+    return 0;
+}
+
+int env_parse(struct arena *arena, const struct env_text *text, const struct strmap *outer,
+        struct env_entries *entries, struct diag *diag)
+{
+    struct reader reader = {
+        .arena = arena,
+        .text = text,
+        .outer = outer,
+        .entries = entries,
+        .diag = diag,
+        .p = text->data,
+        .end = text->data + text->len,
+        .line_start = text->data,
+        .line = 1,
+    };
+    int r = 0;
+
+    strmap_init_arena(&reader.own, arena);
+    ARRAY_FOREACH(entries, entry)
+        (void)strmap_set(&reader.own, entry->key, (void *)(uintptr_t)entry->value);
+    if (memchr(text->data, '\0', text->len)) {
+        struct source at = { .file = text->file };
+
+        at.line = at.column = 1;
+        return refuse(&reader, &at, "a NUL character is not allowed here");
+    }
+    if (text->len >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0)
+        reader.p = reader.line_start = text->data + 3;
+    if (text->raw)
+        return read_raw(&reader);
+    for (;;) {
+        skip_to_statement(&reader);
+        if (reader.p >= reader.end)
+            return r;
+        struct reader before = reader;
+
+        if (read_statement(&reader) < 0) { /* go on with the next line: all mistakes in one run */
+            const char *newline = memchr(before.p, '\n', (size_t)(before.end - before.p));
+
+            r = -EINVAL;
+            reader.p = newline ? newline : reader.end;
+            reader.line = before.line;
+            reader.line_start = before.line_start;
+        }
+    }
+}

@@ -1,0 +1,240 @@
+#include "compose/interpolate.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+
+struct expansion {
+    struct arena *arena;
+    const struct interpolate_ops *ops;
+    struct interpolate_problem *problem;
+    const char *start; /* of the whole text: places are counted from here */
+    unsigned depth;
+    bool quiet; /* inside of a part that is not used: no warnings */
+};
+
+enum operator{ OP_NONE, OP_DEFAULT, OP_ALTERNATE, OP_REQUIRED };
+
+static int expand(struct expansion *x, const char *from, const char *end, struct strbuf *out);
+
+static bool is_name_start(char c)
+{
+    return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool is_name_char(char c)
+{
+    return is_name_start(c) || (c >= '0' && c <= '9');
+}
+
+static size_t count_dollars(const struct expansion *x, const char *at)
+{
+    size_t count = 0;
+
+    for (const char *p = x->start; p < at; p++)
+        count += *p == '$';
+    return count;
+}
+
+static int refuse(struct expansion *x, const char *at, const char *message, const char *hint)
+{
+    *x->problem = (struct interpolate_problem){
+        .dollar = count_dollars(x, at),
+        .message = message,
+        .hint = hint,
+    };
+    return -EINVAL;
+}
+
+/* The brace that closes the one before `p`; braces inside are counted. NULL: none. */
+static const char *find_closing(const char *p, const char *end)
+{
+    for (size_t open = 1; p < end; p++) {
+        if (*p == '{')
+            open++;
+        else if (*p == '}' && --open == 0)
+            return p;
+    }
+    return NULL;
+}
+
+/* Expands a part into its own text. */
+static int expand_part(
+        struct expansion *x, const char *from, const char *end, bool used, const char **ret)
+{
+    auto_(strbuf_release) struct strbuf part = STRBUF_INIT(INTERPOLATE_MAX_BYTES);
+    bool quiet = x->quiet;
+
+    x->quiet = quiet || !used;
+    int r = expand(x, from, end, &part);
+
+    x->quiet = quiet;
+    if (r < 0)
+        return r;
+    *ret = arena_strndup(x->arena, part.data, part.len);
+    return 0;
+}
+
+static int expand_name(
+        struct expansion *x, const char *dollar, const char *name, struct strbuf *out)
+{
+    const char *value = x->ops->lookup(x->ops->userdata, name);
+
+    if (x->ops->use)
+        x->ops->use(x->ops->userdata, &(struct interpolate_use){ .name = name });
+    if (value)
+        strbuf_adds(out, value);
+    else if (x->ops->unset && !x->quiet)
+        x->ops->unset(x->ops->userdata, name, count_dollars(x, dollar));
+    return 0;
+}
+
+static int require(struct expansion *x, const char *dollar, const char *name, const char *reason)
+{
+    const char *message = *reason ? arena_printf(x->arena,
+                                            "required variable %s is missing a value: %s", name,
+                                            reason)
+                                  : arena_printf(x->arena,
+                                            "required variable %s is missing a value", name);
+
+    return refuse(x, dollar, message, NULL);
+}
+
+/* What stands between the braces of ${…}: name, operator, argument. */
+static int expand_braced(struct expansion *x, const char *dollar, const char *from, const char *end,
+        struct strbuf *out)
+{
+    const char *p = from, *argument = "";
+    enum operator op = OP_NONE;
+    bool or_empty = false;
+
+    while (p < end && (p == from ? is_name_start(*p) : is_name_char(*p)))
+        p++;
+    const char *name = arena_strndup(x->arena, from, (size_t)(p - from));
+
+    if (p < end && *p == ':') {
+        or_empty = true;
+        p++;
+    }
+    if (p < end)
+        op = *p == '-' ? OP_DEFAULT : *p == '+' ? OP_ALTERNATE : *p == '?' ? OP_REQUIRED : OP_NONE;
+    if (!*name || (op == OP_NONE && (p < end || or_empty)))
+        return refuse(x, dollar,
+                arena_printf(x->arena, "invalid interpolation format \"${%.*s}\"",
+                        (int)(end - from), from),
+                "write ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+text}; a dollar that "
+                "is meant as one is written $$");
+    if (op == OP_NONE)
+        return expand_name(x, dollar, name, out);
+
+    const char *value = x->ops->lookup(x->ops->userdata, name);
+    bool present = value && (!or_empty || *value);
+    bool used = op == OP_ALTERNATE ? present : !present;
+    int r = expand_part(x, p + 1, end, used, &argument);
+
+    if (r < 0 && used)
+        return r;
+    if (x->ops->use)
+        x->ops->use(
+                x->ops->userdata, &(struct interpolate_use){
+                                          .name = name,
+                                          .required = op == OP_REQUIRED,
+                                          .default_value = op == OP_DEFAULT ? argument : NULL,
+                                          .alternate_value = op == OP_ALTERNATE ? argument : NULL,
+                                  });
+    if (op == OP_REQUIRED && !present)
+        return x->quiet ? 0 : require(x, dollar, name, argument);
+    if (op == OP_ALTERNATE)
+        strbuf_adds(out, present ? argument : "");
+    else
+        strbuf_adds(out, present ? value : argument);
+    return 0;
+}
+
+/* One dollar at `p`; gives where to go on. */
+static int expand_dollar(struct expansion *x, const char *p, const char *end, struct strbuf *out,
+        const char **ret_next)
+{
+    const char *next = p + 1;
+
+    if (next < end && *next == '$') {
+        strbuf_addc(out, '$');
+        *ret_next = next + 1;
+        return 0;
+    }
+    if (next < end && is_name_start(*next)) {
+        while (next < end && is_name_char(*next))
+            next++;
+        *ret_next = next;
+        return expand_name(x, p, arena_strndup(x->arena, p + 1, (size_t)(next - p - 1)), out);
+    }
+    if (next < end && *next == '{') {
+        const char *close = find_closing(next + 1, end);
+
+        if (!close)
+            return refuse(x, p,
+                    arena_printf(x->arena,
+                            "invalid interpolation format \"%.*s\": no closing brace",
+                            (int)(end - p > 40 ? 40 : end - p), p),
+                    "a dollar that is meant as one is written $$");
+        *ret_next = close + 1;
+        return expand_braced(x, p, next + 1, close, out);
+    }
+    strbuf_addc(out, '$');
+    *ret_next = next;
+    return 0;
+}
+
+static int expand(struct expansion *x, const char *from, const char *end, struct strbuf *out)
+{
+    if (x->depth >= INTERPOLATE_MAX_DEPTH)
+        return refuse(x, from, "variables are nested too deeply", NULL);
+    x->depth++;
+    while (from < end) {
+        const char *dollar = memchr(from, '$', (size_t)(end - from));
+
+        strbuf_add(out, from, (size_t)((dollar ? dollar : end) - from));
+        if (!dollar)
+            break;
+        int r = expand_dollar(x, dollar, end, out, &from);
+
+        if (r < 0) {
+            x->depth--;
+            return r;
+        }
+        if (strbuf_is_truncated(out)) {
+            x->depth--;
+            return refuse(
+                    x, dollar, "the value is too long after its variables are filled in", NULL);
+        }
+    }
+    x->depth--;
+    return 0;
+}
+
+int interpolate_text(struct arena *arena, const char *text, const struct interpolate_ops *ops,
+        const char **ret, struct interpolate_problem *ret_problem)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(INTERPOLATE_MAX_BYTES);
+    struct expansion x = {
+        .arena = arena,
+        .ops = ops,
+        .problem = ret_problem,
+        .start = text,
+    };
+
+    if (!strchr(text, '$')) {
+        *ret = text;
+        return 0;
+    }
+    int r = expand(&x, text, text + strlen(text), &out);
+
+    if (r < 0)
+        return r;
+    *ret = arena_strndup(arena, out.data, out.len);
+    return 0;
+}

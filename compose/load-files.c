@@ -1,0 +1,435 @@
+/* Which files make the project, which variables hold, and what it is called. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "compose/document.h"
+#include "compose/env.h"
+#include "compose/interpolate.h"
+#include "compose/load-internal.h"
+
+static const char *const file_names[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
+    "docker-compose.yaml" };
+static const char *const override_names[] = { "compose.override.yml", "compose.override.yaml",
+    "docker-compose.override.yml", "docker-compose.override.yaml" };
+
+/* Terminated, and whole even when there are NUL bytes in it. */
+static const char *copy_bytes(struct arena *arena, const char *data, size_t len)
+{
+    char *copy = arena_alloc(arena, len + 1);
+
+    if (len)
+        memcpy(copy, data, len);
+    return copy;
+}
+
+const char *loader_display_name(const struct loader *loader, const char *path)
+{
+    const char *dir = path_clean(loader->arena, loader->options->working_dir);
+
+    if (strcmp(dir, "/") == 0 || !path_is_below(path, dir) || strlen(path) <= strlen(dir) + 1)
+        return path;
+    return path + strlen(dir) + 1;
+}
+
+static const char *variable(const struct loader *loader, const char *name)
+{
+    return strmap_get(&loader->environment, name);
+}
+
+static bool is_regular(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+static void set_default(struct strmap *map, const char *key, const char *value)
+{
+    if (!strmap_has(map, key))
+        (void)strmap_set(map, key, (void *)(uintptr_t)value);
+}
+
+static void read_process_environment(struct loader *loader)
+{
+    for (char *const *entry = loader->options->env; entry && *entry; entry++) {
+        const char *equal = strchr(*entry, '=');
+
+        if (equal && equal != *entry)
+            set_default(&loader->environment,
+                    arena_strndup(loader->arena, *entry, (size_t)(equal - *entry)),
+                    arena_strdup(loader->arena, equal + 1));
+    }
+}
+
+/* ------------------------------------------------------------------- files of variables */
+
+/* Reads a file of any kind: process substitution of a shell gives pipes. */
+static int read_whole(
+        const char *path, size_t max_bytes, char **ret_data, size_t *ret_len, struct error **err)
+{
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    struct stat status;
+
+    if (fd < 0)
+        return error_set(err, errno, NULL, "cannot open \"%s\"", path);
+    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+        return error_set(err, EISDIR, NULL, "cannot read \"%s\"", path);
+    int r = fs_read_fd(fd, max_bytes, ret_data, ret_len, err);
+
+    return r < 0 ? error_wrap(err, r, "cannot read \"%s\"", path) : 0;
+}
+
+/* "cannot read X: reason", from an error object. */
+static void report_error(struct loader *loader, const struct source *at, const struct error *error)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_PATH_BYTES * 2);
+
+    error_format(error, &text);
+    diag_add(loader->diag, DIAG_ERROR, "file", at, "%s", text.data);
+}
+
+void loader_read_env_file(struct loader *loader, const char *path, const struct strmap *outer,
+        struct strmap *into, const struct source *at)
+{
+    auto_free char *data = NULL;
+    struct error *error = NULL;
+    struct env_entries entries = { 0 };
+    struct env_text text = { .file = loader_display_name(
+                                     loader, arena_strdup(loader->arena, path)) };
+
+    if (read_whole(path, LIMIT_ENV_FILE_BYTES, &data, &text.len, &error) < 0) {
+        report_error(loader, at, error);
+        error_free(error);
+        return;
+    }
+    text.data = data;
+    STRMAP_FOREACH(into, known) /* earlier files can be referred to */
+        *ARRAY_APPEND_ARENA(loader->arena, &entries) = (struct env_entry){ .key = known->key,
+            .value = known->value };
+    (void)env_parse(loader->arena, &text, outer, &entries, loader->diag);
+    ARRAY_FOREACH(&entries, entry)
+        (void)strmap_set(into, entry->key, (void *)(uintptr_t)entry->value);
+    *ARRAY_APPEND_ARENA(loader->arena, &loader->env_file_paths) = arena_strdup(loader->arena, path);
+}
+
+static struct strings split_list(struct loader *loader, const char *text, const char *separator)
+{
+    struct strings list = { 0 };
+    size_t len = strlen(separator);
+
+    for (const char *p = text;;) {
+        const char *end = len ? strstr(p, separator) : NULL;
+
+        *ARRAY_APPEND_ARENA(loader->arena, &list) = arena_strndup(
+                loader->arena, p, end ? (size_t)(end - p) : strlen(p));
+        if (!end)
+            return list;
+        p = end + len;
+    }
+}
+
+/* The files that the user named, or .env in `dir`. What is set already stays. */
+static void read_env_files(struct loader *loader, const char *dir)
+{
+    const struct load_options *options = loader->options;
+    const char *disabled = variable(loader, "COMPOSE_DISABLE_ENV_FILE");
+    const char *listed = variable(loader, "COMPOSE_ENV_FILES");
+    struct strings files = options->env_files;
+    struct strmap from_files;
+    bool off = false;
+
+    strmap_init_arena(&from_files, loader->arena);
+    if (!files.len && listed && *listed)
+        files = split_list(loader, listed, ",");
+    if (!files.len && disabled && parse_bool(str_from(disabled), &off) == 0 && off)
+        return;
+    ARRAY_FOREACH(&files, file)
+        loader_read_env_file(loader, path_join(loader->arena, options->working_dir, *file),
+                &loader->environment, &from_files, NULL);
+    if (!files.len) {
+        const char *path = path_join(loader->arena, dir, ".env");
+
+        if (is_regular(path))
+            loader_read_env_file(loader, path, &loader->environment, &from_files, NULL);
+    }
+    STRMAP_FOREACH(&from_files, entry)
+        set_default(&loader->environment, entry->key, entry->value);
+}
+
+/* -------------------------------------------------------------------------- which files */
+
+static void add_file(struct loader *loader, const char *name)
+{
+    const char *path = strcmp(name, "-") == 0
+                               ? name
+                               : path_join(loader->arena, loader->options->working_dir, name);
+
+    *ARRAY_APPEND_ARENA(loader->arena, &loader->names) = arena_strdup(loader->arena, name);
+    *ARRAY_APPEND_ARENA(loader->arena, &loader->paths) = arena_strdup(loader->arena, path);
+}
+
+/* The first of the names that is a file in `dir`; a warning when there are several. NULL: none. */
+static const char *find_one(
+        struct loader *loader, const char *dir, const char *const *names, size_t count)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *path = path_join(loader->arena, dir, names[i]);
+
+        if (!is_regular(path))
+            continue;
+        if (found) {
+            diag_add(loader->diag, DIAG_WARNING, "several-files", NULL,
+                    "there are %s and %s; using %s", path_last(found), names[i], path_last(found));
+            break;
+        }
+        found = path;
+    }
+    return found;
+}
+
+static void add_found(struct loader *loader, const char *dir, const char *path)
+{
+    /* In the user's own directory the plain name says all. */
+    add_file(loader, strcmp(dir, loader->options->working_dir) == 0 ? path_last(path) : path);
+}
+
+static void discover(struct loader *loader)
+{
+    const char *dir = loader->options->project_dir
+                              ? path_join(loader->arena, loader->options->working_dir,
+                                        loader->options->project_dir)
+                              : path_clean(loader->arena, loader->options->working_dir);
+
+    for (;;) {
+        const char *file = find_one(loader, dir, file_names, ARRAY_LEN(file_names));
+        const char *override = file ? find_one(loader, dir, override_names,
+                                              ARRAY_LEN(override_names))
+                                    : NULL;
+
+        if (file) {
+            add_found(loader, dir, file);
+            if (override)
+                add_found(loader, dir, override);
+            return;
+        }
+        if (strcmp(dir, "/") == 0)
+            return;
+        dir = path_parent(loader->arena, dir);
+    }
+}
+
+static const char *directory_of_files(struct loader *loader)
+{
+    if (loader->options->project_dir)
+        return path_join(loader->arena, loader->options->working_dir, loader->options->project_dir);
+    ARRAY_FOREACH(&loader->paths, path)
+        if (strcmp(*path, "-") != 0)
+            return path_parent(loader->arena, *path);
+    return path_clean(loader->arena, loader->options->working_dir);
+}
+
+int loader_find_files(struct loader *loader, bool *ret_found)
+{
+    const char *listed, *separator;
+
+    strmap_init_arena(&loader->environment, loader->arena);
+    read_process_environment(loader);
+    ARRAY_FOREACH(&loader->options->files, file)
+        add_file(loader, *file);
+    /* .env may name the files, and the files' directory may hold another .env. */
+    const char *first_dir = directory_of_files(loader);
+
+    read_env_files(loader, first_dir);
+    listed = variable(loader, "COMPOSE_FILE");
+    separator = variable(loader, "COMPOSE_PATH_SEPARATOR");
+    if (!loader->paths.len && listed && *listed) {
+        struct strings files = split_list(
+                loader, listed, separator && *separator ? separator : ":");
+
+        ARRAY_FOREACH(&files, file)
+            add_file(loader, *file);
+    }
+    if (!loader->paths.len)
+        discover(loader);
+    loader->project_dir = directory_of_files(loader);
+    if (strcmp(loader->project_dir, first_dir) != 0 && !loader->options->env_files.len)
+        read_env_files(loader, loader->project_dir);
+    loader->context.home = variable(loader, "HOME");
+    loader->context.base_dir = loader->project_dir;
+    *ret_found = loader->paths.len > 0;
+    return diag_has_errors(loader->diag) ? -EINVAL : 0;
+}
+
+struct loaded_file *loader_read_file(
+        struct loader *loader, const char *path, const char *name, const struct source *at)
+{
+    struct loaded_file *file = strmap_get(&loader->files, path);
+    struct error *error = NULL;
+    auto_free char *data = NULL;
+    size_t len;
+    int r;
+
+    if (file || strmap_has(&loader->files, path)) /* a missing file is reported once */
+        return file;
+    if (strcmp(path, "-") == 0)
+        r = fs_read_fd(loader->options->stdin_fd, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
+    else
+        r = read_whole(path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
+    if (r < 0) {
+        report_error(loader, at, error);
+        error_free(error);
+        (void)strmap_set(&loader->files, path, NULL);
+        return NULL;
+    }
+    file = ARENA_NEW(loader->arena, struct loaded_file);
+    file->path = path;
+    file->dir = strcmp(path, "-") == 0 ? loader->project_dir : path_parent(loader->arena, path);
+    file->text = (struct yaml_text){
+        .file = strcmp(name, "-") == 0 ? "<stdin>" : name,
+        .data = copy_bytes(loader->arena, data, len),
+        .len = len,
+    };
+    yaml_index_lines(loader->arena, &file->text);
+    (void)yaml_parse(loader->arena, &file->text, &file->documents, loader->diag);
+    (void)strmap_set(&loader->files, path, file);
+    return file;
+}
+
+struct loaded_file *loader_read_text(struct loader *loader, const char *path,
+        const struct source *at, const char *what, bool required)
+{
+    const char *key = arena_printf(loader->arena, "%s\n", path); /* apart from compose files */
+    struct loaded_file *file = strmap_get(&loader->files, key);
+    auto_(error_free_p) struct error *error = NULL;
+    auto_free char *data = NULL;
+    size_t len;
+
+    if (file || strmap_has(&loader->files, key)) /* a missing file is reported once */
+        return file;
+    int r = read_whole(path, LIMIT_ENV_FILE_BYTES, &data, &len, &error);
+
+    if (r == -ENOENT && !required && access(path, F_OK) < 0)
+        return NULL;
+    if (r < 0) {
+        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_PATH_BYTES * 2);
+
+        error_format(error, &text);
+        diag_add(loader->diag, DIAG_ERROR, "file", at, "%s: %s", what, text.data);
+        (void)strmap_set(&loader->files, key, NULL);
+        return NULL;
+    }
+    file = ARENA_NEW(loader->arena, struct loaded_file);
+    file->path = path;
+    file->text = (struct yaml_text){
+        .file = loader_display_name(loader, path),
+        .data = copy_bytes(loader->arena, data, len),
+        .len = len,
+    };
+    (void)strmap_set(&loader->files, key, file);
+    return file;
+}
+
+/* --------------------------------------------------------------------------------- name */
+
+/* Lower case, only letters, digits, "-" and "_", no "-" or "_" in front. */
+static const char *repair_name(struct arena *arena, const char *text)
+{
+    char *name = arena_strdup(arena, text), *out = name;
+
+    for (const char *p = text; *p; p++) {
+        char c = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                ((c == '-' || c == '_') && out != name))
+            *out++ = c;
+    }
+    *out = '\0';
+    return name;
+}
+
+static int take_strict_name(struct loader *loader, const char *name, const char *from)
+{
+    const char *repaired = repair_name(loader->arena, name);
+
+    if (strcmp(repaired, name) != 0) {
+        struct diag_entry *entry = diag_add(loader->diag, DIAG_ERROR, "project-name", NULL,
+                "invalid project name \"%s\" (%s): only lower-case letters, digits, \"-\" and \"_\" are "
+                "allowed, with a letter or digit in front",
+                name, from);
+
+        if (*repaired)
+            diag_hint(loader->diag, entry, "\"%s\" would do", repaired);
+        return -EINVAL;
+    }
+    loader->project_name = name;
+    return 0;
+}
+
+/* The last `name` of the files, filled in and repaired; NULL: none. */
+static const char *name_in_files(struct loader *loader)
+{
+    const struct node *found = NULL;
+    struct node *filled;
+
+    for (size_t i = 0; i < loader->paths.len; i++) {
+        struct loaded_file *file = loader_read_file(
+                loader, loader->paths.items[i], loader->names.items[i], NULL);
+
+        for (size_t j = 0; file && j < file->documents.len; j++) {
+            const struct node *name = node_get(file->documents.items[j], "name");
+
+            if (name && name->kind == NODE_TEXT && *name->text)
+                found = name;
+        }
+    }
+    if (!found)
+        return NULL;
+    filled = loader->options->no_interpolate
+                     ? node_copy(loader->arena, found)
+                     : loader_interpolate(loader, found, &loader->environment);
+    return filled->flags & NODE_BAD ? NULL : repair_name(loader->arena, filled->text);
+}
+
+int loader_find_name(struct loader *loader)
+{
+    const char *from_env = variable(loader, "COMPOSE_PROJECT_NAME"), *name;
+    int r = 0;
+
+    if (loader->options->project_name && *loader->options->project_name) {
+        r = take_strict_name(loader, loader->options->project_name, "-p");
+    } else if (from_env && *from_env) {
+        r = take_strict_name(loader, from_env, "COMPOSE_PROJECT_NAME");
+    } else {
+        size_t errors = loader->diag->errors;
+
+        name = name_in_files(loader);
+        if (!name || !*name)
+            name = repair_name(loader->arena, path_last(loader->project_dir));
+        if (!*name && loader->diag->errors == errors) {
+            diag_add(loader->diag, DIAG_ERROR, "project-name", NULL,
+                    "the project name must not be empty; give one with -p or `name`");
+            r = -EINVAL;
+        }
+        loader->project_name = name;
+    }
+    if (loader->project_name)
+        (void)strmap_set(&loader->environment, "COMPOSE_PROJECT_NAME",
+                (void *)(uintptr_t)loader->project_name);
+    return r;
+}

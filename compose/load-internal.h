@@ -1,0 +1,83 @@
+/* What the parts of the loader share: load.c (order of things, project), load-files.c (which files, which
+ * variables, which name), load-model.c (files to one tree: extends, include, merge) and normalise.c. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/array.h"
+#include "base/strmap.h"
+#include "compose/load.h"
+#include "compose/schema.h"
+#include "compose/yaml.h"
+
+struct node;
+
+/* A file that was read. */
+struct loaded_file {
+    const char *path; /* absolute, or "-" */
+    const char *dir;  /* absolute */
+    struct yaml_text text;
+    struct yaml_documents documents;
+};
+
+struct loader {
+    struct arena *arena;
+    const struct load_options *options;
+    struct diag *diag;
+    struct schema_context context;
+    struct strmap files;              /* path -> struct loaded_file */
+    struct strmap environment;        /* of the whole project: process, then files of variables */
+    struct strmap warned;             /* variables that were missed already */
+    struct load_variables *variables; /* NULL, or where uses are collected */
+    struct strings paths;             /* the project's files, absolute or "-" */
+    struct strings names;             /* the same as the user named them */
+    struct strings env_file_paths;
+    const char *project_dir; /* absolute */
+    const char *project_name;
+    size_t expanded_bytes; /* what interpolation has added */
+};
+
+/* Files and a directory that make one tree: the project, or an include. */
+struct model_source {
+    struct strings paths; /* absolute */
+    struct strings names; /* for messages */
+    const char *dir;
+    const struct strmap *environment;
+    const struct model_source *parent; /* included by; NULL: the project */
+    const struct node *included_at;    /* the include's node; NULL: the project */
+    unsigned depth;
+};
+
+/* load-files.c */
+int loader_find_files(struct loader *loader, bool *ret_found);
+int loader_find_name(struct loader *loader);
+void loader_read_env_file(struct loader *loader, const char *path, const struct strmap *outer,
+        struct strmap *into, const struct source *at);
+
+/* A path as messages name it: short when it lies below where the user is. */
+const char *loader_display_name(const struct loader *loader, const char *path);
+
+/* Reads a file once. NULL after reporting at `at` (may be NULL). */
+struct loaded_file *loader_read_file(
+        struct loader *loader, const char *path, const char *name, const struct source *at);
+
+/* Reads any text file once (env_file, label_file); no documents. NULL: it is missing and not required, or
+ * was reported as `what`. */
+struct loaded_file *loader_read_text(struct loader *loader, const char *path,
+        const struct source *at, const char *what, bool required);
+
+/* load-model.c: the merged tree, normal forms, paths resolved. NULL: nothing could be read. */
+struct node *loader_load_model(struct loader *loader, const struct model_source *source);
+
+/* The tree with its variables filled in; problems are reported. */
+struct node *loader_interpolate(
+        struct loader *loader, const struct node *node, const struct strmap *environment);
+
+/* normalise.c: implied dependencies, the default network, names, variables from outside. */
+void loader_normalise(struct loader *loader, struct node *model);
+/* env_file into environment, label_file into labels, for one enabled service. */
+void loader_resolve_service_files(struct loader *loader, struct node *service);
+
+struct project;
+/* check.c: what is wrong between the parts of a project. */
+void project_check(const struct project *project, struct diag *diag);

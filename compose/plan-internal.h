@@ -1,0 +1,56 @@
+/* Shared by the plan-*.c: adding steps, orders between them, and reasons. */
+#pragma once
+
+#include "compose/plan.h"
+
+#include "compose/graph.h"
+#include "compose/project.h"
+#include "compose/state.h"
+
+/* Key in stored models for digests of the configs whose content stands in the compose file. */
+#define PLAN_MODEL_CONFIGS "x-configs"
+
+/* Values in reasons are shortened to about this much. */
+#define PLAN_VALUE_MAX_BYTES 80
+#define PLAN_REASON_MAX_BYTES 4096
+/* Further differences are summed up in one line. */
+#define PLAN_DIFFERENCES_MAX 20
+
+struct plan *plan_new(const char *command, const struct plan_input *input);
+
+struct plan_step *plan_add(
+        struct plan *plan, enum plan_action action, const char *subject_kind, const char *name);
+
+/* `step` runs after `other`, which must succeed (needs) or be over (after). NULL `other` and repetitions
+ * are ignored; an order that exists is strengthened. */
+void plan_step_needs(struct plan *plan, struct plan_step *step, struct plan_step *other);
+void plan_step_after(struct plan *plan, struct plan_step *step, struct plan_step *other);
+
+void plan_add_reason(struct plan *plan, struct plan_reasons *reasons, const struct source *at,
+        const char *format, ...) __attribute__((format(printf, 4, 5)));
+void plan_add_reasons(
+        struct plan *plan, struct plan_reasons *reasons, const struct plan_reasons *more);
+
+/* Sorts the steps so that each comes after those that it needs, else as they were added, and numbers
+ * them. Ends the planning. */
+void plan_finish(struct plan *plan);
+
+/* Steps on an existing container. */
+struct plan_step *plan_add_container_step(
+        struct plan *plan, enum plan_action action, const struct observed_container *container);
+
+/* Compares the stored model of a container with the one of its service; adds a reason per difference.
+ * Returns the number of differences; 1 with a general reason when `old_model` cannot be read. */
+size_t model_diff(struct plan *plan, const struct project *project, const struct service *service,
+        const char *old_model, const char *new_model, struct plan_reasons *reasons);
+
+/* Names of the services that a container's service depends on, from its label. Lives in the plan. */
+struct strings plan_label_dependencies(
+        struct plan *plan, const struct observed_container *container);
+
+/* True for containers of services that neither are in the files nor were switched off there, and for one-off
+ * containers that have ended. */
+bool plan_is_orphan(const struct project *project, const struct observed_container *container);
+
+/* A container that an interrupted recreate left under its temporary name. */
+bool plan_is_stand_in(const struct observed_container *container);

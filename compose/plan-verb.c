@@ -1,0 +1,203 @@
+/* start, stop, restart, kill, pause, unpause and rm of containers that exist. */
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "compose/plan-existing-internal.h"
+
+struct verbing {
+    struct existing all;
+    enum plan_verb verb;
+    const struct plan_verb_options *options;
+};
+
+static const char *const verb_names[] = {
+    [PLAN_VERB_START] = "start",
+    [PLAN_VERB_STOP] = "stop",
+    [PLAN_VERB_RESTART] = "restart",
+    [PLAN_VERB_KILL] = "kill",
+    [PLAN_VERB_PAUSE] = "pause",
+    [PLAN_VERB_UNPAUSE] = "unpause",
+    [PLAN_VERB_RM] = "rm",
+};
+_Static_assert(ARRAY_LEN(verb_names) == PLAN_VERB_MAX_, "name every verb");
+
+/* Starting waits for conditions as `up` does, but only on what is selected and exists. */
+static void gate_verb_start(
+        struct verbing *v, const struct known_service *known, struct plan_step *step)
+{
+    struct plan *plan = v->all.plan;
+
+    if (!known->service || !v->all.input->graph) {
+        existing_order_after_needs(&v->all, known, step);
+        return;
+    }
+    ARRAY_FOREACH(&known->service->depends_on, d) {
+        struct known_service *other = strmap_get(&v->all.services, d->service);
+        bool required = d->required != OPTION_FALSE;
+
+        for (size_t i = 0; other && i < other->steps.len; i++) {
+            struct plan_step *start = other->steps.items[i], *gate = start;
+
+            if (d->condition != SERVICE_STARTED) {
+                gate = plan_add(plan, PLAN_WAIT_CONTAINER, "Container", start->name);
+                gate->service = start->service;
+                gate->number = start->number;
+                gate->container_id = start->container_id;
+                gate->wait.condition = d->condition == SERVICE_HEALTHY ? BACKEND_WAIT_HEALTHY
+                                                                       : BACKEND_WAIT_COMPLETED;
+                gate->wait.timeout_usec = INT64_MAX;
+                *ARRAY_APPEND_ARENA(&plan->arena, &gate->wait.dependents) = arena_strdup(
+                        &plan->arena, known->name);
+                gate->optional = !required;
+                plan_step_needs(plan, gate, start);
+            }
+            if (required)
+                plan_step_needs(plan, step, gate);
+            else
+                plan_step_after(plan, step, gate);
+        }
+    }
+}
+
+static void verb_on_container(
+        struct verbing *v, struct known_service *known, const struct observed_container *c)
+{
+    struct plan *plan = v->all.plan;
+    const struct plan_verb_options *options = v->options;
+    bool active = observed_container_is_active(c);
+    struct plan_step *step = NULL;
+
+    switch (v->verb) {
+    case PLAN_VERB_START:
+        if (active)
+            return;
+        step = plan_add_container_step(plan, PLAN_START_CONTAINER, c);
+        step->start = known->service;
+        gate_verb_start(v, known, step);
+        break;
+    case PLAN_VERB_STOP:
+        if (active)
+            existing_add_stop(&v->all, known, c, options->timeout_usec);
+        return;
+    case PLAN_VERB_RESTART:
+        step = plan_add_container_step(plan, PLAN_RESTART_CONTAINER, c);
+        step->stop.timeout_usec = options->timeout_usec;
+        step->stop.service = known->service;
+        existing_order_after_needs(&v->all, known, step);
+        break;
+    case PLAN_VERB_KILL:
+        if (!active)
+            return;
+        step = plan_add_container_step(plan, PLAN_KILL_CONTAINER, c);
+        step->signo = options->signo ? options->signo : SIGKILL;
+        break;
+    case PLAN_VERB_PAUSE:
+        if (c->status != OBSERVED_RUNNING)
+            return;
+        step = plan_add_container_step(plan, PLAN_PAUSE_CONTAINER, c);
+        break;
+    case PLAN_VERB_UNPAUSE:
+        if (c->status != OBSERVED_PAUSED)
+            return;
+        step = plan_add_container_step(plan, PLAN_UNPAUSE_CONTAINER, c);
+        break;
+    case PLAN_VERB_RM:
+        if (active && !options->stop)
+            return;
+        existing_add_remove(&v->all, c,
+                active ? existing_add_stop(&v->all, known, c, options->timeout_usec) : NULL, false,
+                options->volumes);
+        return;
+    case PLAN_VERB_MAX_:
+        assert(!"no such verb");
+    }
+    existing_remember(&v->all, known, step);
+}
+
+/* restart takes those along whose depends_on says restart: true. */
+static void select_restarted(struct verbing *v)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        STRMAP_FOREACH(&v->all.services, entry) {
+            struct known_service *known = entry->value;
+
+            if (known->selected || !known->service)
+                continue;
+            ARRAY_FOREACH(&known->service->depends_on, d) {
+                const struct known_service *other = strmap_get(&v->all.services, d->service);
+
+                if (d->restart == OPTION_TRUE && other && other->selected)
+                    known->selected = changed = true;
+            }
+        }
+    }
+}
+
+static bool stops(enum plan_verb verb)
+{
+    return verb == PLAN_VERB_STOP || verb == PLAN_VERB_KILL || verb == PLAN_VERB_RM;
+}
+
+static int verb_on_service(struct verbing *v, struct known_service *known, struct error **err)
+{
+    size_t found = 0;
+
+    ARRAY_FOREACH(&v->all.input->state->containers, c) {
+        if (!existing_is_ours(&v->all, c) || c->oneoff || strcmp(c->service, known->name) != 0)
+            continue;
+        found++;
+        verb_on_container(v, known, c);
+    }
+    if (found == 0 && v->verb == PLAN_VERB_START && v->options->services.len > 0)
+        return error_set_plain(err, ENOENT, known->service ? &known->service->at : NULL,
+                "service \"%s\" has no container to start", known->name);
+    return 0;
+}
+
+static void kill_orphans(struct verbing *v)
+{
+    ARRAY_FOREACH(&v->all.input->state->containers, c) {
+        if (!existing_is_ours(&v->all, c) || !v->all.input->project ||
+                !plan_is_orphan(v->all.input->project, c) || !observed_container_is_active(c))
+            continue;
+        struct plan_step *step = plan_add_container_step(v->all.plan, PLAN_KILL_CONTAINER, c);
+        step->signo = v->options->signo ? v->options->signo : SIGKILL;
+    }
+}
+
+int plan_verb(const struct plan_input *input, enum plan_verb verb,
+        const struct plan_verb_options *options, struct plan **ret, struct diag *diag,
+        struct error **err)
+{
+    assert(verb < PLAN_VERB_MAX_);
+    auto_(plan_free_p) struct plan *plan = plan_new(verb_names[verb], input);
+    struct verbing v = { .verb = verb, .options = options };
+    int r;
+
+    (void)diag;
+    existing_init(&v.all, plan, input);
+    if ((r = existing_select(&v.all, &options->services, false, err)) < 0)
+        return r;
+    if (verb == PLAN_VERB_RESTART && !options->no_deps)
+        select_restarted(&v);
+    for (size_t i = 0; i < v.all.order_len; i++) {
+        size_t at = stops(verb) ? v.all.order_len - 1 - i : i;
+
+        if (!v.all.order[at]->selected)
+            continue;
+        if ((r = verb_on_service(&v, v.all.order[at], err)) < 0)
+            return r;
+    }
+    if (verb == PLAN_VERB_KILL && options->remove_orphans)
+        kill_orphans(&v);
+    plan_finish(plan);
+    *ret = TAKE(plan);
+    return 0;
+}

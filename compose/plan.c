@@ -1,0 +1,315 @@
+#include "compose/plan.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "compose/plan-internal.h"
+
+/* What each action is called: in JSON, and in Compose's progress. Order of enum plan_action. */
+static const struct action_words {
+    const char *name, *begin, *done;
+} actions[] = {
+    [PLAN_PULL_IMAGE] = { "pull-image", "Pulling", "Pulled" },
+    [PLAN_BUILD_IMAGE] = { "build-image", "Building", "Built" },
+    [PLAN_REMOVE_IMAGE] = { "remove-image", "Removing", "Removed" },
+    [PLAN_CREATE_NETWORK] = { "create-network", "Creating", "Created" },
+    [PLAN_REMOVE_NETWORK] = { "remove-network", "Removing", "Removed" },
+    [PLAN_CREATE_VOLUME] = { "create-volume", "Creating", "Created" },
+    [PLAN_REMOVE_VOLUME] = { "remove-volume", "Removing", "Removed" },
+    [PLAN_CREATE_CONTAINER] = { "create-container", "Creating", "Created" },
+    [PLAN_RENAME_CONTAINER] = { "rename-container", "Renaming", "Renamed" },
+    [PLAN_START_CONTAINER] = { "start-container", "Starting", "Started" },
+    [PLAN_WAIT_CONTAINER] = { "wait-container", "Waiting", "Healthy" },
+    [PLAN_STOP_CONTAINER] = { "stop-container", "Stopping", "Stopped" },
+    [PLAN_RESTART_CONTAINER] = { "restart-container", "Restarting", "Started" },
+    [PLAN_KILL_CONTAINER] = { "kill-container", "Killing", "Killed" },
+    [PLAN_PAUSE_CONTAINER] = { "pause-container", "Pausing", "Paused" },
+    [PLAN_UNPAUSE_CONTAINER] = { "unpause-container", "Unpausing", "Unpaused" },
+    [PLAN_REMOVE_CONTAINER] = { "remove-container", "Removing", "Removed" },
+};
+_Static_assert(ARRAY_LEN(actions) == PLAN_ACTION_MAX_, "words for every action");
+
+const char *plan_action_name(enum plan_action action)
+{
+    assert(action < PLAN_ACTION_MAX_);
+    return actions[action].name;
+}
+
+const char *plan_step_word_begin(const struct plan_step *step)
+{
+    switch (step->part) {
+    case PLAN_RECREATE_FIRST:
+        return "Recreate";
+    case PLAN_RECREATE_MIDDLE:
+    case PLAN_RECREATE_LAST:
+        return NULL;
+    case PLAN_WHOLE:
+        break;
+    }
+    return actions[step->action].begin;
+}
+
+const char *plan_step_word_done(const struct plan_step *step)
+{
+    switch (step->part) {
+    case PLAN_RECREATE_FIRST:
+    case PLAN_RECREATE_MIDDLE:
+        return NULL;
+    case PLAN_RECREATE_LAST:
+        return "Recreated";
+    case PLAN_WHOLE:
+        break;
+    }
+    if (step->action == PLAN_WAIT_CONTAINER) {
+        if (step->wait.condition == BACKEND_WAIT_COMPLETED)
+            return "Exited";
+        if (step->wait.condition == BACKEND_WAIT_RUNNING)
+            return "Running";
+    }
+    return actions[step->action].done;
+}
+
+/* ----------------------------------------------------------- building a plan */
+
+struct plan *plan_new(const char *command, const struct plan_input *input)
+{
+    struct plan *plan = NEW(struct plan);
+
+    assert(input->project || input->project_name);
+    assert(!input->project || input->graph);
+    assert(input->state);
+    plan->command = command;
+    plan->project = input->project ? input->project->name : input->project_name;
+    return plan;
+}
+
+void plan_free(struct plan *plan)
+{
+    if (!plan)
+        return;
+    arena_release(&plan->arena);
+    free(plan);
+}
+
+/* Compose quotes the names of volumes. */
+static const char *subject_of(struct plan *plan, const char *kind, const char *name)
+{
+    return strcmp(kind, "Volume") == 0 ? arena_printf(&plan->arena, "%s \"%s\"", kind, name)
+                                       : arena_printf(&plan->arena, "%s %s", kind, name);
+}
+
+struct plan_step *plan_add(
+        struct plan *plan, enum plan_action action, const char *subject_kind, const char *name)
+{
+    struct plan_step *step = ARENA_NEW(&plan->arena, struct plan_step);
+
+    assert(action < PLAN_ACTION_MAX_);
+    step->index = plan->steps.len;
+    step->action = action;
+    step->name = name;
+    step->subject = subject_of(plan, subject_kind, name);
+    *ARRAY_APPEND_ARENA(&plan->arena, &plan->steps) = step;
+    return step;
+}
+
+struct plan_step *plan_add_container_step(
+        struct plan *plan, enum plan_action action, const struct observed_container *container)
+{
+    struct plan_step *step = plan_add(plan, action, "Container", container->name);
+
+    step->container_id = container->id;
+    step->service = *container->service ? container->service : NULL;
+    step->number = container->number;
+    return step;
+}
+
+static void add_need(
+        struct plan *plan, struct plan_step *step, struct plan_step *other, bool success)
+{
+    if (!other)
+        return;
+    assert(other != step);
+    ARRAY_FOREACH(&step->needs, n) {
+        if (n->step == other) {
+            n->success |= success;
+            return;
+        }
+    }
+    *ARRAY_APPEND_ARENA(
+            &plan->arena, &step->needs) = (struct plan_need){ .step = other, .success = success };
+}
+
+void plan_step_needs(struct plan *plan, struct plan_step *step, struct plan_step *other)
+{
+    add_need(plan, step, other, true);
+}
+
+void plan_step_after(struct plan *plan, struct plan_step *step, struct plan_step *other)
+{
+    add_need(plan, step, other, false);
+}
+
+void plan_add_reason(struct plan *plan, struct plan_reasons *reasons, const struct source *at,
+        const char *format, ...)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(PLAN_REASON_MAX_BYTES);
+    va_list args;
+
+    va_start(args, format);
+    strbuf_vaddf(&text, format, args);
+    va_end(args);
+    *ARRAY_APPEND_ARENA(&plan->arena, reasons) = (struct plan_reason){
+        .text = arena_strdup(&plan->arena, text.data),
+        .at = at ? *at : SOURCE_NONE,
+    };
+}
+
+void plan_add_reasons(
+        struct plan *plan, struct plan_reasons *reasons, const struct plan_reasons *more)
+{
+    ARRAY_FOREACH(more, reason) {
+        *ARRAY_APPEND_ARENA(&plan->arena, reasons) = *reason;
+    }
+}
+
+/* Depth first in the order of adding; recursion is as deep as the longest chain of steps. */
+static void place_step(struct plan *plan, struct plan_step *step, struct plan_step **placed,
+        size_t *placed_len, char *visits)
+{
+    size_t index = step->index;
+
+    if (visits[index] == 2)
+        return;
+    assert(visits[index] == 0); /* a cycle of steps would be our own mistake */
+    visits[index] = 1;
+    ARRAY_FOREACH(&step->needs, n) {
+        place_step(plan, n->step, placed, placed_len, visits);
+    }
+    visits[index] = 2;
+    placed[(*placed_len)++] = step;
+}
+
+void plan_finish(struct plan *plan)
+{
+    size_t len = plan->steps.len, placed_len = 0;
+    struct plan_step **placed = ARENA_NEW_ARRAY(&plan->arena, len + 1, struct plan_step *);
+    char *visits = ARENA_NEW_ARRAY(&plan->arena, len + 1, char);
+
+    for (size_t i = 0; i < len; i++)
+        place_step(plan, plan->steps.items[i], placed, &placed_len, visits);
+    assert(placed_len == len);
+    for (size_t i = 0; i < len; i++) {
+        plan->steps.items[i] = placed[i];
+        placed[i]->index = i;
+    }
+}
+
+/* -------------------------------------------------------------- names and labels */
+
+const char *plan_container_name(struct arena *arena, const char *project,
+        const struct service *service, unsigned number, bool compatibility)
+{
+    char separator = compatibility ? '_' : '-';
+
+    if (service->container_name)
+        return service->container_name;
+    return arena_printf(arena, "%s%c%s%c%u", project, separator, service->name, separator, number);
+}
+
+/* Configs that stand in the file itself become files of the container when it is created: their content
+ * belongs to what it was made from. Only digests are stored. */
+static void add_config_digests(struct arena *arena, const struct project *project,
+        const struct service *service, struct strbuf *out)
+{
+    size_t count = 0;
+
+    (void)arena;
+    ARRAY_FOREACH(&service->configs, reference) {
+        const struct file_object *config = project_find_config(project, reference->source);
+        const char *content = !config ? NULL : config->content ? config->content : config->value;
+        char digest[DIGEST_TEXT_MAX];
+
+        if (!content || config->file)
+            continue;
+        digest_sha256(content, strlen(content), digest);
+        strbuf_addf(out, "%s\"%s\":\"%s\"", count++ ? "," : "\"" PLAN_MODEL_CONFIGS "\":{",
+                config->key, digest);
+    }
+    if (count)
+        strbuf_addc(out, '}');
+}
+
+const char *plan_service_model(
+        struct arena *arena, const struct project *project, const struct service *service)
+{
+    const char *json = service_model_json(arena, service);
+    size_t len = strlen(json);
+    auto_(strbuf_release) struct strbuf extra = STRBUF_INIT(LIMIT_JSON_BYTES);
+
+    add_config_digests(arena, project, service, &extra);
+    if (extra.len == 0)
+        return json;
+    assert(len >= 2 && json[len - 1] == '}');
+    return arena_printf(arena, "%.*s%s%s}", (int)(len - 1), json, len > 2 ? "," : "", extra.data);
+}
+
+struct backend_query plan_query(struct arena *arena, const struct project *project)
+{
+    struct backend_query query = { .project = project->name };
+    struct strmap seen;
+
+    strmap_init_arena(&seen, arena);
+    ARRAY_FOREACH(&project->networks, n) {
+        *ARRAY_APPEND_ARENA(arena, &query.networks) = arena_strdup(arena, n->name);
+    }
+    ARRAY_FOREACH(&project->volumes, v) {
+        *ARRAY_APPEND_ARENA(arena, &query.volumes) = arena_strdup(arena, v->name);
+    }
+    ARRAY_FOREACH(&project->services, s) {
+        const char *image = service_image_name(arena, project, s);
+
+        if (!image || strmap_has(&seen, image))
+            continue;
+        strmap_set(&seen, image, NULL);
+        *ARRAY_APPEND_ARENA(arena, &query.images) = arena_strdup(arena, image);
+    }
+    return query;
+}
+
+/* "db:service_healthy:true,cache:service_started:false" */
+struct strings plan_label_dependencies(
+        struct plan *plan, const struct observed_container *container)
+{
+    struct strings names = { 0 };
+    const char *label = strmap_get(&container->labels, LABEL_DEPENDS_ON);
+    struct str rest = str_from(label ? label : ""), piece;
+
+    while (str_split_next(&rest, ',', &piece)) {
+        ptrdiff_t colon = str_find(piece, ':');
+        size_t len = colon < 0 ? piece.len : (size_t)colon;
+
+        if (len > 0)
+            *ARRAY_APPEND_ARENA(&plan->arena, &names) = arena_strndup(
+                    &plan->arena, piece.data, len);
+    }
+    return names;
+}
+
+bool plan_is_orphan(const struct project *project, const struct observed_container *container)
+{
+    if (container->oneoff)
+        return container->status == OBSERVED_EXITED || container->status == OBSERVED_DEAD;
+    return !project_find_service(project, container->service) &&
+           !project_find_disabled_service(project, container->service);
+}
+
+bool plan_is_stand_in(const struct observed_container *container)
+{
+    return container->replaces && !string_is_equal(container->replaces, container->name);
+}

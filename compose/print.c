@@ -1,0 +1,460 @@
+#include "compose/print.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "compose/document.h"
+#include "compose/project.h"
+#include "compose/schema.h"
+
+struct printer {
+    struct strbuf *out;
+    bool double_dollars;
+    bool is_json;
+};
+
+/* ------------------------------------------------------------------------------- texts */
+
+/* Length of the well-formed UTF-8 character at p, 0 when there is none. */
+static size_t character_len(const unsigned char *p)
+{
+    size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
+            (*p == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+static void print_quoted(const char *text, bool double_dollars, struct strbuf *out)
+{
+    static const char short_from[] = "\b\f\n\r\t\"\\", short_to[] = "bfnrt\"\\";
+
+    strbuf_addc(out, '"');
+    for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        const char *known = strchr(short_from, *p);
+        size_t len = character_len(p);
+
+        if (known) {
+            strbuf_addc(out, '\\');
+            strbuf_addc(out, short_to[known - short_from]);
+        } else if (*p < 0x20 || *p == 0x7f) {
+            strbuf_addf(out, "\\u%04x", *p);
+        } else if (!len) {
+            strbuf_adds(out, "\xef\xbf\xbd");
+        } else {
+            strbuf_add(out, p, len);
+            if (*p == '$' && double_dollars)
+                strbuf_addc(out, '$');
+        }
+        p += len ? len : 1;
+    }
+    strbuf_addc(out, '"');
+}
+
+void json_print_text(const char *text, struct strbuf *out)
+{
+    print_quoted(text, false, out);
+}
+
+static void print_scalar(const struct printer *printer, const struct node *node)
+{
+    char buffer[NUMBER_TEXT_MAX];
+
+    switch (node->kind) {
+    case NODE_NULL:
+        strbuf_adds(printer->out, "null");
+        break;
+    case NODE_BOOL:
+        strbuf_adds(printer->out, node->boolean ? "true" : "false");
+        break;
+    case NODE_INT:
+        strbuf_addf(printer->out, "%lld", (long long)node->integer);
+        break;
+    case NODE_FLOAT:
+        if (isfinite(node->number))
+            strbuf_adds(printer->out, node->flags & NODE_EXACT ? node->text
+                                      : printer->is_json ? number_format_json(node->number, buffer)
+                                                         : number_format(node->number, buffer));
+        else if (printer->is_json) /* JSON has no such numbers */
+            print_quoted(number_format(node->number, buffer), false, printer->out);
+        else
+            strbuf_adds(printer->out, isnan(node->number) ? ".nan"
+                                      : node->number < 0  ? "-.inf"
+                                                          : ".inf");
+        break;
+    case NODE_TEXT:
+        print_quoted(node->text, printer->double_dollars, printer->out);
+        break;
+    case NODE_LIST:
+    case NODE_MAP:
+    case NODE_KIND_MAX_:
+        break;
+    }
+}
+
+/* -------------------------------------------------------------------------------- JSON */
+
+static void indent(struct strbuf *out, unsigned depth)
+{
+    strbuf_addc(out, '\n');
+    for (unsigned i = 0; i < depth; i++)
+        strbuf_adds(out, "  ");
+}
+
+static void print_json(const struct printer *printer, const struct node *node, unsigned depth)
+{
+    struct strbuf *out = printer->out;
+    bool is_map = node->kind == NODE_MAP;
+
+    if (!is_map && node->kind != NODE_LIST) {
+        print_scalar(printer, node);
+        return;
+    }
+    strbuf_addc(out, is_map ? '{' : '[');
+    for (uint32_t i = 0; i < node->len; i++) {
+        if (i)
+            strbuf_addc(out, ',');
+        indent(out, depth + 1);
+        if (is_map) {
+            print_quoted(node->entries[i].key, printer->double_dollars, out);
+            strbuf_adds(out, ": ");
+        }
+        print_json(printer, is_map ? node->entries[i].value : node->items[i], depth + 1);
+    }
+    if (node->len)
+        indent(out, depth);
+    strbuf_addc(out, is_map ? '}' : ']');
+}
+
+void node_print_canonical(const struct node *node, struct strbuf *out)
+{
+    const struct printer printer = { .out = out, .is_json = true };
+    struct arena arena = ARENA_INIT;
+
+    if (node->kind == NODE_LIST) {
+        strbuf_addc(out, '[');
+        for (uint32_t i = 0; i < node->len; i++) {
+            if (i)
+                strbuf_addc(out, ',');
+            node_print_canonical(node->items[i], out);
+        }
+        strbuf_addc(out, ']');
+    } else if (node->kind == NODE_MAP) {
+        struct node *sorted = node_copy(&arena, node);
+
+        node_sort_keys(sorted);
+        strbuf_addc(out, '{');
+        for (uint32_t i = 0; i < sorted->len; i++) {
+            if (i)
+                strbuf_addc(out, ',');
+            print_quoted(sorted->entries[i].key, false, out);
+            strbuf_addc(out, ':');
+            node_print_canonical(sorted->entries[i].value, out);
+        }
+        strbuf_addc(out, '}');
+    } else {
+        print_scalar(&printer, node);
+    }
+    arena_release(&arena);
+}
+
+/* -------------------------------------------------------------------------------- YAML */
+
+/* (:[0-5]?[0-9])+(\.[0-9_]*)? */
+static bool is_base_60(const char *p)
+{
+    while (*p == ':') {
+        size_t len = strspn(p + 1, "0123456789");
+
+        if (len < 1 || len > 2 || (len == 2 && p[1] > '5'))
+            return false;
+        p += 1 + len;
+    }
+    if (*p == '.')
+        p += 1 + strspn(p + 1, "0123456789_");
+    return *p == '\0';
+}
+
+/* True when a plain scalar would be read as something else than this text. */
+static bool reads_differently(const char *text)
+{
+    static const char *const words[] = { "~", "null", "Null", "NULL", "true", "True", "TRUE",
+        "false", "False", "FALSE", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no",
+        "No", "NO", "off", "Off", "OFF", ".inf", ".Inf", ".INF", "+.inf", "-.inf", ".nan", ".NaN",
+        ".NAN", "<<", "=" };
+    const char *p = text + (*text == '-' || *text == '+');
+    size_t digits = strspn(p, "0123456789_");
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    if (p[0] == '0' && strchr("xXoObB", p[1]) && p[1])
+        return true;
+    if (digits == 4 && p[4] == '-') { /* as dates begin */
+        size_t month = strspn(p + 5, "0123456789");
+
+        return month && month <= 2 && p[5 + month] == '-' &&
+               strspn(p, "0123456789-:.+TtZz ") == strlen(p);
+    }
+    if (digits && p[digits] == ':') /* numbers of base 60 */
+        return is_base_60(p + digits);
+    p += digits;
+    if (*p == '.')
+        p += 1 + strspn(p + 1, "0123456789_");
+    if ((*p == 'e' || *p == 'E') && p > text)
+        p += 1 + (p[1] == '-' || p[1] == '+') +
+             strspn(p + 1 + (p[1] == '-' || p[1] == '+'), "0123456789");
+    return *p == '\0' && strpbrk(text, "0123456789") != NULL;
+}
+
+enum text_style { STYLE_PLAIN, STYLE_SINGLE, STYLE_DOUBLE, STYLE_LITERAL };
+
+static enum text_style choose_style(const char *text, bool is_key)
+{
+    size_t len = strlen(text);
+    bool plain = len > 0, special = false;
+
+    for (size_t i = 0; i < len;) {
+        unsigned char c = (unsigned char)text[i];
+        size_t step = character_len((const unsigned char *)text + i);
+
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || !step || c == '\t')
+            special = true;
+        if (c == ':' && (i + 1 == len || strchr(" \t\n", text[i + 1])))
+            plain = false;
+        if (c == '#' && i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t'))
+            plain = false;
+        i += step ? step : 1;
+    }
+    if (special)
+        return STYLE_DOUBLE;
+    if (strchr(text, '\n')) {
+        bool ends_in_blank = strstr(text, " \n") || text[len - 1] == ' ';
+
+        return is_key || ends_in_blank || strspn(text, "\n ") == len ? STYLE_DOUBLE : STYLE_LITERAL;
+    }
+    if (!len || reads_differently(text))
+        return STYLE_DOUBLE;
+    if (strchr("#,[]{}&*!|>'\"%@` ", text[0]) || text[len - 1] == ' ' ||
+            (strchr("-?:", text[0]) && (len == 1 || text[1] == ' ')) ||
+            strncmp(text, "---", 3) == 0 || strncmp(text, "...", 3) == 0)
+        plain = false;
+    return plain ? STYLE_PLAIN : STYLE_SINGLE;
+}
+
+static void yaml_indent(struct strbuf *out, unsigned columns)
+{
+    for (unsigned i = 0; i < columns; i++)
+        strbuf_addc(out, ' ');
+}
+
+static void add_text(const struct printer *printer, const char *text, size_t len, bool single)
+{
+    for (size_t i = 0; i < len; i++) {
+        strbuf_addc(printer->out, text[i]);
+        if ((text[i] == '$' && printer->double_dollars) || (text[i] == '\'' && single))
+            strbuf_addc(printer->out, text[i]);
+    }
+}
+
+static void print_literal(const struct printer *printer, const char *text, unsigned columns)
+{
+    size_t len = strlen(text);
+    struct str rest, line;
+
+    strbuf_addc(printer->out, '|');
+    if (text[0] == ' ' || text[0] == '\n')
+        strbuf_addc(printer->out, '2');
+    if (text[len - 1] != '\n')
+        strbuf_addc(printer->out, '-');
+    else if (len > 1 && text[len - 2] == '\n')
+        strbuf_addc(printer->out, '+');
+    strbuf_addc(printer->out, '\n');
+    rest = (struct str){ text, text[len - 1] == '\n' ? len - 1 : len };
+    for (bool more = true; more;) {
+        const char *newline = memchr(rest.data, '\n', rest.len);
+
+        line = (struct str){ rest.data, newline ? (size_t)(newline - rest.data) : rest.len };
+        if (line.len)
+            yaml_indent(printer->out, columns);
+        add_text(printer, line.data, line.len, false);
+        strbuf_addc(printer->out, '\n');
+        more = newline != NULL;
+        if (more)
+            rest = (struct str){ newline + 1, rest.len - line.len - 1 };
+    }
+}
+
+/* Prints a text; `columns` is where the lines of a block start. Ends the line. */
+static void print_yaml_text(
+        const struct printer *printer, const char *text, unsigned columns, bool is_key)
+{
+    switch (choose_style(text, is_key)) {
+    case STYLE_PLAIN:
+        add_text(printer, text, strlen(text), false);
+        break;
+    case STYLE_SINGLE:
+        strbuf_addc(printer->out, '\'');
+        add_text(printer, text, strlen(text), true);
+        strbuf_addc(printer->out, '\'');
+        break;
+    case STYLE_DOUBLE:
+        print_quoted(text, printer->double_dollars, printer->out);
+        break;
+    case STYLE_LITERAL:
+        print_literal(printer, text, columns);
+        return;
+    }
+    if (!is_key)
+        strbuf_addc(printer->out, '\n');
+}
+
+static bool is_block(const struct node *node)
+{
+    return (node->kind == NODE_MAP || node->kind == NODE_LIST) && node->len > 0;
+}
+
+static void print_yaml(const struct printer *printer, const struct node *node, unsigned columns,
+        bool first_is_placed);
+
+static void print_yaml_value(
+        const struct printer *printer, const struct node *node, unsigned columns)
+{
+    if (node->kind == NODE_TEXT) {
+        print_yaml_text(printer, node->text, columns, false);
+    } else if (node->kind == NODE_MAP || node->kind == NODE_LIST) {
+        strbuf_adds(printer->out, node->kind == NODE_MAP ? "{}\n" : "[]\n");
+    } else {
+        print_scalar(printer, node);
+        strbuf_addc(printer->out, '\n');
+    }
+}
+
+/* first_is_placed: the first line continues one that "- " has begun. */
+static void print_yaml(const struct printer *printer, const struct node *node, unsigned columns,
+        bool first_is_placed)
+{
+    for (uint32_t i = 0; i < node->len; i++) {
+        const struct node *value = node->kind == NODE_MAP ? node->entries[i].value : node->items[i];
+
+        if (i || !first_is_placed)
+            yaml_indent(printer->out, columns);
+        if (node->kind == NODE_LIST) {
+            strbuf_adds(printer->out, "- ");
+            if (is_block(value))
+                print_yaml(printer, value, columns + 2, true);
+            else
+                print_yaml_value(printer, value, columns + 2);
+            continue;
+        }
+        print_yaml_text(printer, node->entries[i].key, columns, true);
+        strbuf_addc(printer->out, ':');
+        if (is_block(value)) {
+            strbuf_addc(printer->out, '\n');
+            print_yaml(printer, value, columns + 2, false);
+        } else {
+            strbuf_addc(printer->out, ' ');
+            print_yaml_value(printer, value, columns + 2);
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------- what is shown */
+
+/* JSON shows some attributes that YAML leaves out, and no extensions below the top level, as Docker
+ * Compose does: programs that read its JSON rely on it. */
+static struct node *json_view(struct arena *arena, const struct attr *attr, struct node *node)
+{
+    const struct attr *items = attr->items;
+    struct node *view;
+
+    if (attr->type->shape == SHAPE_LIST && node->kind == NODE_LIST && items && items->table) {
+        view = node_copy(arena, node);
+        for (uint32_t i = 0; i < view->len; i++)
+            view->items[i] = json_view(arena, items, view->items[i]);
+        return view;
+    }
+    if (attr->type->shape == SHAPE_MAP && node->kind == NODE_MAP && items && items->table) {
+        view = node_copy(arena, node);
+        NODE_FOREACH(view, entry)
+        entry->value = json_view(arena, items, entry->value);
+        return view;
+    }
+    if (attr->type->shape != SHAPE_STRUCT || node->kind != NODE_MAP)
+        return node;
+    view = node_new(arena, NODE_MAP, &node->at);
+    for (size_t i = 0; i < attr->table->count; i++) {
+        const struct attr *row = &attr->table->rows[i];
+        struct node *value = node_get(node, row->name);
+
+        if (!value && (row->flags & ATTR_JSON_NULL))
+            value = node_new(arena, NODE_NULL, &node->at);
+        if (!value && (row->flags & ATTR_JSON_EMPTY))
+            value = node_new(arena, NODE_MAP, &node->at);
+        if (value && (row->flags & ATTR_JSON_NO_EMPTY) && value->kind == NODE_TEXT && !*value->text)
+            continue;
+        if (value && !(row->flags & ATTR_NOT_IN_JSON))
+            node_set(arena, view, row->name, NULL, json_view(arena, row, value));
+    }
+    return view;
+}
+
+static void add_section(
+        struct arena *arena, struct node *model, const char *name, struct node *section)
+{
+    if (section->len)
+        node_set(arena, model, name, NULL, section);
+}
+
+#define COLLECT(list, show, member)                                                                \
+    __extension__({                                                                                \
+        struct node *section_ = node_new(&arena, NODE_MAP, NULL);                                  \
+        ARRAY_FOREACH(list, it_)                                                                   \
+            if (show)                                                                              \
+                node_set(&arena, section_, it_->key, NULL, (struct node *)(uintptr_t)it_->member); \
+        section_;                                                                                  \
+    })
+
+void project_print(
+        const struct project *project, const struct print_options *options, struct strbuf *out)
+{
+    const struct printer printer = {
+        .out = out,
+        .double_dollars = !options->no_interpolate,
+        .is_json = options->format == PRINT_JSON,
+    };
+    struct arena arena = ARENA_INIT;
+    struct node *model = node_new(&arena, NODE_MAP, NULL);
+    struct node *services = node_new(&arena, NODE_MAP, NULL);
+    bool all = options->all_resources;
+
+    node_set(&arena, model, "name", NULL, node_new_text(&arena, project->name, NULL));
+    ARRAY_FOREACH(&project->services, service)
+        node_set(&arena, services, service->name, NULL, (struct node *)(uintptr_t)service->model);
+    node_set(&arena, model, "services", NULL, services);
+    add_section(&arena, model, "networks", COLLECT(&project->networks, it_->used || all, model));
+    add_section(&arena, model, "volumes", COLLECT(&project->volumes, it_->used || all, model));
+    add_section(&arena, model, "secrets", COLLECT(&project->secrets, it_->used || all, model));
+    add_section(&arena, model, "configs", COLLECT(&project->configs, it_->used || all, model));
+    add_section(&arena, model, "models", COLLECT(&project->models, it_->used || all, model_node));
+    if (printer.is_json && !options->no_interpolate)
+        model = json_view(&arena, &compose_attr, model);
+    NODE_FOREACH(project->model, entry)
+    if (strncmp(entry->key, "x-", 2) == 0)
+        node_set(&arena, model, entry->key, NULL, entry->value);
+    if (printer.is_json) {
+        print_json(&printer, model, 0);
+        strbuf_addc(out, '\n');
+    } else {
+        print_yaml(&printer, model, 0, false);
+    }
+    arena_release(&arena);
+}

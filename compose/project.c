@@ -1,0 +1,331 @@
+#include "compose/project.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "compose/document.h"
+#include "compose/print.h"
+#include "compose/schema.h"
+
+const char *const service_condition_names[SERVICE_CONDITION_MAX_] = {
+    [SERVICE_STARTED] = "service_started",
+    [SERVICE_HEALTHY] = "service_healthy",
+    [SERVICE_COMPLETED_SUCCESSFULLY] = "service_completed_successfully",
+};
+const char *const mount_type_names[MOUNT_TYPE_MAX_] = {
+    [MOUNT_BIND] = "bind",
+    [MOUNT_VOLUME] = "volume",
+    [MOUNT_TMPFS] = "tmpfs",
+    [MOUNT_CLUSTER] = "cluster",
+    [MOUNT_NPIPE] = "npipe",
+    [MOUNT_IMAGE] = "image",
+};
+
+struct service *project_find_service(const struct project *project, const char *name)
+{
+    struct service *service = strmap_get(&project->service_index, name);
+
+    return service && service->enabled ? service : NULL;
+}
+
+struct service *project_find_disabled_service(const struct project *project, const char *name)
+{
+    struct service *service = strmap_get(&project->service_index, name);
+
+    return service && !service->enabled ? service : NULL;
+}
+
+struct project_network *project_find_network(const struct project *project, const char *key)
+{
+    return strmap_get(&project->network_index, key);
+}
+
+struct project_volume *project_find_volume(const struct project *project, const char *key)
+{
+    return strmap_get(&project->volume_index, key);
+}
+
+struct file_object *project_find_secret(const struct project *project, const char *key)
+{
+    return strmap_get(&project->secret_index, key);
+}
+
+struct file_object *project_find_config(const struct project *project, const char *key)
+{
+    return strmap_get(&project->config_index, key);
+}
+
+const char *project_nearest_service(const struct project *project, const char *name)
+{
+    auto_free const char **names = mem_realloc_array(
+            NULL, project->services.len + 1, sizeof(*names));
+    size_t len = 0;
+
+    ARRAY_FOREACH(&project->services, service)
+        names[len++] = service->name;
+    return str_nearest(name, names, len);
+}
+
+unsigned service_replicas(const struct service *service)
+{
+    int64_t count = 1;
+
+    if (service->scale.set)
+        count = service->scale.value;
+    else if (service->deploy.replicas.set)
+        count = service->deploy.replicas.value;
+    return count < 0 ? 0 : count > UINT32_MAX ? UINT32_MAX : (unsigned)count;
+}
+
+const char *service_image_name(
+        struct arena *arena, const struct project *project, const struct service *service)
+{
+    if (service->image)
+        return service->image;
+    return arena_printf(arena, "%s-%s", project->name, service->name);
+}
+
+/* --------------------------------------------------------------------- places and hashes */
+
+/* Cuts "a.b[0].c" into steps. False at the end. */
+static bool next_step(const char **path, struct str *ret_key, size_t *ret_index, bool *ret_is_index)
+{
+    const char *p = *path;
+
+    if (*p == '.')
+        p++;
+    if (!*p)
+        return false;
+    *ret_is_index = *p == '[';
+    if (*ret_is_index) {
+        size_t index = 0;
+
+        for (p++; *p >= '0' && *p <= '9'; p++)
+            index = index * 10 + (size_t)(*p - '0');
+        *ret_index = index;
+        *path = *p == ']' ? p + 1 : p;
+        return true;
+    }
+    size_t len = strcspn(p, ".[");
+
+    *ret_key = (struct str){ p, len };
+    *path = p + len;
+    return true;
+}
+
+/* The entry whose key is the longest match at the start of `path`: keys of maps may hold dots. */
+static const struct node_entry *match_entry(
+        const struct node *map, const char **path, struct str key)
+{
+    const struct node_entry *best = NULL;
+    size_t best_len = 0;
+
+    NODE_FOREACH(map, entry)
+    {
+        size_t len = strlen(entry->key);
+
+        if (len >= key.len && len > best_len && strncmp(key.data, entry->key, len) == 0 &&
+                (key.data[len] == '\0' || key.data[len] == '.' || key.data[len] == '[')) {
+            best = entry;
+            best_len = len;
+        }
+    }
+    if (best)
+        *path = key.data + best_len;
+    return best;
+}
+
+bool service_field_source(const struct service *service, const char *path, struct source *ret)
+{
+    const struct node *node = service->model;
+    struct source at = service->at;
+    size_t index = 0;
+    bool is_index;
+    struct str key;
+
+    while (next_step(&path, &key, &index, &is_index)) {
+        const struct source *found = NULL;
+        const struct node *child = NULL;
+
+        if (is_index && node->kind == NODE_LIST && index < node->len) {
+            child = node->items[index];
+            found = &child->at;
+        } else if (!is_index && node->kind == NODE_MAP) {
+            const struct node_entry *entry = match_entry(node, &path, key);
+
+            child = entry ? entry->value : NULL;
+            found = entry ? &entry->key_at : NULL;
+        }
+        if (!child) {
+            *ret = at;
+            return false;
+        }
+        if (found->file && found->line)
+            at = *found;
+        node = child;
+    }
+    *ret = at;
+    return true;
+}
+
+#define MODEL_JSON_MAX_BYTES (64u << 20)
+
+const char *service_model_json(struct arena *arena, const struct service *service)
+{
+    static const char *const left_out[] = { "build", "depends_on", "scale", "pull_policy",
+        "profiles", "develop", "attach" };
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
+    struct node *model = node_copy(arena, service->model);
+    struct node *deploy = node_get(model, "deploy");
+
+    for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
+        node_remove(model, left_out[i]);
+    if (deploy && deploy->kind == NODE_MAP) {
+        deploy = node_copy(arena, deploy);
+        node_remove(deploy, "replicas");
+        if (deploy->len)
+            node_set(arena, model, "deploy", NULL, deploy);
+        else
+            node_remove(model, "deploy");
+    }
+    node_print_canonical(model, &out);
+    return arena_strndup(arena, out.data, out.len);
+}
+
+static const char *hash_text(struct arena *arena, const char *text, size_t len)
+{
+    char digest[DIGEST_TEXT_MAX];
+
+    digest_sha256(text, len, digest);
+    return arena_strdup(arena, digest_hex(digest));
+}
+
+static const char *hash_node(struct arena *arena, const struct node *node)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
+
+    node_print_canonical(node, &out);
+    return hash_text(arena, out.data, out.len);
+}
+
+const char *service_config_hash(struct arena *arena, const struct service *service)
+{
+    const char *json = service_model_json(arena, service);
+
+    return hash_text(arena, json, strlen(json));
+}
+
+const char *network_config_hash(struct arena *arena, const struct project_network *network)
+{
+    return hash_node(arena, network->model);
+}
+
+const char *volume_config_hash(struct arena *arena, const struct project_volume *volume)
+{
+    return hash_node(arena, volume->model);
+}
+
+/* ------------------------------------------------------------------------------ support */
+
+struct support {
+    struct diag *diag;
+    struct strbuf path;
+    size_t count;
+};
+
+static void refuse_support(struct support *support, const struct source *at, const char *value)
+{
+    if (value)
+        diag_add(support->diag, DIAG_ERROR, "not-supported", at, "%s: \"%s\" is not supported yet",
+                support->path.data, value);
+    else
+        diag_add(support->diag, DIAG_ERROR, "not-supported", at, "%s: not supported yet",
+                support->path.data);
+    support->count++;
+}
+
+static void check_value(struct support *support, const struct attr *attr, const struct node *node,
+        const struct source *at);
+
+static void check_struct(
+        struct support *support, const struct attr_table *table, const struct node *map)
+{
+    NODE_FOREACH(map, entry)
+    {
+        const struct attr *attr = schema_find(table, entry->key);
+        size_t mark = support->path.len;
+
+        if (!attr)
+            continue;
+        strbuf_addf(&support->path, ".%s", entry->key);
+        check_value(support, attr, entry->value, &entry->key_at);
+        strbuf_truncate(&support->path, mark);
+    }
+}
+
+static void check_value(struct support *support, const struct attr *attr, const struct node *node,
+        const struct source *at)
+{
+    const struct attr *items = attr->items;
+    size_t mark = support->path.len;
+
+    if (attr->engine == SUPPORT_ELSEWHERE || (node->flags & NODE_IMPLIED))
+        return;
+    if (attr->engine == SUPPORT_REFUSED) {
+        refuse_support(support, at, NULL);
+        return;
+    }
+    if (attr->unsupported && attr->unsupported(node))
+        refuse_support(support, at, node->kind == NODE_TEXT ? node->text : NULL);
+    if (attr->type->shape == SHAPE_STRUCT && node->kind == NODE_MAP)
+        check_struct(support, attr->table, node);
+    if (!items || !items->table)
+        return;
+    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
+        strbuf_addf(&support->path, "[%u]", i);
+        if (node->items[i]->kind == NODE_MAP)
+            check_struct(support, items->table, node->items[i]);
+        strbuf_truncate(&support->path, mark);
+    }
+    NODE_FOREACH(node, entry)
+    {
+        strbuf_addf(&support->path, ".%s", entry->key);
+        if (entry->value->kind == NODE_MAP)
+            check_struct(support, items->table, entry->value);
+        strbuf_truncate(&support->path, mark);
+    }
+}
+
+#define CHECK_RESOURCES(support, list, kind, table)                     \
+    do {                                                                \
+        ARRAY_FOREACH(list, item_) {                                    \
+            if (!item_->used)                                           \
+                continue;                                               \
+            strbuf_reset(&(support)->path);                             \
+            strbuf_addf(&(support)->path, "%s.%s", (kind), item_->key); \
+            check_struct((support), (table), item_->model);             \
+        }                                                               \
+    } while (0)
+
+size_t project_check_supported(const struct project *project, struct diag *diag)
+{
+    struct support support = { .diag = diag, .path = STRBUF_INIT(SCHEMA_PATH_MAX) };
+
+    ARRAY_FOREACH(&project->services, service) {
+        strbuf_reset(&support.path);
+        strbuf_addf(&support.path, "services.%s", service->name);
+        check_struct(&support, &service_table, service->model);
+    }
+    CHECK_RESOURCES(&support, &project->networks, "networks", &network_table);
+    CHECK_RESOURCES(&support, &project->volumes, "volumes", &volume_table);
+    CHECK_RESOURCES(&support, &project->secrets, "secrets", &secret_table);
+    CHECK_RESOURCES(&support, &project->configs, "configs", &config_table);
+    strbuf_release(&support.path);
+    return support.count;
+}

@@ -1,0 +1,60 @@
+/* Writing tar archives (ustar with PAX records where ustar cannot say it). The same entries always give
+ * the same bytes, in this and every later version: layers that were made here are written anew when
+ * they are saved, and must have the digest that they were given then. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct error;
+
+/* Takes the bytes of the archive; 0 or a failure with *err set. */
+struct byte_sink {
+    int (*write)(void *userdata, const void *data, size_t len, struct error **err);
+    void *userdata;
+};
+
+struct tar_xattr {
+    const char *name;
+    const void *value;
+    size_t len;
+};
+
+struct tar_write_entry {
+    const char *path; /* relative; directories get their "/" here */
+    const char *link; /* target of a symbolic or hard link; NULL: none */
+    bool hardlink;
+    mode_t mode; /* type and permissions */
+    uid_t uid;
+    gid_t gid;
+    unsigned major, minor;
+    uint64_t size_bytes; /* of a regular file that is no link; else ignored */
+    struct timespec mtime;
+    const struct tar_xattr *xattrs;
+    size_t xattr_count;
+};
+
+/* Writes the header; for a regular file exactly size_bytes of contents must follow, through
+ * tar_write_data and then tar_write_padding. */
+int tar_write_header(
+        const struct byte_sink *sink, const struct tar_write_entry *entry, struct error **err);
+int tar_write_padding(const struct byte_sink *sink, uint64_t size_bytes, struct error **err);
+
+/* Copies size_bytes from fd (holes as zeros), and the padding. -EIO when the file is shorter. */
+int tar_write_file(const struct byte_sink *sink, int fd, uint64_t size_bytes, struct error **err);
+
+/* A whole small file: header, data and padding. */
+int tar_write_text(const struct byte_sink *sink, const char *path, const void *data, size_t len,
+        time_t mtime_sec, struct error **err);
+
+/* The two zero blocks. */
+int tar_write_end(const struct byte_sink *sink, struct error **err);
+
+/* Writes everything below dir_fd, sorted by name at each level, as an image layer: overlay whiteouts and opaque
+ * marks become .wh. entries, hard links within the tree stay such, sockets are left out. *ret_size_bytes
+ * is the sum of the regular files, each inode once. */
+int tar_write_layer(
+        const struct byte_sink *sink, int dir_fd, uint64_t *ret_size_bytes, struct error **err);

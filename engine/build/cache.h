@@ -1,0 +1,26 @@
+/* What build steps made before: the key of a step (everything that went into it, see stage_extend_key) to
+ * the layer that came out, and when. A row whose layer is gone counts as missing. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/image/image.h"
+
+struct engine;
+struct error;
+
+struct cache_entry {
+    char diff_id[IMAGE_DIFF_ID_MAX]; /* "" when the step made no layer */
+    int64_t created_nsec;
+};
+
+/* 1 found, 0 not. A row that is found is marked as used. */
+int build_cache_get(
+        struct engine *engine, const char *key, struct cache_entry *ret, struct error **err);
+int build_cache_put(struct engine *engine, const char *key, const struct cache_entry *entry,
+        struct error **err);
+
+/* Forgets rows that no build has used for BUILD_CACHE_KEEP_DAYS; `all`: every row. */
+#define BUILD_CACHE_KEEP_DAYS 14
+int build_cache_prune(struct engine *engine, bool all, struct error **err);

@@ -1,0 +1,606 @@
+/* What a start writes before there is a monitor: the network's side, the name files, the compiled seccomp
+ * profile, and in RUN/containers/ID config.json and monitor.json. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "engine/container/container-internal.h"
+#include "engine/container/log-attrs.h"
+#include "engine/container/oci-spec.h"
+#include "engine/image/image.h"
+#include "engine/monitor/control.h"
+#include "engine/monitor/monitor-config.h"
+#include "engine/network/network.h"
+#include "engine/network/resolv.h"
+#include "engine/runtime/capability.h"
+#include "engine/runtime/seccomp.h"
+#include "engine/volume/volume-internal.h"
+
+/* What is gathered for one start; texts live in the arena. */
+struct bundle {
+    struct engine *engine;
+    struct container *c;
+    struct arena arena;
+    const char *dir;       /* ROOT/containers/ID */
+    const char *names_dir; /* whose hosts, hostname and resolv.conf are used */
+    const char *hostname;
+    const char *cgroup_path;
+    struct network_start network;
+    enum monitor_network network_mode;
+    const char *netns_path;
+    struct oci_mount_source *mounts;
+    struct oci_devices devices;
+    uint64_t capabilities;
+    const char *seccomp_path;
+};
+
+static void bundle_release(struct bundle *b)
+{
+    network_start_release(&b->network);
+    arena_release(&b->arena);
+}
+
+/* ---- Network ---- */
+
+static int parse_exposed(
+        const char *text, uint16_t *ret_first, uint16_t *ret_last, int *ret_protocol)
+{
+    struct str rest = str_from(text), ports;
+
+    str_split_next(&rest, '/', &ports);
+    if (parse_port_range(ports, false, ret_first, ret_last) < 0)
+        return -EINVAL;
+    auto_free char *protocol = strndup(rest.len ? rest.data : "tcp", rest.len ? rest.len : 3);
+    *ret_protocol = sandbox_protocol_parse(protocol);
+    return *ret_protocol < 0 ? -EINVAL : 0;
+}
+
+struct publishes {
+    struct network_publish *items;
+    size_t len, cap;
+};
+
+static bool is_published(const struct publishes *list, uint16_t port, int protocol)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (list->items[i].port == port && (int)list->items[i].protocol == protocol)
+            return true;
+    return false;
+}
+
+static int collect_publishes(struct bundle *b, struct publishes *ret, struct error **err)
+{
+    const struct container_config *config = &b->c->config;
+
+    for (size_t i = 0; i < config->ports.len; i++) {
+        const struct container_port *port = &config->ports.items[i];
+        int protocol = string_is_empty(port->protocol) ? SANDBOX_TCP
+                                                       : sandbox_protocol_parse(port->protocol);
+
+        if (protocol < 0)
+            return error_set_plain(err, EOPNOTSUPP, NULL,
+                    "publishing of protocol \"%s\" is not supported", port->protocol);
+        *ARRAY_APPEND_ARENA(&b->arena, ret) = (struct network_publish){
+            .host_ip = port->host_ip,
+            .host_first = port->host_port,
+            .host_last = port->host_port_last > port->host_port ? port->host_port_last
+                                                                : port->host_port,
+            .port = port->container_port,
+            .protocol = (enum sandbox_protocol)protocol,
+        };
+    }
+    for (char **exposed = config->exposed_ports; config->publish_all && exposed && *exposed;
+            exposed++) {
+        uint16_t first, last;
+        int protocol;
+
+        if (parse_exposed(*exposed, &first, &last, &protocol) < 0)
+            return error_set_plain(err, EINVAL, NULL, "invalid exposed port: %s", *exposed);
+        for (unsigned port = first; port <= last; port++)
+            if (!is_published(ret, (uint16_t)port, protocol))
+                *ARRAY_APPEND_ARENA(&b->arena, ret) = (struct network_publish){
+                    .port = (uint16_t)port, .protocol = (enum sandbox_protocol)protocol
+                };
+    }
+    return 0;
+}
+
+static int prepare_private_network(struct bundle *b, struct error **err)
+{
+    const struct container_config *config = &b->c->config;
+    struct publishes publishes = { 0 };
+    struct network_start_options options = {
+        .container_id = b->c->id,
+        .hostname = config->hostname,
+        .dns = (const char *const *)config->dns,
+        .dns_len = container_vector_len(config->dns),
+    };
+    const char **networks = ARENA_NEW_ARRAY(&b->arena, config->networks.len + 1, const char *);
+    int r = collect_publishes(b, &publishes, err);
+
+    if (r < 0)
+        return r;
+    /* A network that was removed meanwhile is missed, not left out. */
+    for (size_t i = 0; i < config->networks.len; i++)
+        networks[i] = config->networks.items[i].network;
+    options.networks = networks;
+    options.network_len = config->networks.len;
+    options.publish = publishes.items;
+    options.publish_len = publishes.len;
+    return network_prepare_start(b->engine, &options, &b->network, err);
+}
+
+/* The container whose network is joined must run, and lends its name files too. */
+static int prepare_joined_network(struct bundle *b, struct error **err)
+{
+    const char *id = b->c->config.network_container;
+    struct container *other = NULL;
+    int r = container_load(b->engine, &b->arena, id, &other, err);
+
+    if (r < 0)
+        return r;
+    if (!other)
+        return container_not_found(id, err);
+    if (other->state.status != CONTAINER_RUNNING && other->state.status != CONTAINER_PAUSED)
+        return error_set_plain(
+                err, EINVAL, NULL, "cannot join network of a non running container: %s", other->id);
+    if (other->config.network_mode == CONTAINER_NETWORK_HOST)
+        b->network_mode = MONITOR_NETWORK_HOST;
+    else if (other->config.network_mode == CONTAINER_NETWORK_CONTAINER)
+        return error_set_plain(err, EINVAL, NULL,
+                "cannot join the network of container %s, which itself uses another's",
+                other->name);
+    b->netns_path = arena_printf(&b->arena, "%s/netns/%s", b->engine->options.run_dir, other->id);
+    b->names_dir = arena_printf(
+            &b->arena, "%s/containers/%s", b->engine->options.root_dir, other->id);
+    b->hostname = string_is_empty(other->config.hostname)
+                          ? arena_strndup(&b->arena, other->id, CONTAINER_SHORT_ID)
+                          : other->config.hostname;
+    return 0;
+}
+
+static const char *host_name(struct arena *arena)
+{
+    char name[HOST_NAME_MAX + 1] = "localhost";
+
+    (void)gethostname(name, sizeof(name));
+    name[HOST_NAME_MAX] = '\0';
+    return arena_strdup(arena, name);
+}
+
+static int prepare_network(struct bundle *b, struct error **err)
+{
+    static const enum monitor_network modes[CONTAINER_NETWORK_MODE_MAX_] = {
+        [CONTAINER_NETWORK_PRIVATE] = MONITOR_NETWORK_PRIVATE,
+        [CONTAINER_NETWORK_HOST] = MONITOR_NETWORK_HOST,
+        /* Pinned like any other, so that a further container can join it. */
+        [CONTAINER_NETWORK_NONE] = MONITOR_NETWORK_PRIVATE,
+        [CONTAINER_NETWORK_CONTAINER] = MONITOR_NETWORK_JOIN,
+    };
+    const struct container_config *config = &b->c->config;
+
+    b->network_mode = modes[config->network_mode];
+    b->netns_path = arena_printf(&b->arena, "%s/netns/%s", b->engine->options.run_dir, b->c->id);
+    b->names_dir = b->dir;
+    if (!string_is_empty(config->hostname))
+        b->hostname = config->hostname;
+    else if (config->network_mode == CONTAINER_NETWORK_HOST ||
+             (config->uts_mode && strcmp(config->uts_mode, "host") == 0))
+        b->hostname = host_name(&b->arena);
+    else
+        b->hostname = arena_strndup(&b->arena, b->c->id, CONTAINER_SHORT_ID);
+    if (config->network_mode == CONTAINER_NETWORK_CONTAINER)
+        return prepare_joined_network(b, err);
+    if (config->network_mode == CONTAINER_NETWORK_PRIVATE)
+        return prepare_private_network(b, err);
+    return 0;
+}
+
+/* ---- Files in ROOT/containers/ID ---- */
+
+static int write_name_files(struct bundle *b, int dir_fd, struct error **err)
+{
+    const struct container_config *config = &b->c->config;
+    auto_(resolv_config_release) struct resolv_config resolv = {
+        .hostname = b->hostname,
+        .domainname = config->domainname,
+        .host_network = config->network_mode == CONTAINER_NETWORK_HOST,
+        .without_interfaces = config->network_mode == CONTAINER_NETWORK_NONE,
+        .extra_hosts = (const char *const *)config->extra_hosts,
+        .extra_hosts_len = container_vector_len(config->extra_hosts),
+        .dns = (const char *const *)config->dns,
+        .dns_len = container_vector_len(config->dns),
+        .dns_search = (const char *const *)config->dns_search,
+        .dns_search_len = container_vector_len(config->dns_search),
+        .dns_options = (const char *const *)config->dns_options,
+        .dns_options_len = container_vector_len(config->dns_options),
+    };
+
+    if (config->network_mode == CONTAINER_NETWORK_CONTAINER)
+        return 0;
+    network_fill_resolv(&b->network, &resolv);
+    return resolv_write_files(dir_fd, &resolv, err);
+}
+
+/* A directory that was lost (or never made, by an older berth) is made again. */
+static int prepare_directory(struct bundle *b, struct error **err)
+{
+    auto_close int dir_fd = container_open_dir(b->engine, b->c->id, err);
+
+    if (dir_fd < 0)
+        return dir_fd;
+    if (mkdirat(dir_fd, "upper", 0755) < 0 ? errno != EEXIST
+                                           : fchmodat(dir_fd, "upper", 0755, 0) < 0)
+        return error_set(err, errno, NULL, "cannot fill \"%s\"", b->dir);
+    if (mkdirat(dir_fd, "work", 0700) < 0 && errno != EEXIST)
+        return error_set(err, errno, NULL, "cannot fill \"%s\"", b->dir);
+    return write_name_files(b, dir_fd, err);
+}
+
+/* ---- Mounts ---- */
+
+/* A volume's own directory, or what is below it; links below cannot lead out. */
+static int resolve_subpath(struct bundle *b, const struct container_mount *m, int volume_fd,
+        struct oci_mount_source *ret, struct error **err)
+{
+    char link[FS_FD_PATH_MAX], path[PATH_MAX];
+    auto_close int data = openat(volume_fd, VOLUME_DATA_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (data < 0)
+        return error_set(err, errno, NULL, "cannot open volume \"%s\"", m->source);
+    auto_close int fd = fs_try_open_in_root(data, m->subpath, O_PATH, 0);
+    if (fd < 0)
+        return error_set(err, -fd, NULL, "cannot access path \"%s\" of volume \"%s\"", m->subpath,
+                m->source);
+    ssize_t n = readlink(fs_fd_path(fd, link), path, sizeof(path) - 1);
+    if (n < 0)
+        return error_set(err, errno, NULL, "cannot read the path of volume \"%s\"", m->source);
+    ret->source = arena_strndup(&b->arena, path, (size_t)n);
+    return 0;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    struct str rest = str_from(list), item;
+
+    while (list && str_split_next(&rest, ',', &item))
+        if (str_is_equal_z(item, word))
+            return true;
+    return false;
+}
+
+static int resolve_volume(struct bundle *b, const struct container_mount *m,
+        struct oci_mount_source *ret, struct error **err)
+{
+    struct volume *volume = NULL;
+    int r = volume_lookup(b->engine, &b->arena, m->source, &volume, err);
+
+    if (r < 0)
+        return r;
+    if (!volume)
+        return error_set_plain(err, ENOENT, NULL, "get %s: no such volume", m->source);
+    const char *device = container_pairs_get(&volume->options, "device");
+    const char *options = container_pairs_get(&volume->options, "o");
+    const char *type = container_pairs_get(&volume->options, "type");
+    if (device || type) {
+        bool is_bind = has_word(options, "bind") || has_word(options, "rbind");
+
+        ret->source = device ? device : type;
+        ret->type = is_bind ? NULL : type;
+        ret->options = is_bind ? NULL : options;
+        if (!is_bind && string_is_empty(type))
+            return error_set_plain(
+                    err, EINVAL, NULL, "volume \"%s\" has a device but no type", m->source);
+        return 0;
+    }
+    auto_close int fd = volume_open_dir(b->engine, m->source, err);
+    if (fd < 0)
+        return fd;
+    ret->source = volume->mountpoint;
+    return string_is_empty(m->subpath) ? 0 : resolve_subpath(b, m, fd, ret, err);
+}
+
+static int resolve_bind(const struct container_mount *m, struct error **err)
+{
+    if (access(m->source, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    if (!m->create_host_path)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                m->source);
+    auto_close int fd = fs_mkdir_parents(AT_FDCWD, m->source, 0755, err);
+    return fd < 0 ? fd : 0;
+}
+
+static int resolve_mounts(struct bundle *b, struct error **err)
+{
+    const struct container_mounts *mounts = &b->c->config.mounts;
+    int r = 0;
+
+    b->mounts = ARENA_NEW_ARRAY(&b->arena, mounts->len + 1, struct oci_mount_source);
+    for (size_t i = 0; r >= 0 && i < mounts->len; i++) {
+        const struct container_mount *m = &mounts->items[i];
+
+        b->mounts[i].source = m->source;
+        if (m->type == CONTAINER_MOUNT_VOLUME)
+            r = resolve_volume(b, m, &b->mounts[i], err);
+        else if (m->type == CONTAINER_MOUNT_BIND)
+            r = resolve_bind(m, err);
+    }
+    return r;
+}
+
+/* ---- Seccomp ---- */
+
+static int prepare_seccomp(struct bundle *b, struct error **err)
+{
+    const struct container_config *config = &b->c->config;
+    const char *profile = oci_security_option(config, "seccomp");
+    struct seccomp_target target = { .bounding_caps = b->capabilities };
+    auto_free char *name = NULL;
+    auto_json json_t *json = NULL;
+    int r = 0;
+
+    if (config->privileged || (profile && strcmp(profile, "unconfined") == 0))
+        return 0;
+    auto_close int dir_fd = openat(
+            b->engine->run_fd, "seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return error_set(
+                err, errno, NULL, "cannot open \"%s/seccomp\"", b->engine->options.run_dir);
+    if (string_is_empty(profile) || strcmp(profile, "builtin") == 0) {
+        r = seccomp_cache_default(dir_fd, &target, &name, err);
+    } else {
+        r = profile[0] == '{' ? jsonx_parse(profile, strlen(profile), "seccomp profile", &json, err)
+                              : jsonx_read_file(AT_FDCWD, profile, &json, err);
+        if (r >= 0)
+            r = seccomp_cache_profile(dir_fd, json, &target, &name, err);
+    }
+    if (r < 0)
+        return error_wrap(err, r, "cannot prepare the seccomp profile");
+    b->seccomp_path = arena_printf(&b->arena, "%s/seccomp/%s", b->engine->options.run_dir, name);
+    return 0;
+}
+
+/* ---- The bundle ---- */
+
+static bool is_cgroup_v2(void)
+{
+    struct statfs fs;
+
+    return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+static bool has_swap_accounting(bool v2)
+{
+    return v2 || access("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", F_OK) == 0;
+}
+
+static unsigned thermal_cpus(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_CONF);
+
+    return count > 0 && access("/sys/devices/system/cpu/cpu0/thermal_throttle", F_OK) == 0
+                   ? (unsigned)count
+                   : 0;
+}
+
+static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
+{
+    bool v2 = is_cgroup_v2();
+    struct oci_spec_input input = {
+        .container = b->c,
+        .hostname = b->hostname,
+        .container_dir = b->dir,
+        .names_dir = b->names_dir,
+        .cgroup_path = b->cgroup_path,
+        .capabilities = b->capabilities,
+        .cgroup_v2 = v2,
+        .has_swap_accounting = b->c->config.memory_bytes != 0 && has_swap_accounting(v2),
+        .thermal_cpus = thermal_cpus(),
+        .mounts = b->mounts,
+        .devices = b->devices.items,
+        .device_count = b->devices.len,
+    };
+    auto_json json_t *spec = NULL;
+    int r = oci_spec_build(&input, &spec, err);
+
+    return r < 0 ? r : jsonx_write_file(run_dir_fd, MONITOR_SPEC_FILE, spec, 0600, false, err);
+}
+
+static int layer_dirs(struct bundle *b, struct monitor_rootfs *ret, struct error **err)
+{
+    struct strings dirs = { 0 };
+    int r = image_layer_dirs(b->engine, b->c->image_id, &b->arena, &dirs, err);
+
+    if (r < 0)
+        return error_wrap(err, r, "cannot find the layers of image %s", b->c->image_name);
+    ret->ephemeral = b->c->config.auto_remove;
+    if (dirs.len == 0) { /* an image of nothing: there is nothing to merge */
+        ret->rootfs_dir = arena_printf(&b->arena, "%s/upper", b->dir);
+        return 0;
+    }
+    ret->lower_dirs = ARENA_NEW_ARRAY(&b->arena, dirs.len + 1, char *);
+    for (size_t i = 0; i < dirs.len; i++) /* overlayfs wants the top first */
+        ret->lower_dirs[i] = dirs.items[dirs.len - 1 - i];
+    ret->lower_count = dirs.len;
+    ret->upper_dir = arena_printf(&b->arena, "%s/upper", b->dir);
+    ret->work_dir = arena_printf(&b->arena, "%s/work", b->dir);
+    return 0;
+}
+
+static int fill_log(
+        struct bundle *b, struct monitor_log *ret, json_t **ret_attrs, struct error **err)
+{
+    const struct container_config *config = &b->c->config;
+    const struct container_pairs *options = &config->log_options;
+    const char *max_size = container_pairs_get(options, "max-size");
+    const char *max_file = container_pairs_get(options, "max-file");
+    const char *compress = container_pairs_get(options, "compress");
+
+    if (config->log_driver && strcmp(config->log_driver, "none") == 0) {
+        ret->driver = MONITOR_LOG_NONE;
+        return 0;
+    }
+    ret->driver = MONITOR_LOG_JSON_FILE;
+    ret->path = arena_printf(&b->arena, "%s/%s-json.log", b->dir, b->c->id);
+    if (max_size && strcmp(max_size, "-1") != 0)
+        (void)parse_size_bytes_decimal(str_from(max_size), &ret->max_size_bytes);
+    if (max_file)
+        (void)parse_uint32(str_from(max_file), UINT32_MAX, &ret->max_files);
+    if (compress)
+        (void)parse_bool(str_from(compress), &ret->compress);
+    int r = log_attrs_build(b->c, ret_attrs, err);
+    if (r >= 0)
+        ret->attrs = *ret_attrs;
+    return r;
+}
+
+static void fill_health(struct bundle *b, struct monitor_health *ret)
+{
+    const struct container_config *config = &b->c->config;
+    const struct container_health *health = &config->health;
+    size_t n = container_vector_len(health->test), k = 0;
+    size_t shell_len = container_vector_len(config->shell);
+
+    if (!config->has_health || n < 2 || strcmp(health->test[0], "NONE") == 0)
+        return;
+    ret->argv = ARENA_NEW_ARRAY(&b->arena, n + shell_len + 3, char *);
+    if (strcmp(health->test[0], "CMD-SHELL") == 0) {
+        for (size_t i = 0; i < shell_len; i++)
+            ret->argv[k++] = config->shell[i];
+        if (shell_len == 0) {
+            ret->argv[k++] = arena_strdup(&b->arena, "/bin/sh");
+            ret->argv[k++] = arena_strdup(&b->arena, "-c");
+        }
+    }
+    for (size_t i = 1; i < n; i++)
+        ret->argv[k++] = health->test[i];
+    ret->interval_usec = health->interval_usec;
+    ret->timeout_usec = health->timeout_usec;
+    ret->start_period_usec = health->start_period_usec;
+    ret->start_interval_usec = health->start_interval_usec;
+    ret->retries = (uint32_t)health->retries;
+}
+
+static char **teardown_argv(struct bundle *b)
+{
+    char **argv = ARENA_NEW_ARRAY(&b->arena, 5, char *);
+
+    if (!b->engine->options.program)
+        return NULL;
+    argv[0] = arena_strdup(&b->arena, b->engine->options.program);
+    argv[1] = arena_strdup(&b->arena, "internal");
+    argv[2] = arena_strdup(&b->arena, "teardown");
+    argv[3] = arena_strdup(&b->arena, b->c->id);
+    return argv;
+}
+
+static char **teardown_env(struct bundle *b)
+{
+    const struct engine_options *o = &b->engine->options;
+    char **env = ARENA_NEW_ARRAY(&b->arena, 6, char *);
+    size_t n = 0;
+
+    env[n++] = arena_strdup(
+            &b->arena, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    env[n++] = arena_printf(&b->arena, "BERTH_ROOT=%s", o->root_dir);
+    env[n++] = arena_printf(&b->arena, "BERTH_RUN=%s", o->run_dir);
+    if (o->libexec_dir)
+        env[n++] = arena_printf(&b->arena, "BERTH_LIBEXEC_DIR=%s", o->libexec_dir);
+    if (o->fault)
+        env[n++] = arena_printf(&b->arena, "BERTH_FAULT=%s", o->fault);
+    return env;
+}
+
+static int write_monitor_config(struct bundle *b, const struct container_run_options *options,
+        int run_dir_fd, struct error **err)
+{
+    static const enum monitor_restart restarts[CONTAINER_RESTART_MAX_] = {
+        [CONTAINER_RESTART_NO] = MONITOR_RESTART_NO,
+        [CONTAINER_RESTART_ALWAYS] = MONITOR_RESTART_ALWAYS,
+        [CONTAINER_RESTART_ON_FAILURE] = MONITOR_RESTART_ON_FAILURE,
+        [CONTAINER_RESTART_UNLESS_STOPPED] = MONITOR_RESTART_UNLESS_STOPPED,
+    };
+    const struct container_config *config = &b->c->config;
+    auto_json json_t *attrs = NULL;
+    struct monitor_config monitor = {
+        .id = b->c->id,
+        .name = b->c->name,
+        .restart_policy = restarts[config->restart],
+        .restart_max_retries = (uint32_t)config->restart_max_retries,
+        .restart_count = (uint32_t)options->restart_count,
+        .open_stdin = config->open_stdin,
+        .stdin_once = config->open_stdin && (options->attach & CONTROL_ATTACH_STDIN),
+        /* The numeric form of root: its supplementary groups come from the image's files too. */
+        .user = string_is_empty(config->user) ? "0" : config->user,
+        .group_add = config->group_add,
+        .network = b->network_mode,
+        .sandbox = &b->network.sandbox,
+        .netns_path = b->netns_path,
+        .seccomp_path = b->seccomp_path,
+        .init = config->init,
+        .libexec_dir = b->engine->options.libexec_dir,
+        .cgroup_path = b->cgroup_path,
+        .teardown_argv = teardown_argv(b),
+        .teardown_env = teardown_env(b),
+    };
+    int r = layer_dirs(b, &monitor.rootfs, err);
+
+    if (r >= 0)
+        r = fill_log(b, &monitor.log, &attrs, err);
+    if (r < 0)
+        return r;
+    fill_health(b, &monitor.health);
+    if (!string_is_empty(config->stop_signal))
+        (void)parse_signal(str_from(config->stop_signal), &monitor.stop_signal);
+    monitor.stop_timeout_usec = config->stop_timeout_sec == CONTAINER_STOP_TIMEOUT_UNSET
+                                        ? CONTAINER_STOP_TIMEOUT_DEFAULT_SEC * USEC_PER_SEC
+                                : config->stop_timeout_sec < 0
+                                        ? TIMEOUT_NEVER
+                                        : config->stop_timeout_sec * USEC_PER_SEC;
+    return monitor_config_write(run_dir_fd, &monitor, err);
+}
+
+int container_write_bundle(struct engine *engine, struct container *c,
+        const struct container_run_options *options, int run_dir_fd, struct error **err)
+{
+    auto_(bundle_release) struct bundle own = {
+        .engine = engine, .c = c, .arena = ARENA_INIT, .network = NETWORK_START_INIT
+    };
+    struct bundle *b = &own;
+
+    b->dir = arena_printf(&b->arena, "%s/containers/%s", engine->options.root_dir, c->id);
+    b->cgroup_path = container_cgroup_path(&b->arena, c->config.cgroup_parent, c->id);
+    b->capabilities = oci_spec_capabilities(&c->config, capability_own_bounding_set());
+    int r = prepare_network(b, err);
+    if (r < 0)
+        return r;
+    fault_point("container.start.network");
+    r = prepare_directory(b, err);
+    if (r >= 0)
+        r = resolve_mounts(b, err);
+    if (r >= 0)
+        r = oci_devices_resolve(&b->arena, &c->config, &b->devices, err);
+    if (r >= 0)
+        r = prepare_seccomp(b, err);
+    if (r >= 0)
+        r = write_spec(b, run_dir_fd, err);
+    if (r >= 0)
+        r = write_monitor_config(b, options, run_dir_fd, err);
+    return r;
+}

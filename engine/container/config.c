@@ -1,0 +1,497 @@
+#include "engine/container/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/str.h"
+
+const char *const container_network_mode_names[CONTAINER_NETWORK_MODE_MAX_] = {
+    [CONTAINER_NETWORK_PRIVATE] = "private",
+    [CONTAINER_NETWORK_HOST] = "host",
+    [CONTAINER_NETWORK_NONE] = "none",
+    [CONTAINER_NETWORK_CONTAINER] = "container",
+};
+
+const char *const container_mount_type_names[CONTAINER_MOUNT_TYPE_MAX_] = {
+    [CONTAINER_MOUNT_BIND] = "bind",
+    [CONTAINER_MOUNT_VOLUME] = "volume",
+    [CONTAINER_MOUNT_TMPFS] = "tmpfs",
+};
+
+const char *const container_restart_names[CONTAINER_RESTART_MAX_] = {
+    [CONTAINER_RESTART_NO] = "no",
+    [CONTAINER_RESTART_ALWAYS] = "always",
+    [CONTAINER_RESTART_ON_FAILURE] = "on-failure",
+    [CONTAINER_RESTART_UNLESS_STOPPED] = "unless-stopped",
+};
+
+const char *container_pairs_get(const struct container_pairs *pairs, const char *key)
+{
+    for (size_t i = 0; i < pairs->len; i++)
+        if (strcmp(pairs->items[i].key, key) == 0)
+            return pairs->items[i].value;
+    return NULL;
+}
+
+size_t container_vector_len(char *const *vector)
+{
+    size_t n = 0;
+
+    while (vector && vector[n])
+        n++;
+    return n;
+}
+
+/* ---- The structs as tables, which drive writing and reading alike ---- */
+
+enum field_type {
+    FIELD_TEXT,
+    FIELD_BOOL,
+    FIELD_INT64,
+    FIELD_UINT64,
+    FIELD_INT32,
+    FIELD_UINT32,
+    FIELD_UINT16,
+    FIELD_VECTOR, /* char **, NULL-terminated */
+    FIELD_PAIRS,  /* struct container_pairs as an object */
+    FIELD_ENUM,   /* int-sized, by its names */
+    FIELD_STRUCT,
+    FIELD_STRUCTS, /* an array {items, len, cap} */
+};
+
+struct field {
+    const char *key;
+    enum field_type type;
+    size_t offset;
+    int64_t unset;               /* the number that is left out */
+    const struct layout *layout; /* FIELD_STRUCT, FIELD_STRUCTS */
+    const char *const *names;    /* FIELD_ENUM */
+    size_t name_count;
+};
+
+struct layout {
+    const struct field *fields;
+    size_t field_count;
+    size_t size_bytes;
+};
+
+/* What every growable array looks like (base/array.h). */
+struct any_array {
+    void *items;
+    size_t len, cap;
+};
+
+#define F(type_, struct_, member, ...)                                                           \
+    {                                                                                            \
+        .key = #member, .type = (type_), .offset = offsetof(struct struct_, member), __VA_ARGS__ \
+    }
+#define LAYOUT(fields_, struct_)                                \
+    {                                                           \
+        .fields = (fields_), .field_count = ARRAY_LEN(fields_), \
+        .size_bytes = sizeof(struct struct_)                    \
+    }
+#define NAMES(table) .names = (table), .name_count = ARRAY_LEN(table)
+
+static const struct field network_fields[] = {
+    F(FIELD_TEXT, container_network, network),
+    F(FIELD_TEXT, container_network, ipv4),
+    F(FIELD_TEXT, container_network, mac),
+    F(FIELD_VECTOR, container_network, aliases),
+};
+static const struct layout network_layout = LAYOUT(network_fields, container_network);
+
+static const struct field port_fields[] = {
+    F(FIELD_TEXT, container_port, host_ip),
+    F(FIELD_UINT16, container_port, host_port),
+    F(FIELD_UINT16, container_port, host_port_last),
+    F(FIELD_UINT16, container_port, container_port),
+    F(FIELD_TEXT, container_port, protocol),
+};
+static const struct layout port_layout = LAYOUT(port_fields, container_port);
+
+static const struct field mount_fields[] = {
+    F(FIELD_ENUM, container_mount, type, NAMES(container_mount_type_names)),
+    F(FIELD_TEXT, container_mount, source),
+    F(FIELD_TEXT, container_mount, target),
+    F(FIELD_BOOL, container_mount, read_only),
+    F(FIELD_TEXT, container_mount, propagation),
+    F(FIELD_BOOL, container_mount, create_host_path),
+    F(FIELD_BOOL, container_mount, non_recursive),
+    F(FIELD_BOOL, container_mount, no_copy),
+    F(FIELD_TEXT, container_mount, subpath),
+    F(FIELD_TEXT, container_mount, volume_driver),
+    F(FIELD_PAIRS, container_mount, volume_options),
+    F(FIELD_PAIRS, container_mount, volume_labels),
+    F(FIELD_UINT64, container_mount, tmpfs_size_bytes),
+    F(FIELD_INT32, container_mount, tmpfs_mode, .unset = -1),
+    F(FIELD_TEXT, container_mount, tmpfs_options),
+    F(FIELD_BOOL, container_mount, from_short_form),
+    F(FIELD_BOOL, container_mount, anonymous),
+    F(FIELD_BOOL, container_mount, from_image),
+};
+static const struct layout mount_layout = LAYOUT(mount_fields, container_mount);
+
+static const struct field file_fields[] = {
+    F(FIELD_TEXT, container_file, target),
+    F(FIELD_TEXT, container_file, source_path),
+    F(FIELD_INT32, container_file, mode, .unset = -1),
+    F(FIELD_UINT32, container_file, uid),
+    F(FIELD_UINT32, container_file, gid),
+    F(FIELD_BOOL, container_file, is_secret),
+};
+static const struct layout file_layout = LAYOUT(file_fields, container_file);
+
+static const struct field ulimit_fields[] = {
+    F(FIELD_TEXT, container_ulimit, name),
+    F(FIELD_INT64, container_ulimit, soft),
+    F(FIELD_INT64, container_ulimit, hard),
+};
+static const struct layout ulimit_layout = LAYOUT(ulimit_fields, container_ulimit);
+
+static const struct field device_fields[] = {
+    F(FIELD_TEXT, container_device, host_path),
+    F(FIELD_TEXT, container_device, container_path),
+    F(FIELD_TEXT, container_device, permissions),
+};
+static const struct layout device_layout = LAYOUT(device_fields, container_device);
+
+static const struct field health_fields[] = {
+    F(FIELD_VECTOR, container_health, test),
+    F(FIELD_INT64, container_health, interval_usec),
+    F(FIELD_INT64, container_health, timeout_usec),
+    F(FIELD_INT64, container_health, start_period_usec),
+    F(FIELD_INT64, container_health, start_interval_usec),
+    F(FIELD_INT64, container_health, retries),
+};
+static const struct layout health_layout = LAYOUT(health_fields, container_health);
+
+static const struct field config_fields[] = {
+    F(FIELD_TEXT, container_config, name),
+    F(FIELD_TEXT, container_config, image),
+    F(FIELD_VECTOR, container_config, entrypoint),
+    F(FIELD_VECTOR, container_config, cmd),
+    F(FIELD_VECTOR, container_config, env),
+    F(FIELD_TEXT, container_config, user),
+    F(FIELD_TEXT, container_config, working_dir),
+    F(FIELD_TEXT, container_config, hostname),
+    F(FIELD_TEXT, container_config, domainname),
+    F(FIELD_VECTOR, container_config, group_add),
+    F(FIELD_BOOL, container_config, tty),
+    F(FIELD_BOOL, container_config, open_stdin),
+    F(FIELD_BOOL, container_config, init),
+    F(FIELD_TEXT, container_config, stop_signal),
+    F(FIELD_INT64, container_config, stop_timeout_sec, .unset = CONTAINER_STOP_TIMEOUT_UNSET),
+    F(FIELD_VECTOR, container_config, shell),
+    F(FIELD_BOOL, container_config, read_only),
+    F(FIELD_STRUCTS, container_config, mounts, .layout = &mount_layout),
+    F(FIELD_VECTOR, container_config, volumes),
+    F(FIELD_STRUCTS, container_config, files, .layout = &file_layout),
+    F(FIELD_UINT64, container_config, shm_size_bytes),
+    F(FIELD_ENUM, container_config, network_mode, NAMES(container_network_mode_names)),
+    F(FIELD_TEXT, container_config, network_container),
+    F(FIELD_STRUCTS, container_config, networks, .layout = &network_layout),
+    F(FIELD_STRUCTS, container_config, ports, .layout = &port_layout),
+    F(FIELD_VECTOR, container_config, exposed_ports),
+    F(FIELD_BOOL, container_config, publish_all),
+    F(FIELD_VECTOR, container_config, extra_hosts),
+    F(FIELD_VECTOR, container_config, dns),
+    F(FIELD_VECTOR, container_config, dns_search),
+    F(FIELD_VECTOR, container_config, dns_options),
+    F(FIELD_BOOL, container_config, privileged),
+    F(FIELD_VECTOR, container_config, cap_add),
+    F(FIELD_VECTOR, container_config, cap_drop),
+    F(FIELD_VECTOR, container_config, security_opt),
+    F(FIELD_VECTOR, container_config, device_cgroup_rules),
+    F(FIELD_STRUCTS, container_config, devices, .layout = &device_layout),
+    F(FIELD_PAIRS, container_config, sysctls),
+    F(FIELD_TEXT, container_config, pid_mode),
+    F(FIELD_TEXT, container_config, ipc_mode),
+    F(FIELD_TEXT, container_config, uts_mode),
+    F(FIELD_TEXT, container_config, cgroupns_mode),
+    F(FIELD_INT64, container_config, memory_bytes),
+    F(FIELD_INT64, container_config, memory_swap_bytes),
+    F(FIELD_INT64, container_config, memory_reservation_bytes),
+    F(FIELD_INT64, container_config, nano_cpus),
+    F(FIELD_INT64, container_config, cpu_shares),
+    F(FIELD_INT64, container_config, cpu_period_usec),
+    F(FIELD_INT64, container_config, cpu_quota_usec),
+    F(FIELD_TEXT, container_config, cpuset_cpus),
+    F(FIELD_TEXT, container_config, cpuset_mems),
+    F(FIELD_INT64, container_config, pids_limit),
+    F(FIELD_BOOL, container_config, oom_kill_disable),
+    F(FIELD_BOOL, container_config, has_oom_score_adj),
+    F(FIELD_INT64, container_config, oom_score_adj),
+    F(FIELD_STRUCTS, container_config, ulimits, .layout = &ulimit_layout),
+    F(FIELD_TEXT, container_config, cgroup_parent),
+    F(FIELD_ENUM, container_config, restart, NAMES(container_restart_names)),
+    F(FIELD_INT64, container_config, restart_max_retries),
+    F(FIELD_BOOL, container_config, auto_remove),
+    F(FIELD_BOOL, container_config, has_health),
+    F(FIELD_STRUCT, container_config, health, .layout = &health_layout),
+    F(FIELD_TEXT, container_config, log_driver),
+    F(FIELD_PAIRS, container_config, log_options),
+    F(FIELD_PAIRS, container_config, labels),
+    F(FIELD_PAIRS, container_config, annotations),
+    F(FIELD_TEXT, container_config, project),
+    F(FIELD_TEXT, container_config, service),
+    F(FIELD_INT64, container_config, number),
+    F(FIELD_BOOL, container_config, oneoff),
+};
+static const struct layout config_layout = LAYOUT(config_fields, container_config);
+
+/* Numbers of any width as int64_t; sizes beyond INT64_MAX do not occur. */
+static int64_t load_number(const struct field *f, const void *at)
+{
+    switch (f->type) {
+    case FIELD_INT32:
+        return *(const int32_t *)at;
+    case FIELD_UINT32:
+        return *(const uint32_t *)at;
+    case FIELD_UINT16:
+        return *(const uint16_t *)at;
+    default:
+        assert(f->type == FIELD_INT64 || f->type == FIELD_UINT64);
+        return *(const int64_t *)at;
+    }
+}
+
+static bool store_number(const struct field *f, void *at, int64_t value)
+{
+    switch (f->type) {
+    case FIELD_INT32:
+        *(int32_t *)at = (int32_t)value;
+        return value >= INT32_MIN && value <= INT32_MAX;
+    case FIELD_UINT32:
+        *(uint32_t *)at = (uint32_t)value;
+        return value >= 0 && value <= UINT32_MAX;
+    case FIELD_UINT16:
+        *(uint16_t *)at = (uint16_t)value;
+        return value >= 0 && value <= UINT16_MAX;
+    default:
+        *(int64_t *)at = value;
+        return f->type == FIELD_INT64 || value >= 0;
+    }
+}
+
+/* ---- Writing ---- */
+
+static json_t *write_struct(const struct layout *layout, const void *object);
+
+static json_t *write_vector(char *const *vector)
+{
+    return vector ? jsonx_strings((const char *const *)vector, container_vector_len(vector)) : NULL;
+}
+
+static json_t *write_pairs(const struct container_pairs *pairs)
+{
+    if (pairs->len == 0)
+        return NULL;
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < pairs->len; i++)
+        json_object_set_new(object, pairs->items[i].key, jsonx_text(pairs->items[i].value));
+    return object;
+}
+
+static json_t *write_structs(const struct layout *layout, const void *at)
+{
+    struct any_array array;
+
+    memcpy(&array, at, sizeof(array));
+    if (array.len == 0)
+        return NULL;
+    json_t *list = json_array();
+    for (size_t i = 0; i < array.len; i++)
+        json_array_append_new(
+                list, write_struct(layout, (const char *)array.items + i * layout->size_bytes));
+    return list;
+}
+
+/* NULL: left out. */
+static json_t *write_field(const struct field *f, const void *at)
+{
+    switch (f->type) {
+    case FIELD_TEXT: {
+        const char *text = *(const char *const *)at;
+        return text ? jsonx_text(text) : NULL;
+    }
+    case FIELD_BOOL:
+        return *(const bool *)at ? json_true() : NULL;
+    case FIELD_VECTOR:
+        return write_vector(*(char *const *const *)at);
+    case FIELD_PAIRS:
+        return write_pairs(at);
+    case FIELD_ENUM: {
+        int value = *(const int *)at;
+        assert(value >= 0 && (size_t)value < f->name_count);
+        return value ? json_string(f->names[value]) : NULL;
+    }
+    case FIELD_STRUCT:
+        return write_struct(f->layout, at);
+    case FIELD_STRUCTS:
+        return write_structs(f->layout, at);
+    default: {
+        int64_t number = load_number(f, at);
+        return number != f->unset ? json_integer(number) : NULL;
+    }
+    }
+}
+
+static json_t *write_struct(const struct layout *layout, const void *object)
+{
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < layout->field_count; i++) {
+        const struct field *f = &layout->fields[i];
+        json_t *value = write_field(f, (const char *)object + f->offset);
+
+        if (value && json_object_size(value) == 0 && f->type == FIELD_STRUCT)
+            json_decref(value);
+        else if (value)
+            json_object_set_new_nocheck(json, f->key, value);
+    }
+    return json;
+}
+
+json_t *container_config_to_json(const struct container_config *config)
+{
+    return write_struct(&config_layout, config);
+}
+
+/* ---- Reading ---- */
+
+static int read_struct(struct arena *arena, const struct layout *layout, const json_t *json,
+        void *object, struct error **err);
+
+static int wrong_type(const struct field *f, const char *expected, struct error **err)
+{
+    return error_set_plain(
+            err, EINVAL, NULL, "container configuration: %s: expected %s", f->key, expected);
+}
+
+static int read_vector(struct arena *arena, const struct field *f, const json_t *json, char ***ret,
+        struct error **err)
+{
+    if (!json_is_array(json))
+        return wrong_type(f, "a list of texts", err);
+    size_t len = json_array_size(json);
+    char **vector = ARENA_NEW_ARRAY(arena, len + 1, char *);
+
+    for (size_t i = 0; i < len; i++) {
+        const json_t *item = json_array_get(json, i);
+
+        if (!json_is_string(item))
+            return wrong_type(f, "a list of texts", err);
+        vector[i] = arena_strdup(arena, json_string_value(item));
+    }
+    *ret = vector;
+    return 0;
+}
+
+static int read_pairs(struct arena *arena, const struct field *f, const json_t *json,
+        struct container_pairs *ret, struct error **err)
+{
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(json))
+        return wrong_type(f, "an object of texts", err);
+    json_object_foreach((json_t *)json, key, value)
+    {
+        if (!json_is_string(value))
+            return wrong_type(f, "an object of texts", err);
+        *ARRAY_APPEND_ARENA(arena, ret) = (struct container_pair){ arena_strdup(arena, key),
+            arena_strdup(arena, json_string_value(value)) };
+    }
+    return 0;
+}
+
+static int read_structs(struct arena *arena, const struct field *f, const json_t *json, void *at,
+        struct error **err)
+{
+    struct any_array array = { 0 };
+
+    if (!json_is_array(json))
+        return wrong_type(f, "a list of objects", err);
+    array.len = array.cap = json_array_size(json);
+    array.items = arena_alloc_array(arena, array.len, f->layout->size_bytes);
+    for (size_t i = 0; i < array.len; i++) {
+        int r = read_struct(arena, f->layout, json_array_get(json, i),
+                (char *)array.items + i * f->layout->size_bytes, err);
+        if (r < 0)
+            return error_wrap(err, r, "container configuration: %s", f->key);
+    }
+    memcpy(at, &array, sizeof(array));
+    return 0;
+}
+
+static int read_field(struct arena *arena, const struct field *f, const json_t *json, void *at,
+        struct error **err)
+{
+    switch (f->type) {
+    case FIELD_TEXT:
+        if (!json_is_string(json))
+            return wrong_type(f, "a text", err);
+        *(const char **)at = arena_strdup(arena, json_string_value(json));
+        return 0;
+    case FIELD_BOOL:
+        if (!json_is_boolean(json))
+            return wrong_type(f, "true or false", err);
+        *(bool *)at = json_is_true(json);
+        return 0;
+    case FIELD_VECTOR:
+        return read_vector(arena, f, json, at, err);
+    case FIELD_PAIRS:
+        return read_pairs(arena, f, json, at, err);
+    case FIELD_ENUM:
+        for (size_t i = 0; json_is_string(json) && i < f->name_count; i++) {
+            if (strcmp(json_string_value(json), f->names[i]) != 0)
+                continue;
+            *(int *)at = (int)i;
+            return 0;
+        }
+        return wrong_type(f, "one of its names", err);
+    case FIELD_STRUCT:
+        return read_struct(arena, f->layout, json, at, err);
+    case FIELD_STRUCTS:
+        return read_structs(arena, f, json, at, err);
+    default:
+        if (!json_is_integer(json) || !store_number(f, at, json_integer_value(json)))
+            return wrong_type(f, "a number in range", err);
+        return 0;
+    }
+}
+
+static int read_struct(struct arena *arena, const struct layout *layout, const json_t *json,
+        void *object, struct error **err)
+{
+    if (!json_is_object(json))
+        return error_set_plain(err, EINVAL, NULL, "container configuration: expected an object");
+    memset(object, 0, layout->size_bytes);
+    for (size_t i = 0; i < layout->field_count; i++) {
+        const struct field *f = &layout->fields[i];
+        const json_t *value = json_object_get(json, f->key);
+        void *at = (char *)object + f->offset;
+        int r = 0;
+
+        if (value && !json_is_null(value))
+            r = read_field(arena, f, value, at, err);
+        else if (f->unset != 0)
+            store_number(f, at, f->unset);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int container_config_from_json(
+        struct arena *arena, const json_t *json, struct container_config *ret, struct error **err)
+{
+    return read_struct(arena, &config_layout, json, ret, err);
+}

@@ -1,0 +1,148 @@
+/* What the files of this folder share: rows, the two locks, and the steps of a container's life. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/container/container.h"
+#include "engine/engine-internal.h"
+
+struct control;
+struct image;
+struct monitor_state;
+
+/* ---- rows (container.c) ---- */
+
+/* The id that a reference names, in the arena; NULL when there is none. -EINVAL when it is ambiguous. */
+int container_resolve(struct engine *engine, struct arena *arena, const char *reference,
+        const char **ret_id, struct error **err);
+int container_not_found(const char *reference, struct error **err); /* -ENOENT, Docker's words */
+
+/* The row of an id with endpoints, ports and live state; NULL when there is none. */
+int container_load(struct engine *engine, struct arena *arena, const char *id,
+        struct container **ret, struct error **err);
+
+/* The column `status` alone; CONTAINER_STATUS_INVALID when the row is gone. */
+int container_row_status(
+        struct engine *engine, const char *id, enum container_status *ret, struct error **err);
+
+/* True when the row says running; with container_begin's look before: a live run. */
+bool container_row_is_running(struct engine *engine, const char *id);
+
+/* A run begins: the row says that RUN/containers/ID and its lock tell the rest. */
+int container_row_running(
+        struct engine *engine, const char *id, int restart_count, struct error **err);
+
+/* The run is over (or did not come about: then `status` is what it was before). */
+struct container_outcome {
+    enum container_status status;
+    int exit_code;
+    bool oom_killed;
+    int restart_count;
+    const char *error; /* NULL: none */
+    int64_t started_nsec, finished_nsec;
+    const char *health; /* JSON; NULL */
+};
+int container_row_finished(struct engine *engine, const char *id,
+        const struct container_outcome *outcome, struct error **err);
+
+/* What the user wants of it: CONTAINER_DESIRED_RESTARTING keeps a container with --rm over the end of this run. */
+#define CONTAINER_DESIRED_RUNNING "running"
+#define CONTAINER_DESIRED_STOPPED "stopped"
+#define CONTAINER_DESIRED_RESTARTING "restarting"
+int container_row_set_desired(
+        struct engine *engine, const char *id, const char *desired, struct error **err);
+
+/* Docker's State.Health of a monitor's state, as text; NULL without a check. In the arena. */
+const char *container_health_json(struct arena *arena, const struct monitor_state *state);
+
+/* ---- the two locks ---- */
+
+/* The command's lock RUN/locks/ID: around start, stop, remove and the like. Descriptor. *ret_status
+ * (NULL: not wanted) is the row's then, as container_row_status tells it. */
+int container_lock(struct engine *engine, const char *id, enum container_status *ret_status,
+        struct error **err);
+
+/* RUN/containers/ID: descriptor, or -ENOENT without an error object when it is not there. */
+int container_open_run_dir(struct engine *engine, const char *id, bool create, struct error **err);
+
+/* The run's lock in that directory, held by whoever is responsible for the run: the command that starts it,
+ * its monitor, the teardown. Descriptor, or -EWOULDBLOCK when `wait` is false and -ENOENT when
+ * the directory was removed, both without an error object. */
+int container_lock_run(int run_dir_fd, bool wait, struct error **err);
+
+/* True while somebody holds the run's lock. */
+bool container_run_is_owned(int run_dir_fd);
+
+/* ROOT/containers/ID as a descriptor. */
+int container_open_dir(struct engine *engine, const char *id, struct error **err);
+
+/* ---- names (names.c) ---- */
+
+bool container_name_is_valid(const char *name);
+char *container_generate_name(struct arena *arena); /* adjective_surname */
+/* Valid and free (create.c), or Docker's words. */
+int container_check_name(struct engine *engine, const char *name, struct error **err);
+
+/* ---- creating (merge.c, mounts.c) ---- */
+
+/* What the container will be: `config` over the image's, checked; everything in the arena. */
+int container_merge_config(struct arena *arena, const struct container_config *config,
+        const struct image *image, struct container_config *ret, struct diag *diag,
+        struct error **err);
+
+struct sweep;
+
+/* Fills in names of anonymous volumes, makes host paths and volumes, copies first contents up. */
+int container_prepare_mounts(struct engine *engine, struct arena *arena, const char *id,
+        const char *image_id, struct container_config *config, struct sweep *sweep,
+        struct error **err);
+
+/* ---- running (bundle.c, start.c, stop.c, teardown.c) ---- */
+
+struct container_run_options {
+    int restart_count;
+    unsigned attach; /* enum control_attach */
+    bool own_teardown;
+    uint16_t console_height, console_width;
+};
+
+/* Everything that a monitor needs, into the directory of the run; also makes the network ready. */
+int container_write_bundle(struct engine *engine, struct container *c,
+        const struct container_run_options *options, int run_dir_fd, struct error **err);
+
+/* Starts the container; the caller holds container_lock and knows that no run of it is alive. *ret_control
+ * (may be NULL) is the connection to its monitor. On failure the row tells why, and *ret_exit_code is 125 to 128. */
+int container_run(struct engine *engine, struct container *container,
+        const struct container_run_options *options, struct control **ret_control,
+        int *ret_exit_code, struct error **err);
+
+/* What every change begins with: finds the container, takes its lock (*ret_lock, given), makes a run final whose
+ * owner died, and reads what is there then. */
+int container_begin(struct engine *engine, struct arena *arena, const char *reference,
+        struct container **ret, int *ret_lock, struct error **err);
+
+/* The connection to its monitor, or NULL when none listens. */
+int container_connect(
+        struct engine *engine, const char *id, struct control **ret, struct error **err);
+
+/* Kills a container whose lock is held, and makes the run final; 1, or 0 when it did not run. */
+int container_end_run(struct engine *engine, const struct container *c, struct error **err);
+
+/* Where a container's control groups lie, in every hierarchy. cgroup_parent NULL or "": berth's own. */
+const char *container_cgroup_path(struct arena *arena, const char *cgroup_parent, const char *id);
+
+/* Makes the run final: network, control groups, row (or all of the container with --rm), directory. The
+ * caller holds the run's lock; run_dir_fd is -EBADF when there is no directory. With ret_network_is_left the network may be left to
+ * container_teardown (network_teardown_quickly), which must follow when *ret_network_is_left is true. */
+int container_finish_run(struct engine *engine, const char *id, int run_dir_fd,
+        bool *ret_network_is_left, struct error **err);
+
+/* With container_lock held: waits until nobody owns the run, and makes it final if nobody did. */
+int container_settle(struct engine *engine, const char *id, struct error **err);
+
+/* Removes RUN/containers/ID. */
+int container_remove_run_dir(struct engine *engine, const char *id, struct error **err);
+
+/* With nothing running: row and files go; with `volumes` its anonymous volumes that no other container uses. */
+int container_remove_all(struct engine *engine, const char *id, bool volumes, struct error **err);

@@ -1,0 +1,389 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/json/json.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "engine/container/container-internal.h"
+#include "engine/container/oci-spec.h"
+#include "engine/network/network.h"
+
+#define SHM_DEFAULT_BYTES (INT64_C(64) << 20)
+#define NSEC_PER_USEC_INT 1000
+
+static json_t *text_or_empty(const char *text)
+{
+    return jsonx_text(text ? text : "");
+}
+
+/* Go's nil slice prints as null. */
+static json_t *list_or_null(char *const *vector)
+{
+    return container_vector_len(vector)
+                   ? jsonx_strings((const char *const *)vector, container_vector_len(vector))
+                   : json_null();
+}
+
+static json_t *list(char *const *vector)
+{
+    return jsonx_strings((const char *const *)vector, container_vector_len(vector));
+}
+
+static json_t *map(const struct container_pairs *pairs)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < pairs->len; i++)
+        json_object_set_new(object, pairs->items[i].key, jsonx_text(pairs->items[i].value));
+    return object;
+}
+
+static json_t *set_of(char *const *vector)
+{
+    json_t *object = json_object();
+
+    for (; vector && *vector; vector++)
+        json_object_set_new(object, *vector, json_object());
+    return object;
+}
+
+static void set_time(json_t *object, const char *key, int64_t nsec)
+{
+    char text[TIME_RFC3339_MAX];
+
+    json_object_set_new(object, key, json_string(time_format_rfc3339(nsec, text)));
+}
+
+/* ---- State ---- */
+
+static json_t *build_state(const struct container *c)
+{
+    const struct container_state *s = &c->state;
+    json_t *state = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o}", "Status",
+            container_status_names[s->status], "Running", container_is_running(c), "Paused",
+            s->status == CONTAINER_PAUSED, "Restarting", s->status == CONTAINER_RESTARTING,
+            "OOMKilled", s->oom_killed, "Dead", s->status == CONTAINER_DEAD, "Pid", s->pid,
+            "ExitCode", s->exit_code, "Error", text_or_empty(s->error));
+    json_t *health = NULL;
+
+    set_time(state, "StartedAt", s->started_nsec);
+    set_time(state, "FinishedAt", s->finished_nsec);
+    if (s->health_json &&
+            jsonx_parse(s->health_json, strlen(s->health_json), "health", &health, NULL) >= 0)
+        json_object_set_new(state, "Health", health);
+    return state;
+}
+
+/* ---- Config ---- */
+
+static json_t *build_health(const struct container_health *h)
+{
+    json_t *health = json_object();
+    const struct {
+        const char *key;
+        int64_t usec;
+    } durations[] = {
+        { "Interval", h->interval_usec },
+        { "Timeout", h->timeout_usec },
+        { "StartPeriod", h->start_period_usec },
+        { "StartInterval", h->start_interval_usec },
+    };
+
+    if (h->test)
+        json_object_set_new(health, "Test", list(h->test));
+    for (size_t i = 0; i < ARRAY_LEN(durations); i++)
+        if (durations[i].usec)
+            json_object_set_new(health, durations[i].key,
+                    json_integer((json_int_t)durations[i].usec * NSEC_PER_USEC_INT));
+    if (h->retries)
+        json_object_set_new(health, "Retries", json_integer((json_int_t)h->retries));
+    return health;
+}
+
+static json_t *build_config(const struct container *c)
+{
+    const struct container_config *f = &c->config;
+    char short_id[CONTAINER_SHORT_ID + 1];
+    json_t *config;
+
+    snprintf(short_id, sizeof(short_id), "%s", c->id);
+    config = json_pack("{s:o, s:o, s:o, s:b, s:b, s:b}", "Hostname",
+            jsonx_text(string_is_empty(f->hostname) ? short_id : f->hostname), "Domainname",
+            text_or_empty(f->domainname), "User", text_or_empty(f->user), "AttachStdin", false,
+            "AttachStdout", false, "AttachStderr", false);
+    if (container_vector_len(f->exposed_ports))
+        json_object_set_new(config, "ExposedPorts", set_of(f->exposed_ports));
+    json_object_set_new(config, "Tty", json_boolean(f->tty));
+    json_object_set_new(config, "OpenStdin", json_boolean(f->open_stdin));
+    json_object_set_new(config, "StdinOnce", json_false());
+    json_object_set_new(config, "Env", list(f->env));
+    json_object_set_new(config, "Cmd", list_or_null(f->cmd));
+    if (f->has_health)
+        json_object_set_new(config, "Healthcheck", build_health(&f->health));
+    json_object_set_new(config, "Image", jsonx_text(c->image_name));
+    json_object_set_new(
+            config, "Volumes", container_vector_len(f->volumes) ? set_of(f->volumes) : json_null());
+    json_object_set_new(config, "WorkingDir", text_or_empty(f->working_dir));
+    json_object_set_new(config, "Entrypoint", list_or_null(f->entrypoint));
+    json_object_set_new(config, "Labels", map(&f->labels));
+    if (!string_is_empty(f->stop_signal))
+        json_object_set_new(config, "StopSignal", jsonx_text(f->stop_signal));
+    if (f->stop_timeout_sec != CONTAINER_STOP_TIMEOUT_UNSET)
+        json_object_set_new(config, "StopTimeout", json_integer((json_int_t)f->stop_timeout_sec));
+    if (container_vector_len(f->shell))
+        json_object_set_new(config, "Shell", list(f->shell));
+    return config;
+}
+
+/* ---- HostConfig ---- */
+
+static const char *network_mode(struct arena *arena, const struct container_config *f)
+{
+    switch (f->network_mode) {
+    case CONTAINER_NETWORK_HOST:
+        return "host";
+    case CONTAINER_NETWORK_NONE:
+        return "none";
+    case CONTAINER_NETWORK_CONTAINER:
+        return arena_printf(arena, "container:%s", f->network_container);
+    default:
+        return f->networks.len > 0 ? f->networks.items[0].network : "bridge";
+    }
+}
+
+static json_t *build_port_bindings(const struct container_config *f)
+{
+    json_t *bindings = json_object();
+
+    for (size_t i = 0; i < f->ports.len; i++) {
+        const struct container_port *p = &f->ports.items[i];
+        char key[32], host[16] = "";
+        json_t *entries;
+
+        snprintf(key, sizeof(key), "%u/%s", p->container_port, p->protocol ? p->protocol : "tcp");
+        if (p->host_port_last > p->host_port)
+            snprintf(host, sizeof(host), "%u-%u", p->host_port, p->host_port_last);
+        else if (p->host_port)
+            snprintf(host, sizeof(host), "%u", p->host_port);
+        entries = json_object_get(bindings, key);
+        if (!entries) {
+            json_object_set_new(bindings, key, json_array());
+            entries = json_object_get(bindings, key);
+        }
+        json_array_append_new(entries,
+                json_pack("{s:s, s:s}", "HostIp", p->host_ip ? p->host_ip : "", "HostPort", host));
+    }
+    return bindings;
+}
+
+static json_t *build_binds(struct arena *arena, const struct container_config *f)
+{
+    json_t *binds = json_array();
+
+    for (size_t i = 0; i < f->mounts.len; i++) {
+        const struct container_mount *m = &f->mounts.items[i];
+
+        if (m->type == CONTAINER_MOUNT_TMPFS || m->anonymous || !m->from_short_form)
+            continue;
+        json_array_append_new(binds, jsonx_text(arena_printf(arena, "%s:%s:%s", m->source,
+                                             m->target, m->read_only ? "ro" : "rw")));
+    }
+    if (json_array_size(binds) == 0) {
+        json_decref(binds);
+        return json_null();
+    }
+    return binds;
+}
+
+static json_t *build_tmpfs(const struct container_config *f)
+{
+    json_t *tmpfs = json_object();
+
+    for (size_t i = 0; i < f->mounts.len; i++)
+        if (f->mounts.items[i].type == CONTAINER_MOUNT_TMPFS)
+            json_object_set_new(tmpfs, f->mounts.items[i].target,
+                    text_or_empty(f->mounts.items[i].tmpfs_options));
+    return tmpfs;
+}
+
+static json_t *build_ulimits(const struct container_config *f)
+{
+    json_t *ulimits = json_array();
+
+    for (size_t i = 0; i < f->ulimits.len; i++)
+        json_array_append_new(
+                ulimits, json_pack("{s:s, s:I, s:I}", "Name", f->ulimits.items[i].name, "Hard",
+                                 (json_int_t)f->ulimits.items[i].hard, "Soft",
+                                 (json_int_t)f->ulimits.items[i].soft));
+    return ulimits;
+}
+
+static json_t *build_devices(const struct container_config *f)
+{
+    json_t *devices = json_array();
+
+    for (size_t i = 0; i < f->devices.len; i++) {
+        const struct container_device *d = &f->devices.items[i];
+
+        json_array_append_new(devices,
+                json_pack("{s:s, s:s, s:s}", "PathOnHost", d->host_path, "PathInContainer",
+                        string_is_empty(d->container_path) ? d->host_path : d->container_path,
+                        "CgroupPermissions",
+                        string_is_empty(d->permissions) ? "rwm" : d->permissions));
+    }
+    return devices;
+}
+
+static void add_limits(json_t *host, const struct container_config *f)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+    } numbers[] = {
+        { "CpuShares", f->cpu_shares },
+        { "Memory", f->memory_bytes },
+        { "NanoCpus", f->nano_cpus },
+        { "CpuPeriod", f->cpu_period_usec },
+        { "CpuQuota", f->cpu_quota_usec },
+        { "MemoryReservation", f->memory_reservation_bytes },
+        { "MemorySwap", f->memory_swap_bytes ? f->memory_swap_bytes : 2 * f->memory_bytes },
+        { "OomScoreAdj", f->oom_score_adj },
+        { "ShmSize", f->shm_size_bytes ? (int64_t)f->shm_size_bytes : SHM_DEFAULT_BYTES },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        json_object_set_new(host, numbers[i].key, json_integer((json_int_t)numbers[i].value));
+    json_object_set_new(host, "CgroupParent", text_or_empty(f->cgroup_parent));
+    json_object_set_new(host, "CpusetCpus", text_or_empty(f->cpuset_cpus));
+    json_object_set_new(host, "CpusetMems", text_or_empty(f->cpuset_mems));
+    json_object_set_new(host, "PidsLimit",
+            f->pids_limit ? json_integer((json_int_t)f->pids_limit) : json_null());
+    json_object_set_new(host, "OomKillDisable", json_boolean(f->oom_kill_disable));
+    json_object_set_new(host, "Ulimits", build_ulimits(f));
+    json_object_set_new(host, "Devices", build_devices(f));
+    json_object_set_new(host, "DeviceCgroupRules", list_or_null(f->device_cgroup_rules));
+}
+
+static json_t *build_host_config(struct arena *arena, const struct container *c)
+{
+    const struct container_config *f = &c->config;
+    json_t *host = json_pack("{s:o, s:s, s:{s:s, s:o}, s:s, s:o, s:{s:s, s:i}, s:b}", "Binds",
+            build_binds(arena, f), "ContainerIDFile", "", "LogConfig", "Type",
+            string_is_empty(f->log_driver) ? "json-file" : f->log_driver, "Config",
+            map(&f->log_options), "NetworkMode", network_mode(arena, f), "PortBindings",
+            build_port_bindings(f), "RestartPolicy", "Name", container_restart_names[f->restart],
+            "MaximumRetryCount", (int)f->restart_max_retries, "AutoRemove", f->auto_remove);
+
+    json_object_set_new(host, "CapAdd", list_or_null(f->cap_add));
+    json_object_set_new(host, "CapDrop", list_or_null(f->cap_drop));
+    json_object_set_new(
+            host, "CgroupnsMode", json_string(f->cgroupns_mode ? f->cgroupns_mode : "host"));
+    json_object_set_new(host, "Dns", list(f->dns));
+    json_object_set_new(host, "DnsOptions", list(f->dns_options));
+    json_object_set_new(host, "DnsSearch", list(f->dns_search));
+    json_object_set_new(host, "ExtraHosts", list_or_null(f->extra_hosts));
+    json_object_set_new(host, "GroupAdd", list_or_null(f->group_add));
+    json_object_set_new(host, "IpcMode", json_string(f->ipc_mode ? f->ipc_mode : "private"));
+    json_object_set_new(host, "PidMode", text_or_empty(f->pid_mode));
+    json_object_set_new(host, "UTSMode", text_or_empty(f->uts_mode));
+    json_object_set_new(host, "Privileged", json_boolean(f->privileged));
+    json_object_set_new(host, "PublishAllPorts", json_boolean(f->publish_all));
+    json_object_set_new(host, "ReadonlyRootfs", json_boolean(f->read_only));
+    json_object_set_new(host, "SecurityOpt", list_or_null(f->security_opt));
+    json_object_set_new(host, "Init", f->init ? json_true() : json_null());
+    if (f->sysctls.len)
+        json_object_set_new(host, "Sysctls", map(&f->sysctls));
+    json_object_set_new(host, "Tmpfs", build_tmpfs(f));
+    json_object_set_new(host, "Runtime", json_string("berth"));
+    add_limits(host, f);
+    return host;
+}
+
+/* ---- Mounts ---- */
+
+static json_t *build_mounts(struct engine *engine, struct arena *arena, const struct container *c)
+{
+    json_t *mounts = json_array();
+
+    for (size_t i = 0; i < c->config.mounts.len; i++) {
+        const struct container_mount *m = &c->config.mounts.items[i];
+        json_t *mount = json_pack("{s:s}", "Type", container_mount_type_names[m->type]);
+        const char *source = m->source ? m->source : "";
+
+        if (m->type == CONTAINER_MOUNT_VOLUME) {
+            json_object_set_new(mount, "Name", jsonx_text(source));
+            source = arena_printf(arena, "%s/volumes/%s/_data", engine->options.root_dir, source);
+        }
+        json_object_set_new(mount, "Source", jsonx_text(source));
+        json_object_set_new(mount, "Destination", jsonx_text(m->target));
+        if (m->type == CONTAINER_MOUNT_VOLUME)
+            json_object_set_new(mount, "Driver", json_string("local"));
+        json_object_set_new(mount, "Mode", json_string(m->read_only ? "ro" : ""));
+        json_object_set_new(mount, "RW", json_boolean(!m->read_only));
+        json_object_set_new(mount, "Propagation",
+                json_string(m->type != CONTAINER_MOUNT_BIND   ? ""
+                            : string_is_empty(m->propagation) ? "rprivate"
+                                                              : m->propagation));
+        json_array_append_new(mounts, mount);
+    }
+    return mounts;
+}
+
+int container_inspect(
+        struct engine *engine, const char *reference, json_t **ret, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_json json_t *network = NULL;
+    struct container *c = NULL;
+    int r = container_get(engine, &arena, reference, &c, err);
+
+    if (r >= 0)
+        r = network_container_settings(engine, c->id, &network, err);
+    if (r < 0)
+        return r;
+    const char *dir = arena_printf(&arena, "%s/containers/%s", engine->options.root_dir, c->id);
+    char **entrypoint = c->config.entrypoint, **cmd = c->config.cmd;
+    bool has_entrypoint = container_vector_len(entrypoint) > 0;
+    json_t *object = json_pack("{s:s}", "Id", c->id), *args;
+
+    set_time(object, "Created", c->created_nsec);
+    json_object_set_new(object, "Path",
+            text_or_empty(has_entrypoint              ? entrypoint[0]
+                          : container_vector_len(cmd) ? cmd[0]
+                                                      : NULL));
+    args = has_entrypoint ? list(entrypoint + 1) : json_array();
+    for (char **arg = cmd; arg && *arg; arg++)
+        if (has_entrypoint || arg != cmd)
+            json_array_append_new(args, jsonx_text(*arg));
+    json_object_set_new(object, "Args", args);
+    json_object_set_new(object, "State", build_state(c));
+    json_object_set_new(object, "Image", json_string(c->image_id));
+    json_object_set_new(
+            object, "ResolvConfPath", jsonx_text(arena_printf(&arena, "%s/resolv.conf", dir)));
+    json_object_set_new(
+            object, "HostnamePath", jsonx_text(arena_printf(&arena, "%s/hostname", dir)));
+    json_object_set_new(object, "HostsPath", jsonx_text(arena_printf(&arena, "%s/hosts", dir)));
+    json_object_set_new(object, "LogPath",
+            jsonx_text(c->config.log_driver && strcmp(c->config.log_driver, "none") == 0
+                               ? ""
+                               : arena_printf(&arena, "%s/%s-json.log", dir, c->id)));
+    json_object_set_new(object, "Name", jsonx_text(arena_printf(&arena, "/%s", c->name)));
+    json_object_set_new(object, "RestartCount", json_integer(c->state.restart_count));
+    json_object_set_new(object, "Driver", json_string("overlay2"));
+    json_object_set_new(object, "Platform", json_string("linux"));
+    json_object_set_new(object, "MountLabel", json_string(""));
+    json_object_set_new(object, "ProcessLabel", json_string(""));
+    json_object_set_new(object, "AppArmorProfile", json_string(""));
+    json_object_set_new(object, "ExecIDs", json_null());
+    json_object_set_new(object, "HostConfig", build_host_config(&arena, c));
+    json_object_set_new(object, "GraphDriver",
+            json_pack("{s:{s:o, s:o}, s:s}", "Data", "UpperDir",
+                    jsonx_text(arena_printf(&arena, "%s/upper", dir)), "WorkDir",
+                    jsonx_text(arena_printf(&arena, "%s/work", dir)), "Name", "overlay2"));
+    json_object_set_new(object, "Mounts", build_mounts(engine, &arena, c));
+    json_object_set_new(object, "Config", build_config(c));
+    json_object_set_new(object, "NetworkSettings", TAKE(network));
+    *ret = object;
+    return 0;
+}

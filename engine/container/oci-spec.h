@@ -1,0 +1,65 @@
+/* A container's configuration as an OCI runtime configuration (config.json). A pure function: whatever depends on
+ * the machine is in the inputs. What the monitor decides for itself (user, overlay, network namespace, seccomp
+ * filter, init) is not in the result but in monitor.json. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/container/container.h"
+
+struct arena;
+struct error;
+
+/* What a mount of the configuration became on this machine, one per entry of config.mounts. */
+struct oci_mount_source {
+    const char *source;  /* absolute directory or file, or a volume's device */
+    const char *type;    /* NULL: a bind */
+    const char *options; /* of a volume's own ("o="), comma-separated; NULL */
+};
+
+struct oci_device {
+    const char *path; /* in the container */
+    char type;        /* 'c' or 'b' */
+    uint32_t major, minor;
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    const char *permissions;
+};
+
+struct oci_devices {
+    struct oci_device *items;
+    size_t len, cap;
+};
+
+/* The nodes of config.devices (a directory stands for all below it), or all of /dev with privileged (devices.c). In
+ * the arena. */
+int oci_devices_resolve(struct arena *arena, const struct container_config *config,
+        struct oci_devices *devices, struct error **err);
+
+struct oci_spec_input {
+    const struct container *container;
+    const char *hostname;
+    const char *container_dir; /* ROOT/containers/ID */
+    const char *names_dir; /* where hosts, hostname and resolv.conf lie; NULL: none are mounted */
+    const char *cgroup_path;
+    uint64_t capabilities; /* from oci_spec_capabilities */
+    bool cgroup_v2;
+    bool has_swap_accounting;
+    unsigned thermal_cpus; /* CPUs whose thermal_throttle is to be hidden */
+    const struct oci_mount_source *mounts;
+    const struct oci_device *devices; /* asked for, or with privileged all of the host's */
+    size_t device_count;
+};
+
+/* The bounding set: Docker's default, adds and drops, within what the engine has itself. */
+uint64_t oci_spec_capabilities(const struct container_config *config, uint64_t own);
+
+/* New reference. */
+int oci_spec_build(const struct oci_spec_input *input, json_t **ret, struct error **err);
+
+/* The `security_opt` entry "key=value" or "key:value"; "" for a bare key, NULL when it is not there. */
+const char *oci_security_option(const struct container_config *config, const char *key);

@@ -1,0 +1,110 @@
+#include <errno.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "engine/container/container-internal.h"
+#include "engine/monitor/state-file.h"
+#include "engine/network/network.h"
+#include "engine/state/sweep.h"
+
+static int list_running(
+        struct engine *engine, struct arena *arena, struct strings *ret, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(
+            engine->db, &stmt, err, "SELECT id FROM containers WHERE status = 'running'", "");
+
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
+        *ARRAY_APPEND_ARENA(arena, ret) = arena_strdup(arena, stmt_text(stmt, 0));
+    return r;
+}
+
+static bool is_orphaned(struct engine *engine, const char *id)
+{
+    auto_close int dir_fd = container_open_run_dir(engine, id, false, NULL);
+
+    return dir_fd < 0 || !container_run_is_owned(dir_fd);
+}
+
+/* What the row's policy says of a run whose monitor died in this boot. */
+static bool wants_restart(const struct container *c, const struct monitor_state *state)
+{
+    const struct container_config *config = &c->config;
+
+    if (!state || state->status == MONITOR_EXITED || state->status == MONITOR_CREATED ||
+            state->manually_stopped || config->auto_remove)
+        return false;
+    switch (config->restart) {
+    case CONTAINER_RESTART_ALWAYS:
+    case CONTAINER_RESTART_UNLESS_STOPPED:
+        return true;
+    case CONTAINER_RESTART_ON_FAILURE:
+        return config->restart_max_retries == 0 ||
+               state->restart_count < (uint32_t)config->restart_max_retries;
+    default:
+        return false;
+    }
+}
+
+static bool is_desired(struct engine *engine, const char *id)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+
+    return db_query(engine->db, &stmt, NULL,
+                   "SELECT 1 FROM containers WHERE id = ? AND desired = 'running'", "t", id) >= 0 &&
+           stmt_step(stmt, NULL) > 0;
+}
+
+static int recover(struct engine *engine, const char *id, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    /* Another command is at this container: it looks for itself. */
+    auto_close int lock = engine_lock(engine, id, false, err);
+    struct monitor_state *state = NULL;
+    enum container_status status;
+    struct container *c = NULL;
+    int exit_code;
+
+    if (lock < 0)
+        return lock == -EWOULDBLOCK ? 0 : lock;
+    int r = container_row_status(engine, id, &status, err);
+    if (r >= 0 && status == CONTAINER_STATUS_INVALID)
+        engine_lock_remove(engine, id); /* it was removed since we listed it */
+    if (r < 0 || status != CONTAINER_RUNNING || !is_orphaned(engine, id))
+        return r;
+
+    auto_close int dir_fd = container_open_run_dir(engine, id, false, err);
+    r = dir_fd >= 0 ? monitor_state_read(&arena, dir_fd, &state, err) : 0;
+    if (r >= 0)
+        r = container_settle(engine, id, err);
+    if (r >= 0)
+        r = container_load(engine, &arena, id, &c, err);
+    if (r < 0 || !c || !wants_restart(c, state) || !is_desired(engine, id))
+        return r;
+    fault_point("container.reconcile.restart");
+    return container_run(engine, c,
+            &(struct container_run_options){ .restart_count = (int)state->restart_count + 1 }, NULL,
+            &exit_code, err);
+}
+
+int engine_reconcile(struct engine *engine, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct strings running = { 0 };
+    int r = sweep_stale(engine, err);
+
+    if (r >= 0)
+        r = list_running(engine, &arena, &running, err);
+    if (r < 0)
+        return r;
+    /* One that cannot be recovered keeps its row as it is and must not keep the command from the others:
+     * its own commands will meet the error again. */
+    for (size_t i = 0; i < running.len; i++)
+        if (is_orphaned(engine, running.items[i]))
+            (void)recover(engine, running.items[i], NULL);
+    if (running.len > 0)
+        (void)network_revive_names(engine, NULL); /* likewise */
+    return 0;
+}

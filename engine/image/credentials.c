@@ -1,0 +1,340 @@
+#include "engine/image/credentials.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "engine/image/ref.h"
+
+#define FILE_MAX_BYTES (4u << 20)
+#define HELPER_MAX_BYTES (256u << 10)
+#define HUB_KEY "https://index.docker.io/v1/"
+#define NOT_FOUND "credentials not found in native keychain"
+#define TOKEN_USER "<token>"
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void credentials_release(struct credentials *credentials)
+{
+    free(TAKE(credentials->username));
+    secret_release(&credentials->password);
+    secret_release(&credentials->identity_token);
+}
+
+/* ---- base64 (RFC 4648) ---- */
+
+static int decode_base64(const char *text, struct secret *ret)
+{
+    size_t len = strlen(text), out_len = 0;
+    uint32_t bits = 0;
+    unsigned count = 0;
+    char *out = mem_alloc(len + 1);
+
+    while (len > 0 && text[len - 1] == '=')
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        const char *digit = strchr(alphabet, text[i]);
+
+        if (!digit || !text[i]) {
+            explicit_bzero(out, out_len);
+            free(out);
+            return -EINVAL;
+        }
+        bits = bits << 6 | (uint32_t)(digit - alphabet);
+        if (++count == 4 || i + 1 == len) {
+            unsigned bytes = count * 6 / 8;
+
+            bits <<= 6 * (4 - count);
+            for (unsigned k = 0; k < bytes; k++)
+                out[out_len++] = (char)(bits >> (16 - 8 * k));
+            bits = 0;
+            count = 0;
+        }
+    }
+    secret_set(ret, out, out_len);
+    explicit_bzero(out, out_len);
+    free(out);
+    return 0;
+}
+
+static void encode_base64(const char *prefix, const struct secret *data, struct secret *ret)
+{
+    size_t prefix_len = strlen(prefix), len = prefix_len;
+    char *out = mem_alloc(prefix_len + (data->len + 2) / 3 * 4 + 1);
+
+    memcpy(out, prefix, prefix_len);
+    for (size_t i = 0; i < data->len; i += 3) {
+        uint32_t bits = 0;
+
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (i + k < data->len ? (uint8_t)data->data[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            out[len++] = i + k <= data->len ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    secret_set(ret, out, len);
+    explicit_bzero(out, len);
+    free(out);
+}
+
+int credentials_decode_auth(const char *base64, struct credentials *ret)
+{
+    auto_(secret_release) struct secret plain = SECRET_INIT;
+    const char *colon;
+    int r = decode_base64(base64, &plain);
+
+    if (r < 0)
+        return r;
+    colon = plain.len ? memchr(plain.data, ':', plain.len) : NULL;
+    if (!colon)
+        return -EINVAL;
+
+    size_t len = (size_t)(colon - plain.data), rest = plain.len - len - 1;
+
+    while (rest > 0 && colon[rest] == 0) /* Docker pads with NUL */
+        rest--;
+    ret->username = mem_strndup(plain.data, len);
+    secret_set(&ret->password, colon + 1, rest);
+    return 0;
+}
+
+void credentials_basic(const struct credentials *credentials, struct secret *ret)
+{
+    auto_(secret_release) struct secret plain = SECRET_INIT;
+    size_t user_len = credentials->username ? strlen(credentials->username) : 0;
+    size_t len = user_len + 1 + credentials->password.len;
+    char *joined = mem_alloc(len + 1);
+
+    if (user_len)
+        memcpy(joined, credentials->username, user_len);
+    joined[user_len] = ':';
+    if (credentials->password.len)
+        memcpy(joined + user_len + 1, credentials->password.data, credentials->password.len);
+    secret_set(&plain, joined, len);
+    explicit_bzero(joined, len);
+    free(joined);
+    encode_base64("Basic ", &plain, ret);
+}
+
+/* ---- helpers ---- */
+
+static int parse_helper_answer(const char *text, size_t len, const char *program,
+        struct credentials *ret, struct error **err)
+{
+    auto_json json_t *json = NULL;
+    const char *username, *secret;
+    int r = jsonx_parse(text, len, program, &json, err);
+
+    if (r < 0)
+        return r;
+    username = jsonx_string(json, "Username");
+    secret = jsonx_string(json, "Secret");
+    if (!secret)
+        return error_set_plain(err, EBADMSG, NULL, "%s gave no secret", program);
+    if (username && strcmp(username, TOKEN_USER) == 0) {
+        secret_set(&ret->identity_token, secret, strlen(secret));
+        return 1;
+    }
+    ret->username = mem_strdup(username ? username : "");
+    secret_set(&ret->password, secret, strlen(secret));
+    return 1;
+}
+
+/* 1 found, 0 the helper knows none. */
+static int ask_helper(
+        const char *helper, const char *key, struct credentials *ret, struct error **err)
+{
+    auto_free char *program = mem_printf("docker-credential-%s", helper);
+    auto_free char *output = NULL;
+    char *argv[] = { program, (char *)(uintptr_t) "get", NULL };
+    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    size_t len = 0;
+    int r;
+
+    if (!fs_name_is_plain(helper))
+        return error_set_plain(
+                err, EINVAL, NULL, "\"%s\" is no name of a credential helper", helper);
+    spawn.path = program;
+    spawn.argv = argv;
+    r = proc_run(&spawn, key, strlen(key), HELPER_MAX_BYTES, &output, &len, err);
+    if (r == 0)
+        r = parse_helper_answer(output, len, program, ret, err);
+    else if (r > 0 && output && strstr(output, NOT_FOUND))
+        r = 0;
+    else if (r > 0)
+        r = error_set_plain(err, EIO, NULL, "%s failed with exit code %d", program, r);
+    if (output)
+        explicit_bzero(output, len);
+    return r < 0 ? error_wrap(err, r, "cannot ask credential helper \"%s\"", helper) : r;
+}
+
+/* ---- files ---- */
+
+/* "https://index.docker.io/v1/" and "host/v1" are keys for the host. Containers' keys may have a path. */
+static char *normalise_key(const char *key)
+{
+    char *copy, *slash;
+
+    if (string_has_prefix(key, "https://"))
+        key += strlen("https://");
+    else if (string_has_prefix(key, "http://"))
+        key += strlen("http://");
+    copy = mem_strdup(key);
+    slash = strchr(copy, '/');
+    if (slash && (strcmp(slash, "/v1/") == 0 || strcmp(slash, "/v1") == 0 ||
+                         strcmp(slash, "/v2/") == 0 || strcmp(slash, "/v2") == 0 || !slash[1]))
+        *slash = 0;
+    return copy;
+}
+
+static bool key_is_hub(const char *key)
+{
+    return strcmp(key, "index.docker.io") == 0 || strcmp(key, "registry-1.docker.io") == 0;
+}
+
+static const json_t *find_auth(const json_t *auths, const char *wanted)
+{
+    const json_t *exact = json_object_get(auths, wanted);
+    const char *key;
+    json_t *value;
+
+    if (exact)
+        return exact;
+    json_object_foreach((json_t *)(uintptr_t)auths, key, value)
+    {
+        auto_free char *normal = normalise_key(key);
+
+        if (strcmp(normal, wanted) == 0 ||
+                (strcmp(wanted, IMAGE_REF_DEFAULT_DOMAIN) == 0 && key_is_hub(normal)))
+            return value;
+    }
+    return NULL;
+}
+
+/* 1 found, 0 there is nothing in it (an empty object stands for what a helper keeps). */
+static int use_auth(
+        const json_t *auth, const char *file, struct credentials *ret, struct error **err)
+{
+    const char *encoded = jsonx_string(auth, "auth");
+    const char *token = jsonx_string(auth, "identitytoken");
+    const char *username = jsonx_string(auth, "username"),
+               *password = jsonx_string(auth, "password");
+
+    if (!string_is_empty(token))
+        secret_set(&ret->identity_token, token, strlen(token));
+    if (!string_is_empty(encoded)) {
+        if (credentials_decode_auth(encoded, ret) < 0)
+            return error_set_plain(err, EINVAL, NULL, "\"%s\": \"auth\" is malformed", file);
+        return 1;
+    }
+    if (!string_is_empty(username) && password) {
+        ret->username = mem_strdup(username);
+        secret_set(&ret->password, password, strlen(password));
+        return 1;
+    }
+    return !string_is_empty(token);
+}
+
+/* `name` is a domain or "domain/path"; helpers know domains only. */
+static int search_auths(const json_t *config, const char *domain, const char *path,
+        const char *file, struct credentials *ret, struct error **err)
+{
+    const json_t *auths = json_object_get(config, "auths");
+    auto_free char *name = mem_printf("%s/%s", domain, path);
+
+    while (auths) {
+        const json_t *auth = find_auth(auths, name);
+        char *slash = strrchr(name, '/');
+        int r = auth ? use_auth(auth, file, ret, err) : 0;
+
+        if (r != 0 || !slash)
+            return r;
+        *slash = 0;
+    }
+    return 0;
+}
+
+static int search_file(const char *file, const char *domain, const char *path,
+        struct credentials *ret, struct error **err)
+{
+    auto_json json_t *config = NULL;
+    auto_free char *text = NULL;
+    const char *helper, *key = domain;
+    size_t len;
+    int r;
+
+    if (access(file, F_OK) < 0)
+        return 0;
+    r = fs_read_file(AT_FDCWD, file, FILE_MAX_BYTES, &text, &len, err);
+    if (r >= 0)
+        r = jsonx_parse(text, len, file, &config, err);
+    if (text)
+        explicit_bzero(text, len);
+    if (r < 0)
+        return error_wrap(err, r, "cannot read the credentials in \"%s\"", file);
+    helper = jsonx_string(json_object_get(config, "credHelpers"), domain);
+    if (strcmp(domain, IMAGE_REF_DEFAULT_DOMAIN) == 0) {
+        key = HUB_KEY;
+        if (!helper)
+            helper = jsonx_string(json_object_get(config, "credHelpers"), HUB_KEY);
+    }
+    if (string_is_empty(helper))
+        helper = jsonx_string(config, "credsStore");
+    r = string_is_empty(helper) ? 0 : ask_helper(helper, key, ret, err);
+    return r != 0 ? r : search_auths(config, domain, path, file, ret, err);
+}
+
+/* The old ~/.dockercfg is the "auths" object alone. */
+static int search_legacy(
+        const char *file, const char *domain, struct credentials *ret, struct error **err)
+{
+    auto_json json_t *auths = NULL;
+    const json_t *auth;
+    int r;
+
+    if (access(file, F_OK) < 0)
+        return 0;
+    r = jsonx_read_file(AT_FDCWD, file, &auths, err);
+    if (r < 0)
+        return error_wrap(err, r, "cannot read the credentials in \"%s\"", file);
+    auth = find_auth(auths, domain);
+    return auth ? use_auth(auth, file, ret, err) : 0;
+}
+
+int credentials_find(const struct engine_options *options, const char *domain, const char *path,
+        struct credentials *ret, struct error **err)
+{
+    auto_(credentials_release) struct credentials found = CREDENTIALS_INIT;
+    const char *home = options->home_dir;
+    auto_free char *user_run = mem_printf("/run/containers/%u/auth.json", (unsigned)geteuid());
+    auto_free char *xdg = options->xdg_runtime_dir
+                                  ? mem_printf("%s/containers/auth.json", options->xdg_runtime_dir)
+                                  : NULL;
+    auto_free char *containers = home ? mem_printf("%s/.config/containers/auth.json", home) : NULL;
+    auto_free char *docker = options->docker_config_dir
+                                     ? mem_printf("%s/config.json", options->docker_config_dir)
+                                     : (home ? mem_printf("%s/.docker/config.json", home) : NULL);
+    auto_free char *legacy = home ? mem_printf("%s/.dockercfg", home) : NULL;
+    const char *files[] = { options->registry_auth_file, xdg, user_run, containers, docker };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(files); i++)
+        if (files[i])
+            r = search_file(files[i], domain, path, &found, err);
+    if (r == 0 && legacy)
+        r = search_legacy(legacy, domain, &found, err);
+    if (r < 0)
+        return r;
+    *ret = found;
+    found = (struct credentials)CREDENTIALS_INIT;
+    return 0;
+}

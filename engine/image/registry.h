@@ -1,0 +1,53 @@
+/* One repository at one registry, spoken to as the OCI distribution specification says: scheme,
+ * credentials, tokens, redirects and retries. May be shared by threads; each brings its own http_client. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "engine/archive/byte-source.h"
+
+struct engine_options;
+struct error;
+struct http_client;
+struct registry;
+struct registry_endpoint;
+
+struct registry_options {
+    const struct engine_options *engine; /* for credentials; borrowed for registry_new */
+    const char *domain, *path;           /* of the reference: whose credentials are used */
+    const struct registry_endpoint *endpoint;
+    bool insecure; /* HTTP is fine, and TLS is not verified */
+};
+
+/* -EACCES … when credentials cannot be read. No request is made. */
+int registry_new(const struct registry_options *options, struct registry **ret, struct error **err);
+void registry_free(struct registry *registry);
+DEFINE_CLEANUP(struct registry *, registry_free);
+
+/* The manifest `reference` (tag or digest) as bytes: terminated, given, at most LIMIT_MANIFEST_BYTES. Not
+ * verified here. -ENOENT with Docker's words when there is none, -EACCES when access is denied. */
+int registry_get_manifest(struct registry *registry, struct http_client *client,
+        const char *reference, const atomic_bool *cancel, char **ret, size_t *ret_len,
+        struct error **err);
+
+/* A blob as a source of exactly what the registry sends, from the first byte to the end, across cut
+ * connections. Neither size nor digest are verified here, but no more than size_bytes + 1 bytes come. */
+struct registry_blob {
+    struct registry *registry;
+    struct http_client *client;
+    const atomic_bool *cancel;
+    const char *digest;
+    uint64_t size_bytes;
+    /* private */
+    bool open;
+    uint64_t offset, last_cut_offset;
+    unsigned failures, total_failures;
+};
+struct byte_source registry_blob_source(struct registry_blob *blob);
+
+/* A small blob whole. */
+int registry_get_blob(struct registry_blob *blob, char **ret, size_t *ret_len, struct error **err);

@@ -1,0 +1,177 @@
+/* The monitor of one container, as the files of the program share it. See monitor.c for its
+ * states. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/strbuf.h"
+#include "engine/monitor/control-protocol.h"
+#include "engine/monitor/health.h"
+#include "engine/monitor/log-file.h"
+#include "engine/monitor/monitor-config.h"
+#include "engine/monitor/restart.h"
+#include "engine/monitor/state-file.h"
+#include "engine/runtime/cgroup.h"
+#include "engine/runtime/container.h"
+
+struct error;
+struct monitor;
+struct runtime_spec;
+
+enum monitor_phase {
+    PHASE_SETUP,    /* the first start is not through yet */
+    PHASE_RUNNING,  /* a first process, perhaps paused */
+    PHASE_DRAINING, /* it has ended, its output has not been taken to the end */
+    PHASE_WAITING,  /* for the next start */
+    PHASE_OVER,     /* for good; somebody else's teardown is awaited */
+};
+
+/* Standard output or error of the container, or the terminal's master. */
+struct output {
+    struct monitor *monitor;
+    enum log_stream stream;
+    int fd; /* -EBADF: at its end */
+    struct loop_source *source;
+    bool watched;
+};
+
+/* A message that did not fit into a client's socket. */
+struct queued_message {
+    char *data;
+    size_t len;
+};
+
+struct client {
+    struct list node;
+    struct monitor *monitor;
+    int fd;
+    struct loop_source *source, *slow_timer;
+    unsigned attach;
+    bool foreground; /* started the container: it may be slow for as long as it likes */
+    bool subscribed, owns_teardown, waits_for_stop, gone;
+    bool input_full; /* its standard input is not read: the container's takes no more */
+    struct queued_message *queue;
+    size_t queue_len, queue_cap;
+};
+
+/* The health check that is running. */
+struct probe {
+    pid_t pid;
+    int pidfd, output_fd;
+    struct loop_source *pidfd_source, *output_source, *timer;
+    int64_t start_usec, start_nsec;
+    bool timed_out;
+    struct strbuf output;
+};
+
+struct monitor {
+    struct arena arena; /* of the configuration and the specification */
+    struct monitor_config *config;
+    struct runtime_spec *spec;
+    struct loop *loop;
+    int dir_fd; /* RUN/containers/ID */
+    enum monitor_phase phase;
+    struct monitor_state state;
+    char *error; /* what state.error points to */
+
+    struct cgroup cgroup;
+    struct container_process process;
+    struct loop_source *pidfd_source;
+    int netns_fd;
+    int *port_fds;
+    size_t port_count;
+    int64_t started_usec;
+    bool ending; /* the monitor was told to end: no restart */
+
+    struct output outputs[LOG_STREAM_MAX_];
+    int stdin_fd; /* pipe, or the terminal's master (then outputs[LOG_STDOUT].fd, not owned) */
+    struct loop_source *stdin_source;
+    struct strbuf stdin_pending;
+    bool stdin_ending; /* close when what is pending was written */
+    struct log_file log;
+
+    struct restart restart;
+    struct loop_source *restart_timer, *kill_timer;
+    struct health health;
+    struct probe probe;
+    struct loop_source *probe_timer;
+
+    int listen_fd;
+    struct list clients;
+};
+
+/* ---- monitor.c ---- */
+
+/* Starts the container; on failure nothing of it is left and *ret_exit_code says what Docker
+ * would. */
+int monitor_start_container(struct monitor *m, int *ret_exit_code, struct error **err);
+/* Publishes m->state: file and subscribers. */
+void monitor_publish(struct monitor *m);
+int monitor_stop(struct monitor *m, int signo, int64_t timeout_usec, struct error **err);
+/* The same because the system goes down: not by the user's will, and without a restart. */
+void monitor_shut_down(struct monitor *m);
+int monitor_kill(struct monitor *m, int signo, struct error **err);
+int monitor_set_paused(struct monitor *m, bool paused, struct error **err);
+/* The run is over as soon as all output has been taken; call after each piece. */
+void monitor_check_drained(struct monitor *m);
+/* Ends the event loop if nobody's teardown is to be waited for any more. */
+void monitor_check_over(struct monitor *m);
+static inline bool monitor_has_process(const struct monitor *m)
+{
+    return m->phase == PHASE_RUNNING;
+}
+
+/* ---- streams.c ---- */
+
+struct stream_ends {
+    int stdin_fd, stdout_fd, stderr_fd; /* the container's ends, owned */
+};
+#define STREAM_ENDS_INIT       \
+    {                          \
+        -EBADF, -EBADF, -EBADF \
+    }
+void stream_ends_release(struct stream_ends *ends);
+
+/* Makes the pipes (nothing with a terminal). */
+int streams_open(struct monitor *m, struct stream_ends *ret, struct error **err);
+/* Watches them; console_fd (taken) is the terminal's master or -EBADF. */
+int streams_begin(struct monitor *m, int console_fd, struct error **err);
+/* Takes what is there without waiting; then the streams are at their end. */
+void streams_drain(struct monitor *m);
+bool streams_are_drained(const struct monitor *m);
+void streams_end(struct monitor *m);
+/* Stops or continues reading, as the attached clients can take more. */
+void streams_update(struct monitor *m);
+/* 1 taken, 0 taken but full: send no more until the client's input_full is cleared. */
+int streams_write_stdin(struct monitor *m, const char *data, size_t len);
+void streams_close_stdin(struct monitor *m);
+int streams_resize(struct monitor *m, uint16_t height, uint16_t width);
+
+/* ---- control-server.c ---- */
+
+int control_server_open(struct monitor *m, struct error **err);
+void control_server_close(struct monitor *m);
+struct client *control_server_add(struct monitor *m, int fd, struct error **err); /* fd taken */
+/* Output to everybody who is attached to that stream. */
+void control_server_output(struct monitor *m, enum log_stream stream, const char *data, size_t len);
+bool control_server_is_blocked(const struct monitor *m, enum log_stream stream);
+void control_server_publish(struct monitor *m, const char *text, size_t len);
+void control_server_answer_stops(struct monitor *m);
+bool control_server_has_teardown_owner(const struct monitor *m);
+void control_server_input_has_room(struct monitor *m);
+void control_server_send_start(
+        struct client *client, int code, int exit_code, const char *text, size_t len);
+/* Waits until what is queued for the clients has been sent, as far as they take it within a
+ * moment. */
+void control_server_flush(struct monitor *m);
+
+/* ---- probe.c ---- */
+
+void probe_schedule(struct monitor *m); /* the next one, from now */
+void probe_cancel(struct monitor *m);   /* no probe runs and none is due afterwards */

@@ -1,0 +1,51 @@
+#include "engine/network/apply-internal.h"
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "engine/engine-internal.h"
+#include "engine/network/firewall-internal.h"
+#include "engine/network/network-internal.h"
+#include "engine/network/ports-internal.h"
+
+/* Networks with an active endpoint, each once. */
+static int add_networks(struct engine *engine, struct arena *arena, struct firewall_state *state,
+        struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT " NETWORK_COLUMNS " FROM networks WHERE id IN"
+            " (SELECT network_id FROM endpoints WHERE active_boot = ?)",
+            "t", engine->boot_id);
+
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {
+        struct network network;
+
+        r = network_from_row(arena, stmt, &network, err);
+        if (r >= 0)
+            firewall_add_network(arena, state, &network);
+    }
+    return r;
+}
+
+int apply_firewall(struct engine *engine, bool repair, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    char table[FIREWALL_TABLE_MAX], suffix[NETWORK_ROOT_SUFFIX_MAX];
+    struct firewall_state state = { .table = table };
+    struct ports ports = { 0 };
+    int r;
+
+    snprintf(table, sizeof(table), "berth%s", network_root_suffix(engine, suffix));
+    r = add_networks(engine, &arena, &state, err);
+    if (r >= 0)
+        r = ports_read(engine, NULL, &ports, err);
+    for (size_t i = 0; r >= 0 && i < ports.len; i++)
+        firewall_add_port(&arena, &state, &ports.items[i]);
+    ARRAY_RELEASE(&ports);
+    if (r < 0)
+        return r;
+    firewall_sort(&state);
+    return firewall_apply(engine->run_fd, &arena, &state, repair, err);
+}

@@ -1,0 +1,77 @@
+/* What the name server knows: one zone per network, read from the files that engine/network writes.
+ *
+ *     network NAME
+ *     listen 172.18.0.1
+ *     subnet 172.18.0.0/16
+ *     internal                        (nothing is passed on for its containers)
+ *     host 172.18.0.2 0123456789ab… NAME NAME …      (container id, then its names)
+ *     forward 172.18.0.2 1.1.1.1 …    (where this client's queries go instead of the host's servers)
+ *
+ * A container sees the names of the networks that it is in, and of no other: who asks is known by the
+ * zone that the query came in on and by its address there. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/strmap.h"
+
+struct error;
+
+#define DNS_ZONE_FILE_MAX_BYTES (4u << 20)
+#define DNS_ID_MAX 65
+#define DNS_FORWARD_MAX 3
+
+struct dns_host {
+    uint32_t address;
+    const char *container_id;
+    const char *name; /* the first: what PTR gives */
+    const char *forward[DNS_FORWARD_MAX];
+    size_t forward_len;
+};
+
+struct dns_addresses {
+    uint32_t *items;
+    size_t len, cap;
+};
+
+struct dns_zone {
+    struct arena arena; /* of everything below */
+    const char *name;
+    uint32_t listen, subnet;
+    unsigned prefix_len;
+    bool internal;
+    struct {
+        struct dns_host *items;
+        size_t len, cap;
+    } hosts;
+    struct strmap names; /* lower case; values are struct dns_addresses * */
+};
+
+struct dns_zones {
+    struct dns_zone **items;
+    size_t len, cap;
+};
+
+/* Reads the text of a zone's file. -EINVAL with the line that is wrong. Given: dns_zone_free. */
+int dns_zone_parse(const char *text, size_t len, struct dns_zone **ret, struct error **err);
+void dns_zone_free(struct dns_zone *zone);
+void dns_zones_release(struct dns_zones *zones);
+
+/* The host with that address, or NULL. Borrowed from the zone. */
+const struct dns_host *dns_zone_find_host(const struct dns_zone *zone, uint32_t address);
+
+enum dns_lookup {
+    DNS_LOOKUP_ANSWERED, /* the answer holds what is known (perhaps nothing of that type) */
+    DNS_LOOKUP_UNKNOWN,  /* no such name here: pass the query on */
+    DNS_LOOKUP_ABSENT,   /* no such name, and nobody else is to be asked */
+};
+
+struct dns_query;
+struct dns_answer;
+
+/* Looks the query of `client` up, which came in on `zone`, in all zones of that client; `seed` shuffles. */
+enum dns_lookup dns_lookup(const struct dns_zones *zones, const struct dns_zone *zone,
+        uint32_t client, const struct dns_query *query, uint32_t seed, struct dns_answer *answer);

@@ -1,0 +1,300 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "engine/engine-internal.h"
+#include "engine/network/address-internal.h"
+#include "engine/network/network-internal.h"
+#include "engine/network/network.h"
+
+struct addresses {
+    uint32_t *items;
+    size_t len, cap;
+};
+
+static int compare_addresses(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Addresses of the network that are taken, sorted, the gateway's among them; and which was given out last. */
+static int read_taken(struct engine *engine, const struct network *network, struct addresses *ret,
+        uint32_t *ret_last, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    auto_(stmt_done_p) struct stmt *last = NULL;
+    int r = db_query(engine->db, &stmt, err, "SELECT ipv4 FROM endpoints WHERE network_id = ?", "t",
+            network->id);
+
+    *ARRAY_APPEND(ret) = network->gateway;
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {
+        uint32_t address;
+
+        if (address_parse(stmt_text(stmt, 0), &address) >= 0)
+            *ARRAY_APPEND(ret) = address;
+    }
+    if (r < 0)
+        return r;
+    qsort(ret->items, ret->len, sizeof(*ret->items), compare_addresses);
+    r = db_query(engine->db, &last, err, "SELECT last_address FROM networks WHERE id = ?", "t",
+            network->id);
+    if (r < 0)
+        return r;
+    r = stmt_step(last, err);
+    *ret_last = r > 0 ? (uint32_t)stmt_int(last, 0) : 0;
+    return r;
+}
+
+int network_choose_address(
+        struct engine *engine, const struct network *network, uint32_t *ret, struct error **err)
+{
+    struct pool_subnet subnet = { network->subnet, network->prefix_len };
+    struct pool_subnet range = network->range_prefix_len ? (struct pool_subnet){ network->range,
+        network->range_prefix_len }
+                                                         : subnet;
+    struct addresses taken = { 0 };
+    uint32_t last = 0;
+    int r = read_taken(engine, network, &taken, &last, err);
+
+    if (r >= 0 && !pool_choose_address(subnet, range, last, taken.items, taken.len, ret))
+        r = error_set_plain(err, ENOSPC, NULL,
+                "no available IPv4 addresses on this network's address pools: %s (%s)",
+                network->name, network->id);
+    ARRAY_RELEASE(&taken);
+    if (r < 0)
+        return r;
+    r = db_exec(engine->db, err, "UPDATE networks SET last_address = ? WHERE id = ?", "it",
+            (int64_t)*ret, network->id);
+    return r < 0 ? r : 0;
+}
+
+static int check_wanted_address(
+        const struct network *network, const char *text, uint32_t *ret, struct error **err)
+{
+    uint32_t broadcast = network->subnet | ~address_mask(network->prefix_len);
+
+    if (address_parse(text, ret) < 0)
+        return error_set_plain(err, EINVAL, NULL, "invalid IPv4 address: %s", text);
+    if (network_is_default(network))
+        return error_set_plain(err, EINVAL, NULL,
+                "user specified IP address is supported on user defined networks only");
+    if (!network->user_subnet)
+        return error_set_plain(err, EINVAL, NULL,
+                "user specified IP address is supported only when connecting to networks with user "
+                "configured subnets");
+    if (!address_is_in(*ret, network->subnet, network->prefix_len) || *ret == network->subnet ||
+            *ret == broadcast)
+        return error_set_plain(err, EINVAL, NULL,
+                "no configured subnet contains IP address %s (network %s)", text, network->name);
+    if (*ret == network->gateway)
+        return error_set_plain(err, EADDRINUSE, NULL, "Address already in use");
+    return 0;
+}
+
+static int insert_endpoint(struct engine *engine, const char *container_id,
+        const struct network *network, const struct network_connect_options *options,
+        uint32_t address, struct error **err)
+{
+    char address_text[ADDRESS_TEXT_MAX], mac_text[ADDRESS_MAC_TEXT_MAX];
+    /* Derived from the address: a neighbour that remembers the address of an ended container never
+     * sends to a wrong MAC. */
+    uint8_t mac[SANDBOX_MAC_BYTES] = { 0x02, 0x42, (uint8_t)(address >> 24),
+        (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address };
+    auto_json json_t *aliases = jsonx_strings(options->aliases, options->alias_len);
+    auto_free char *alias_text = jsonx_dump(aliases);
+    int r;
+
+    if (options->mac && (address_parse_mac(options->mac, mac) < 0 || mac[0] & 1))
+        return error_set_plain(err, EINVAL, NULL, "invalid MAC address: %s", options->mac);
+    r = db_exec(engine->db, err,
+            "INSERT INTO endpoints (container_id, network_id, position, ipv4, mac, aliases)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            "ttittt", container_id, network->id, (int64_t)options->position,
+            address_format(address, address_text), address_format_mac(mac, mac_text), alias_text);
+    return r < 0 ? r : 0;
+}
+
+/* True in *ret when a row matches; both queries have two text parameters. */
+static int exists(struct engine *engine, const char *sql, const char *a, const char *b, bool *ret,
+        struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err, sql, "tt", a, b);
+
+    if (r >= 0)
+        r = stmt_step(stmt, err);
+    *ret = r > 0;
+    return r;
+}
+
+int network_connect(struct engine *engine, const char *container_id,
+        const struct network_connect_options *options, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(db_rollback_p) struct db *transaction = NULL;
+    struct network *network;
+    uint32_t address;
+    bool found;
+    int r;
+
+    if (string_is_equal(options->network, "host") || string_is_equal(options->network, "none"))
+        return error_set_plain(err, EINVAL, NULL,
+                "a container cannot be connected to network %s besides others", options->network);
+    r = db_begin(engine->db, &transaction, err);
+    if (r < 0)
+        return r;
+    r = network_lookup(engine, &arena, options->network, &network, err);
+    if (r < 0)
+        return r;
+    if (!network)
+        return error_set_plain(err, ENOENT, NULL, "network %s not found", options->network);
+    r = exists(engine, "SELECT 1 FROM endpoints WHERE container_id = ? AND network_id = ?",
+            container_id, network->id, &found, err);
+    if (r < 0)
+        return r;
+    if (found)
+        return error_set_plain(err, EEXIST, NULL,
+                "endpoint with name %.12s already exists in network %s", container_id,
+                network->name);
+    if (options->ipv4) {
+        char text[ADDRESS_TEXT_MAX];
+
+        r = check_wanted_address(network, options->ipv4, &address, err);
+        if (r < 0)
+            return r;
+        r = exists(engine, "SELECT 1 FROM endpoints WHERE network_id = ? AND ipv4 = ?", network->id,
+                address_format(address, text), &found, err);
+        if (r >= 0 && found)
+            r = error_set_plain(err, EADDRINUSE, NULL, "Address already in use");
+    } else {
+        r = network_choose_address(engine, network, &address, err);
+    }
+    if (r >= 0)
+        r = insert_endpoint(engine, container_id, network, options, address, err);
+    if (r < 0)
+        return r;
+    return db_commit(&transaction, err);
+}
+
+int network_disconnect(
+        struct engine *engine, const char *container_id, const char *network, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct network *found;
+    int r;
+
+    if (!network) {
+        r = db_exec(
+                engine->db, err, "DELETE FROM endpoints WHERE container_id = ?", "t", container_id);
+        return r < 0 ? r : 0;
+    }
+    r = network_lookup(engine, &arena, network, &found, err);
+    if (r < 0)
+        return r;
+    if (!found)
+        return error_set_plain(err, ENOENT, NULL, "network %s not found", network);
+    r = db_exec(engine->db, err, "DELETE FROM endpoints WHERE container_id = ? AND network_id = ?",
+            "tt", container_id, found->id);
+    if (r == 0)
+        return error_set_plain(err, ENOENT, NULL, "container %.12s is not connected to network %s",
+                container_id, found->name);
+    return r < 0 ? r : 0;
+}
+
+/* A JSON list of texts as a vector in the arena. */
+static int read_list(struct arena *arena, const char *text, const char ***ret, size_t *ret_len,
+        struct error **err)
+{
+    auto_json json_t *json = NULL;
+
+    *ret = NULL;
+    *ret_len = 0;
+    if (string_is_empty(text) || string_is_equal(text, "[]"))
+        return 0;
+    int r = jsonx_parse(text, strlen(text), "list of names", &json, err);
+    if (r < 0)
+        return r;
+    const char **items = ARENA_NEW_ARRAY(arena, json_array_size(json) + 1, const char *);
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        const char *item = json_string_value(json_array_get(json, i));
+        if (item)
+            items[(*ret_len)++] = arena_strdup(arena, item);
+    }
+    *ret = items;
+    return 0;
+}
+
+/* Networks that were read already, so that the endpoints of one share the struct. */
+static struct network *find_read(const struct network_endpoints *endpoints, const char *id)
+{
+    for (size_t i = endpoints->len; i > 0; i--)
+        if (endpoints->items[i - 1].network &&
+                string_is_equal(endpoints->items[i - 1].network->id, id))
+            return endpoints->items[i - 1].network;
+    return NULL;
+}
+
+static int endpoint_from_row(struct engine *engine, struct arena *arena, struct stmt *stmt,
+        struct network_endpoints *list, struct error **err)
+{
+    const int at = NETWORK_COLUMN_COUNT;
+    struct network *network = find_read(list, stmt_text(stmt, 0));
+    struct network_endpoint *it = ARRAY_APPEND_ARENA(arena, list);
+    int r;
+
+    if (!network) {
+        network = ARENA_NEW(arena, struct network);
+        r = network_from_row(arena, stmt, network, err);
+        if (r < 0)
+            return r;
+    }
+    it->network = network;
+    it->container_id = arena_strdup(arena, stmt_text(stmt, at));
+    it->container_name = arena_strdup(arena, stmt_text(stmt, at + 1));
+    if (address_parse(stmt_text(stmt, at + 2), &it->address) < 0 ||
+            address_parse_mac(stmt_text(stmt, at + 3), it->mac) < 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "container %s: the database has a damaged address", it->container_name);
+    it->hostname = arena_strdup(arena, stmt_text(stmt, at + 5));
+    it->active = string_is_equal(stmt_text(stmt, at + 7), engine->boot_id);
+    r = read_list(arena, stmt_text(stmt, at + 4), &it->aliases, &it->alias_len, err);
+    if (r < 0)
+        return r;
+    return read_list(arena, stmt_text(stmt, at + 6), &it->dns, &it->dns_len, err);
+}
+
+#define ENDPOINT_SELECT                                                                           \
+    "SELECT " NETWORK_COLUMNS ", endpoints.container_id, containers.name, endpoints.ipv4,"        \
+    " endpoints.mac, endpoints.aliases, endpoints.hostname, endpoints.dns, endpoints.active_boot" \
+    " FROM endpoints JOIN networks ON networks.id = endpoints.network_id"                         \
+    " JOIN containers ON containers.id = endpoints.container_id "
+
+int network_read_endpoints(struct engine *engine, struct arena *arena, const char *container_id,
+        struct network_endpoints *ret, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r;
+
+    *ret = (struct network_endpoints){ 0 };
+    if (container_id)
+        r = db_query(engine->db, &stmt, err,
+                ENDPOINT_SELECT "WHERE endpoints.container_id = ?"
+                                " ORDER BY endpoints.position, networks.name",
+                "t", container_id);
+    else
+        r = db_query(engine->db, &stmt, err,
+                ENDPOINT_SELECT "WHERE endpoints.active_boot = ?"
+                                " ORDER BY networks.id, endpoints.container_id",
+                "t", engine->boot_id);
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
+        r = endpoint_from_row(engine, arena, stmt, ret, err);
+    return r;
+}

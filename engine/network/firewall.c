@@ -1,0 +1,272 @@
+#include "engine/network/firewall-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "engine/network/address-internal.h"
+#include "engine/network/network-internal.h"
+
+#define STATE_DIR "network"
+#define STATE_FILE "firewall"
+
+/* All addresses are the container's in `forward` (after DNAT) and the client's in `early` (before it).
+ * A verdict "accept" here only ends this table: the machine's own firewall still sees the packet. */
+static const char chains[] =
+        "  set bridges { type ifname; }\n"
+        "  set internal { type ifname; }\n"
+        "  set within { type ifname . ifname; }\n"
+        "  set subnets { type ipv4_addr; flags interval; }\n"
+        "  set outward { type ipv4_addr; flags interval; }\n"
+        "  map ports { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }\n"
+        "  map ports_any { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
+        "  chain early {\n"
+        "    type filter hook prerouting priority raw; policy accept;\n"
+        "    iifname \"lo\" accept\n"
+        /* route_localnet is on for the bridges: containers must not get at the host's loopback. */
+        "    iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+        "    iifname @bridges ip saddr 127.0.0.0/8 drop\n"
+        /* Nobody reaches a container by routing to its address. */
+        "    iifname != @bridges ip daddr @subnets drop\n"
+        "  }\n"
+        "  chain publish {\n"
+        "    dnat ip to meta l4proto . ip daddr . th dport map @ports\n"
+        "    dnat ip to meta l4proto . th dport map @ports_any\n"
+        "  }\n"
+        "  chain prerouting {\n"
+        "    type nat hook prerouting priority dstnat; policy accept;\n"
+        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
+        "  }\n"
+        "  chain output {\n"
+        "    type nat hook output priority -100; policy accept;\n"
+        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
+        "  }\n"
+        "  chain forward {\n"
+        "    type filter hook forward priority filter; policy accept;\n"
+        "    ct state established,related accept\n"
+        "    iifname . oifname @within accept\n"
+        "    iifname @internal drop\n"
+        "    oifname @internal drop\n"
+        "    oifname @bridges ct status dnat accept\n"
+        "    oifname @bridges drop\n"
+        "  }\n"
+        "  chain postrouting {\n"
+        "    type nat hook postrouting priority srcnat; policy accept;\n"
+        "    oifname != @bridges ip saddr @outward masquerade\n"
+        "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n"
+        /* A container that talks to a published port: the answer must come back through the host. */
+        "    oifname @bridges ct status dnat ip saddr @subnets masquerade\n"
+        "  }\n";
+
+static void add_element(struct arena *arena, struct firewall_state *state, char *element)
+{
+    *ARRAY_APPEND_ARENA(arena, &state->elements) = element;
+}
+
+void firewall_add_network(
+        struct arena *arena, struct firewall_state *state, const struct network *network)
+{
+    char subnet[ADDRESS_NETWORK_TEXT_MAX];
+    const char *bridge = network->bridge;
+
+    address_format_network(network->subnet, network->prefix_len, subnet);
+    add_element(arena, state, arena_printf(arena, "bridges \"%s\"", bridge));
+    if (network_option_bool(network, NETWORK_OPTION_ICC, true))
+        add_element(arena, state, arena_printf(arena, "within \"%s\" . \"%s\"", bridge, bridge));
+    if (network->internal)
+        add_element(arena, state, arena_printf(arena, "internal \"%s\"", bridge));
+    if (network_has_masquerade(network))
+        add_element(arena, state, arena_printf(arena, "outward %s", subnet));
+    /* Without masquerade the answers to what containers send are routed to their addresses. */
+    if (network->internal || network_has_masquerade(network))
+        add_element(arena, state, arena_printf(arena, "subnets %s", subnet));
+}
+
+void firewall_add_port(
+        struct arena *arena, struct firewall_state *state, const struct sandbox_port *port)
+{
+    const char *protocol = sandbox_protocol_name(port->protocol);
+    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX];
+
+    address_format(port->host_address, host);
+    address_format(port->address, inside);
+    if (port->host_address)
+        add_element(arena, state,
+                arena_printf(arena, "ports %s . %s . %u : %s . %u", protocol, host, port->host_port,
+                        inside, port->port));
+    else
+        add_element(arena, state,
+                arena_printf(arena, "ports_any %s . %u : %s . %u", protocol, port->host_port,
+                        inside, port->port));
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void firewall_sort(struct firewall_state *state)
+{
+    size_t kept = 0;
+
+    if (state->elements.len == 0)
+        return;
+    qsort(state->elements.items, state->elements.len, sizeof(char *), compare_texts);
+    for (size_t i = 1; i < state->elements.len; i++)
+        if (strcmp(state->elements.items[kept], state->elements.items[i]) != 0)
+            state->elements.items[++kept] = state->elements.items[i];
+    state->elements.len = kept + 1;
+}
+
+static void format_element(
+        const char *verb, const char *table, const char *element, struct strbuf *out)
+{
+    const char *space = strchr(element, ' ');
+
+    strbuf_addf(out, "%s element ip %s %.*s { %s }\n", verb, table, (int)(space - element), element,
+            space + 1);
+}
+
+void firewall_format(const struct firewall_state *wanted, bool replace, struct strbuf *out)
+{
+    if (replace)
+        strbuf_addf(out, "delete table ip %s\n", wanted->table);
+    if (wanted->elements.len == 0)
+        return;
+    strbuf_addf(out, "table ip %s {\n%s}\n", wanted->table, chains);
+    for (size_t i = 0; i < wanted->elements.len; i++)
+        format_element("add", wanted->table, wanted->elements.items[i], out);
+}
+
+void firewall_format_change(
+        const struct firewall_state *have, const struct firewall_state *wanted, struct strbuf *out)
+{
+    size_t i, j;
+
+    /* Deletions first: a port may move from one container to another. */
+    for (i = 0, j = 0; i < have->elements.len; i++) {
+        while (j < wanted->elements.len &&
+                strcmp(wanted->elements.items[j], have->elements.items[i]) < 0)
+            j++;
+        if (j == wanted->elements.len ||
+                strcmp(wanted->elements.items[j], have->elements.items[i]) != 0)
+            format_element("delete", wanted->table, have->elements.items[i], out);
+    }
+    for (i = 0, j = 0; i < wanted->elements.len; i++) {
+        while (j < have->elements.len &&
+                strcmp(have->elements.items[j], wanted->elements.items[i]) < 0)
+            j++;
+        if (j == have->elements.len ||
+                strcmp(have->elements.items[j], wanted->elements.items[i]) != 0)
+            format_element("add", wanted->table, wanted->elements.items[i], out);
+    }
+}
+
+/* What was applied last: the first line is the table's handle, then an element per line. False when
+ * that is not known, or not true any more. */
+static bool read_applied(
+        int dir_fd, struct arena *arena, uint64_t handle, struct firewall_state *ret)
+{
+    auto_free char *text = NULL;
+    struct str rest, line;
+    uint64_t written;
+    size_t len;
+
+    if (fs_read_file(dir_fd, STATE_FILE, FIREWALL_TEXT_MAX_BYTES, &text, &len, NULL) < 0)
+        return false;
+    rest = (struct str){ text, len };
+    if (!str_split_next(&rest, '\n', &line) || parse_uint64(line, UINT64_MAX, &written) < 0 ||
+            written != handle)
+        return false;
+    while (str_split_next(&rest, '\n', &line))
+        if (line.len > 0)
+            add_element(arena, ret, arena_strndup(arena, line.data, line.len));
+    for (size_t i = 0; i < ret->elements.len; i++)
+        if (!strchr(ret->elements.items[i], ' '))
+            return false;
+    firewall_sort(ret);
+    return true;
+}
+
+static int write_applied(
+        int dir_fd, uint64_t handle, const struct firewall_state *state, struct error **err)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
+
+    strbuf_addf(&text, "%llu\n", (unsigned long long)handle);
+    for (size_t i = 0; i < state->elements.len; i++)
+        strbuf_addf(&text, "%s\n", state->elements.items[i]);
+    return fs_replace_file(dir_fd, STATE_FILE, text.data, text.len, 0600, FS_NO_SYNC, err);
+}
+
+static bool is_same(const struct firewall_state *a, const struct firewall_state *b)
+{
+    if (a->elements.len != b->elements.len)
+        return false;
+    for (size_t i = 0; i < a->elements.len; i++)
+        if (strcmp(a->elements.items[i], b->elements.items[i]) != 0)
+            return false;
+    return true;
+}
+
+static int run_text(const struct strbuf *text, struct error **err)
+{
+    if (strbuf_is_truncated(text))
+        return error_set_plain(err, EFBIG, NULL, "there are too many published ports");
+    return nftables_run(text->data, err);
+}
+
+int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state *wanted,
+        bool repair, struct error **err)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
+    auto_close int dir_fd = fs_mkdir_parents(run_fd, STATE_DIR, 0700, err);
+    struct firewall_state have = { .table = wanted->table };
+    uint64_t handle = 0;
+    bool known;
+    int r;
+
+    if (dir_fd < 0)
+        return dir_fd;
+    r = nftables_table_handle(wanted->table, &handle, err);
+    if (r < 0)
+        return r;
+    if (handle == 0 && wanted->elements.len == 0) {
+        (void)unlinkat(dir_fd, STATE_FILE, 0);
+        return 0;
+    }
+    known = handle != 0 && !repair && read_applied(dir_fd, arena, handle, &have);
+    if (known && is_same(&have, wanted))
+        return 0;
+
+    /* The file is away while it may be wrong, so that a death in between leads to a whole table. */
+    (void)unlinkat(dir_fd, STATE_FILE, 0);
+    if (known && wanted->elements.len > 0) {
+        firewall_format_change(&have, wanted, &text);
+        r = run_text(&text, NULL);
+        known = r >= 0;
+    }
+    if (!known || wanted->elements.len == 0) {
+        strbuf_reset(&text);
+        firewall_format(wanted, handle != 0, &text);
+        r = run_text(&text, err);
+        if (r < 0)
+            return error_wrap(err, r, "cannot change the firewall");
+    }
+    r = guest_chains_apply(wanted, err);
+    if (r < 0 || wanted->elements.len == 0)
+        return r;
+    r = nftables_table_handle(wanted->table, &handle, err);
+    if (r < 0)
+        return r;
+    return write_applied(dir_fd, handle, wanted, err);
+}

@@ -1,0 +1,157 @@
+#include "engine/network/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/str.h"
+#include "engine/network/address-internal.h"
+
+static const char *const protocol_names[] = {
+    [SANDBOX_TCP] = "tcp",
+    [SANDBOX_UDP] = "udp",
+};
+_Static_assert(ARRAY_LEN(protocol_names) == SANDBOX_PROTOCOL_MAX_, "name every protocol");
+
+const char *sandbox_protocol_name(enum sandbox_protocol protocol)
+{
+    return protocol_names[protocol];
+}
+
+int sandbox_protocol_parse(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(protocol_names); i++)
+        if (string_is_equal(name, protocol_names[i]))
+            return (int)i;
+    return SANDBOX_PROTOCOL_INVALID;
+}
+
+void sandbox_config_release(struct sandbox_config *config)
+{
+    if (!config)
+        return;
+    ARRAY_RELEASE(&config->interfaces);
+    ARRAY_RELEASE(&config->ports);
+    config->default_route = -1;
+}
+
+static json_t *interface_to_json(const struct sandbox_interface *it)
+{
+    char address[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX];
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s, s:i, s:I, s:b}", "name", it->name,
+            "host_name", it->host_name, "bridge", it->bridge, "address",
+            address_format_network(it->address, it->prefix_len, address), "gateway",
+            it->gateway ? address_format(it->gateway, gateway) : NULL, "mac",
+            address_format_mac(it->mac, mac), "mtu", (int)it->mtu, "group", (json_int_t)it->group,
+            "isolated", it->isolated);
+}
+
+static json_t *port_to_json(const struct sandbox_port *port)
+{
+    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX];
+
+    return json_pack("{s:s, s:i, s:s, s:i, s:s}", "host_address",
+            address_format(port->host_address, host), "host_port", (int)port->host_port, "address",
+            address_format(port->address, inside), "port", (int)port->port, "protocol",
+            sandbox_protocol_name(port->protocol));
+}
+
+json_t *sandbox_config_to_json(const struct sandbox_config *config)
+{
+    auto_json json_t *interfaces = json_array(), *ports = json_array();
+
+    for (size_t i = 0; i < config->interfaces.len; i++)
+        json_array_append_new(interfaces, interface_to_json(&config->interfaces.items[i]));
+    for (size_t i = 0; i < config->ports.len; i++)
+        json_array_append_new(ports, port_to_json(&config->ports.items[i]));
+    return json_pack("{s:O, s:O, s:i}", "interfaces", interfaces, "ports", ports, "default_route",
+            config->default_route);
+}
+
+/* Copies the text member into a buffer of IFNAMSIZ. */
+static int read_name(const json_t *json, const char *key, char *ret, struct error **err)
+{
+    const char *text = jsonx_string(json, key);
+
+    if (string_is_empty(text) || strlen(text) >= IFNAMSIZ)
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"%s\" is wrong", key);
+    snprintf(ret, IFNAMSIZ, "%s", text);
+    return 0;
+}
+
+static int interface_from_json(
+        const json_t *json, struct sandbox_interface *ret, struct error **err)
+{
+    const char *gateway = jsonx_string(json, "gateway");
+    int64_t mtu = jsonx_int(json, "mtu", 0), group = jsonx_int(json, "group", 0);
+    int r;
+
+    if ((r = read_name(json, "name", ret->name, err)) < 0 ||
+            (r = read_name(json, "host_name", ret->host_name, err)) < 0 ||
+            (r = read_name(json, "bridge", ret->bridge, err)) < 0)
+        return r;
+    if (address_parse_network(jsonx_string(json, "address"), &ret->address, &ret->prefix_len) < 0)
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"address\" is wrong");
+    if (gateway && address_parse(gateway, &ret->gateway) < 0)
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"gateway\" is wrong");
+    if (address_parse_mac(jsonx_string(json, "mac"), ret->mac) < 0)
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"mac\" is wrong");
+    if (mtu < 0 || mtu > UINT16_MAX)
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"mtu\" is wrong");
+    if (group < 0 || group > INT32_MAX)
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"group\" is wrong");
+    ret->mtu = (uint32_t)mtu;
+    ret->group = (uint32_t)group;
+    ret->isolated = jsonx_bool(json, "isolated", false);
+    return 0;
+}
+
+static int port_from_json(const json_t *json, struct sandbox_port *ret, struct error **err)
+{
+    int64_t host_port = jsonx_int(json, "host_port", 0), port = jsonx_int(json, "port", 0);
+    int protocol = sandbox_protocol_parse(jsonx_string(json, "protocol"));
+
+    if (address_parse(jsonx_string(json, "host_address"), &ret->host_address) < 0 ||
+            address_parse(jsonx_string(json, "address"), &ret->address) < 0 || host_port < 1 ||
+            host_port > UINT16_MAX || port < 1 || port > UINT16_MAX || protocol < 0)
+        return error_set_plain(err, EINVAL, NULL, "published port: a member is wrong");
+    ret->host_port = (uint16_t)host_port;
+    ret->port = (uint16_t)port;
+    ret->protocol = (enum sandbox_protocol)protocol;
+    return 0;
+}
+
+int sandbox_config_from_json(const json_t *json, struct sandbox_config *ret, struct error **err)
+{
+    auto_(sandbox_config_release) struct sandbox_config config = SANDBOX_CONFIG_INIT;
+    json_t *interfaces = NULL, *ports = NULL, *item;
+    int64_t default_route = jsonx_int(json, "default_route", -1);
+    size_t i;
+    int r;
+
+    if ((r = jsonx_get_array(json, "interfaces", &interfaces, err)) < 0 ||
+            (r = jsonx_get_array(json, "ports", &ports, err)) < 0)
+        return r;
+    json_array_foreach(interfaces, i, item)
+    {
+        r = interface_from_json(item, ARRAY_APPEND(&config.interfaces), err);
+        if (r < 0)
+            return r;
+    }
+    json_array_foreach(ports, i, item)
+    {
+        r = port_from_json(item, ARRAY_APPEND(&config.ports), err);
+        if (r < 0)
+            return r;
+    }
+    if (default_route < -1 || default_route >= (int64_t)config.interfaces.len)
+        return error_set_plain(err, EINVAL, NULL, "sandbox: member \"default_route\" is wrong");
+    config.default_route = (int)default_route;
+    *ret = config;
+    config = (struct sandbox_config)SANDBOX_CONFIG_INIT;
+    return 0;
+}

@@ -1,0 +1,274 @@
+#include "engine/network/sandbox.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/proc.h"
+#include "engine/network/address-internal.h"
+#include "engine/network/netlink-internal.h"
+
+#define LOOPBACK_INDEX 1 /* in every network namespace */
+#define SYSCTL_PATH_MAX 96
+
+static bool is_namespace(int fd)
+{
+    struct statfs st;
+
+    return fstatfs(fd, &st) == 0 && st.f_type == NSFS_MAGIC;
+}
+
+int sandbox_open(int netns_dir_fd, const char *name)
+{
+    auto_close int fd = openat(netns_dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return -errno;
+    return is_namespace(fd) ? TAKE_FD(fd) : -ENOENT;
+}
+
+/* Holds the calling process's namespace open and mounts it over the file `name`. */
+static int pin_current(int netns_dir_fd, const char *name, int *ret_fd, struct error **err)
+{
+    char path[FS_FD_PATH_MAX];
+    auto_close int namespace_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    auto_close int file_fd = openat(
+            netns_dir_fd, name, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (namespace_fd < 0)
+        return error_set(err, errno, NULL, "cannot open the network namespace");
+    if (file_fd < 0)
+        return error_set(err, errno, NULL, "cannot make the file for network namespace %s", name);
+    /* lint: allow raw-namespace: the monitor, which is single-threaded, calls this */
+    if (mount("/proc/self/ns/net", fs_fd_path(file_fd, path), NULL, MS_BIND, NULL) < 0)
+        return error_set(err, errno, NULL, "cannot pin network namespace %s", name);
+    *ret_fd = TAKE_FD(namespace_fd);
+    return 0;
+}
+
+/* IPv6 off before the link goes up, so that it never gets an address: a network without IPv6 must not
+ * have it by the kernel's own doing. A kernel without IPv6 has no such file. */
+static void disable_ipv6(const char *link)
+{
+    char path[SYSCTL_PATH_MAX];
+    int len = snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", link);
+
+    if (len > 0 && (size_t)len < sizeof(path))
+        (void)fs_write_small(AT_FDCWD, path, "1");
+}
+
+/* Runs in the container's namespace. */
+static int configure_inside(const struct sandbox_config *config, struct error **err)
+{
+    auto_(netlink_close_p) struct netlink *nl = NULL;
+    int r = netlink_open(&nl, err);
+
+    if (r < 0)
+        return r;
+    netlink_link_up(nl, LOOPBACK_INDEX, "lo");
+    for (size_t i = 0; i < config->interfaces.len; i++) {
+        const struct sandbox_interface *it = &config->interfaces.items[i];
+        unsigned index = if_nametoindex(it->name);
+
+        if (index == 0)
+            return error_set(err, errno, NULL, "interface %s is not in the container", it->name);
+        disable_ipv6(it->name);
+        netlink_address_add(nl, index, it->address, it->prefix_len, it->name);
+        netlink_link_up(nl, index, it->name);
+        if ((int)i == config->default_route && it->gateway)
+            netlink_default_route_add(nl, index, it->gateway, it->name);
+    }
+    return netlink_commit(nl, err);
+}
+
+/* Makes the pairs: the outer ends where the netlink socket is, the inner ones in the namespace. An outer end whose
+ * inner one is elsewhere (the namespace was lost) is replaced. */
+static int make_pairs(
+        struct netlink *nl, const struct sandbox_config *config, int netns_fd, struct error **err)
+{
+    for (size_t i = 0; i < config->interfaces.len; i++) {
+        const struct sandbox_interface *it = &config->interfaces.items[i];
+
+        if (if_nametoindex(it->name) != 0)
+            continue;
+        netlink_link_delete(nl, it->host_name);
+        netlink_veth_add(nl, it, netns_fd);
+    }
+    return netlink_commit(nl, err);
+}
+
+/* Runs in the host's namespace. */
+static int attach_outside(
+        struct netlink *nl, const struct sandbox_config *config, struct error **err)
+{
+    for (size_t i = 0; i < config->interfaces.len; i++) {
+        const struct sandbox_interface *it = &config->interfaces.items[i];
+        unsigned bridge = if_nametoindex(it->bridge);
+        unsigned index = if_nametoindex(it->host_name);
+
+        if (bridge == 0)
+            return error_set(err, ENODEV, NULL, "bridge %s is not there", it->bridge);
+        if (index == 0)
+            return error_set(err, ENODEV, NULL, "interface %s is not there", it->host_name);
+        disable_ipv6(it->host_name);
+        netlink_link_set_master(nl, index, bridge, it->host_name);
+        netlink_link_set_port(nl, index, it->isolated, it->host_name);
+    }
+    return netlink_commit(nl, err);
+}
+
+struct sandbox_work {
+    const struct sandbox_config *config;
+    struct netlink *outside; /* opened in the host's namespace */
+    int netns_dir_fd;
+    const char *name;
+    int netns_fd; /* -EBADF: to be made */
+};
+
+/* All that is done away from the caller's namespace. */
+static int work_inside(struct sandbox_work *work, struct error **err)
+{
+    int r;
+
+    if (work->netns_fd >= 0) {
+        /* lint: allow raw-namespace: the monitor, which is single-threaded, calls this */
+        if (setns(work->netns_fd, CLONE_NEWNET) < 0)
+            return error_set(err, errno, NULL, "cannot enter network namespace %s", work->name);
+    } else {
+        if (unshare(CLONE_NEWNET) < 0)
+            return error_set(err, errno, NULL, "cannot make a network namespace");
+        r = pin_current(work->netns_dir_fd, work->name, &work->netns_fd, err);
+        if (r < 0)
+            return r;
+    }
+    r = make_pairs(work->outside, work->config, work->netns_fd, err);
+    if (r < 0)
+        return r;
+    return configure_inside(work->config, err);
+}
+
+static void undo(const struct sandbox_work *work)
+{
+    (void)sandbox_remove(work->netns_dir_fd, work->name, NULL);
+    for (size_t i = 0; i < work->config->interfaces.len; i++)
+        netlink_link_delete(work->outside, work->config->interfaces.items[i].host_name);
+    (void)netlink_commit(work->outside, NULL);
+}
+
+int sandbox_create(const struct sandbox_config *config, int netns_dir_fd, const char *name,
+        int *ret_netns_fd, struct error **err)
+{
+    auto_(netlink_close_p) struct netlink *outside = NULL;
+    auto_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int found = sandbox_open(netns_dir_fd, name);
+    auto_close int netns_fd = found < 0 ? -EBADF : found;
+    bool existed = found >= 0;
+
+    proc_assert_single_thread();
+    if (own_fd < 0)
+        return error_set(err, errno, NULL, "cannot open the own network namespace");
+    int r = netlink_open(&outside, err);
+    if (r < 0)
+        return r;
+
+    struct sandbox_work work = { config, outside, netns_dir_fd, name, netns_fd };
+    r = work_inside(&work, err);
+    netns_fd = work.netns_fd;
+    /* lint: allow raw-namespace: the monitor, which is single-threaded, calls this */
+    if (setns(own_fd, CLONE_NEWNET) < 0 && r >= 0)
+        r = error_set(err, errno, NULL, "cannot go back to the own network namespace");
+    if (r >= 0)
+        r = attach_outside(outside, config, err);
+    if (r < 0) {
+        if (!existed)
+            undo(&work);
+        return error_wrap(err, r, "cannot set up the container's network");
+    }
+    *ret_netns_fd = TAKE_FD(netns_fd);
+    return 0;
+}
+
+int sandbox_remove(int netns_dir_fd, const char *name, struct error **err)
+{
+    char path[FS_FD_PATH_MAX];
+
+    /* A pin may be mounted several times over when attempts raced; all of them go. */
+    for (;;) {
+        auto_close int fd = openat(netns_dir_fd, name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            return errno == ENOENT
+                           ? 0
+                           : error_set(err, errno, NULL, "cannot open network namespace %s", name);
+        if (!is_namespace(fd))
+            break;
+        /* lint: allow raw-namespace: unpins by descriptor; threads do not matter */
+        if (umount2(fs_fd_path(fd, path), MNT_DETACH) < 0)
+            return error_set(err, errno, NULL, "cannot unpin network namespace %s", name);
+    }
+    if (unlinkat(netns_dir_fd, name, 0) < 0 && errno != ENOENT)
+        return error_set(err, errno, NULL, "cannot remove the file of network namespace %s", name);
+    return 0;
+}
+
+/* Descriptor or -errno. */
+static int hold_port(const struct sandbox_port *port)
+{
+    int type = port->protocol == SANDBOX_TCP ? SOCK_STREAM : SOCK_DGRAM;
+    struct sockaddr_in address = { .sin_family = AF_INET,
+        .sin_port = htons(port->host_port),
+        .sin_addr.s_addr = htonl(port->host_address) };
+    auto_close int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0)
+        return -errno;
+    /* Past connections in TIME_WAIT are no reason to refuse; a listening socket keeps all others out
+     * even so. */
+    if (port->protocol == SANDBOX_TCP)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            (port->protocol == SANDBOX_TCP && listen(fd, 1) < 0))
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+/* Docker's words; people look for them in logs. */
+static int set_hold_error(const struct sandbox_port *port, int code, struct error **err)
+{
+    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX], what[128];
+
+    snprintf(what, sizeof(what), "failed to bind host port for %s:%u:%s:%u/%s",
+            address_format(port->host_address, host), port->host_port,
+            address_format(port->address, inside), port->port,
+            sandbox_protocol_name(port->protocol));
+    if (code == -EADDRINUSE)
+        return error_set_plain(err, code, NULL, "%s: address already in use", what);
+    return error_set(err, code, NULL, "%s", what);
+}
+
+int sandbox_hold_ports(const struct sandbox_config *config, int *ret_fds, struct error **err)
+{
+    for (size_t i = 0; i < config->ports.len; i++) {
+        int fd = hold_port(&config->ports.items[i]);
+
+        if (fd < 0) {
+            for (size_t held = 0; held < i; held++)
+                close(ret_fds[held]);
+            return set_hold_error(&config->ports.items[i], fd, err);
+        }
+        ret_fds[i] = fd;
+    }
+    return 0;
+}

@@ -1,0 +1,95 @@
+/* The network of one container as the kernel has it: a network namespace of its own that is pinned at
+ * RUN/netns/ID, one veth pair per network with the outer end on the network's bridge, addresses and
+ * routes; and the host ports that are held for it. This is what berth-monitor does; it decides nothing:
+ * the command filled in the configuration (network_prepare_start) and passes it on as JSON.
+ *
+ * Library berth-sandbox: libc, libmnl and jansson only. */
+#pragma once
+
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+
+struct error;
+
+#define SANDBOX_MAC_BYTES 6
+
+/* One interface of the container. IPv4 addresses are numbers in host order throughout. */
+struct sandbox_interface {
+    char name[IFNAMSIZ];      /* in the container: "eth0" */
+    char host_name[IFNAMSIZ]; /* the outer end */
+    char bridge[IFNAMSIZ];    /* what the outer end is a port of */
+    uint32_t address;
+    unsigned prefix_len;
+    uint32_t gateway; /* 0: this network is not a way out (internal) */
+    uint8_t mac[SANDBOX_MAC_BYTES];
+    uint32_t group; /* of the outer end, for removing a network's links together */
+    uint32_t mtu;   /* 0: the kernel's default */
+    bool isolated;  /* may talk to the bridge, not to its other ports (enable_icc=false) */
+};
+
+/* A host port that is held by a bound socket, so that every other program gets EADDRINUSE. */
+enum sandbox_protocol {
+    SANDBOX_TCP,
+    SANDBOX_UDP,
+    SANDBOX_PROTOCOL_MAX_,
+    SANDBOX_PROTOCOL_INVALID = -22,
+};
+const char *sandbox_protocol_name(enum sandbox_protocol protocol); /* "tcp", "udp" */
+int sandbox_protocol_parse(const char *name);                      /* a protocol, or -EINVAL */
+
+struct sandbox_port {
+    uint32_t host_address; /* 0: every address of the machine */
+    uint32_t address;      /* of the container, for the error's text */
+    uint16_t host_port, port;
+    enum sandbox_protocol protocol;
+};
+
+struct sandbox_config {
+    struct {
+        struct sandbox_interface *items;
+        size_t len, cap;
+    } interfaces;
+    struct {
+        struct sandbox_port *items;
+        size_t len, cap;
+    } ports;
+    int default_route; /* index of the interface with the default route; -1: none */
+};
+
+#define SANDBOX_CONFIG_INIT \
+    {                       \
+        .default_route = -1 \
+    }
+
+void sandbox_config_release(struct sandbox_config *config);
+
+/* Given: an object for monitor.json. */
+json_t *sandbox_config_to_json(const struct sandbox_config *config);
+/* Fills a config that was initialised; -EINVAL names the member that is wrong. */
+int sandbox_config_from_json(const json_t *json, struct sandbox_config *ret, struct error **err);
+
+/* Makes the namespace and pins it at `name` in netns_dir_fd (RUN/netns), with a file of that name as
+ * mount point; sets lo and the interfaces up. An empty config gives a namespace with lo alone (network
+ * mode "none"). What is there already is kept, so that a restart or a second attempt only adds what is
+ * missing. The caller comes back in its own namespace; *ret_netns_fd is the new one (given), for
+ * CLONE_INTO or setns. When this fails nothing of it is left, unless it was there before. The process
+ * must be single-threaded. */
+int sandbox_create(const struct sandbox_config *config, int netns_dir_fd, const char *name,
+        int *ret_netns_fd, struct error **err);
+
+/* Unpins; the kernel takes the interfaces down with the last process in the namespace. A missing one
+ * is fine. Threads do not matter. */
+int sandbox_remove(int netns_dir_fd, const char *name, struct error **err);
+
+/* Descriptor of a pinned namespace (given), -ENOENT when there is none. No error object. */
+int sandbox_open(int netns_dir_fd, const char *name);
+
+/* Binds (and for TCP listens on) every port of the config; ret_fds has room for config->ports.len.
+ * -EADDRINUSE with Docker's words when another program has one; then none is held. Nobody ever accepts
+ * on them: the firewall leads the traffic past. */
+int sandbox_hold_ports(const struct sandbox_config *config, int *ret_fds, struct error **err);

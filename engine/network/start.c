@@ -1,0 +1,389 @@
+/* A container's network from start to end.
+ *
+ *   state            rows                            kernel
+ *   connected        endpoint, active_boot null      nothing
+ *   prepared         active_boot = this boot, ports  bridge, firewall elements, names
+ *   running          as prepared                     + namespace, veth pairs (by the monitor)
+ *   torn down        as connected                    nothing that no other container needs
+ *
+ * network_prepare_start writes the rows first: dying after that leaves rows that the container's
+ * teardown (or its next start) takes back. network_teardown takes the rows back first and then brings
+ * the kernel in line; dying in between leaves things that nobody uses, which the next call of any
+ * function here removes. */
+#include "engine/network/network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/str.h"
+#include "engine/engine-internal.h"
+#include "engine/network/address-internal.h"
+#include "engine/network/apply-internal.h"
+#include "engine/network/firewall-internal.h"
+#include "engine/network/names-internal.h"
+#include "engine/network/network-internal.h"
+#include "engine/network/ports-internal.h"
+#include "engine/network/resolv.h"
+
+#define NETNS_DIR "netns"
+
+void network_start_release(struct network_start *start)
+{
+    if (start)
+        sandbox_config_release(&start->sandbox);
+}
+
+void network_fill_resolv(const struct network_start *start, struct resolv_config *resolv)
+{
+    for (size_t i = 0; i < start->sandbox.interfaces.len; i++)
+        *ARRAY_APPEND(&resolv->addresses) = start->sandbox.interfaces.items[i].address;
+    for (size_t i = 0; i < start->nameserver_len; i++)
+        *ARRAY_APPEND(&resolv->nameservers) = start->nameservers[i];
+    resolv->internal_resolver = start->internal_resolver;
+    resolv->host_gateway = start->host_gateway;
+    resolv->without_interfaces = start->sandbox.interfaces.len == 0;
+}
+
+static void add_interface(const struct network_endpoint *endpoint, struct sandbox_config *config)
+{
+    const struct network *network = endpoint->network;
+    const char *prefix = network_option(network, NETWORK_OPTION_PREFIX);
+    size_t index = config->interfaces.len;
+    struct sandbox_interface *it = ARRAY_APPEND(&config->interfaces);
+
+    *it = (struct sandbox_interface){
+        .address = endpoint->address,
+        .prefix_len = network->prefix_len,
+        .gateway = network->internal ? 0 : network->gateway,
+        .group = network_link_group(network->id),
+        .mtu = network_mtu(network),
+        .isolated = !network_option_bool(network, NETWORK_OPTION_ICC, true),
+    };
+    snprintf(it->name, sizeof(it->name), "%.12s%zu", prefix ? prefix : "eth", index);
+    memcpy(it->bridge, network->bridge, sizeof(it->bridge));
+    memcpy(it->mac, endpoint->mac, sizeof(it->mac));
+    network_host_name(endpoint->container_id, network->id, it->host_name);
+    if (config->default_route < 0 && it->gateway)
+        config->default_route = (int)index;
+}
+
+/* The name server is the gateway of one network only: it answers for all networks of the one who asks.
+ * A network with a way out is preferred, for internal ones do not forward. */
+static void choose_nameserver(const struct network_endpoints *endpoints, struct network_start *ret)
+{
+    const struct network *chosen = NULL;
+
+    for (size_t i = 0; i < endpoints->len; i++) {
+        const struct network *network = endpoints->items[i].network;
+
+        if (network_has_names(network) && (!chosen || (chosen->internal && !network->internal)))
+            chosen = network;
+    }
+    ret->internal_resolver = chosen != NULL;
+    if (chosen)
+        ret->nameservers[ret->nameserver_len++] = chosen->gateway;
+}
+
+static void fill_start(const struct network_endpoints *endpoints, const struct ports *ports,
+        struct network_start *ret)
+{
+    for (size_t i = 0; i < endpoints->len; i++)
+        add_interface(&endpoints->items[i], &ret->sandbox);
+    for (size_t i = 0; i < ports->len; i++)
+        *ARRAY_APPEND(&ret->sandbox.ports) = ports->items[i];
+    choose_nameserver(endpoints, ret);
+    if (ret->sandbox.default_route >= 0)
+        ret->host_gateway = ret->sandbox.interfaces.items[ret->sandbox.default_route].gateway;
+}
+
+/* The network that ports are published for: the first that is a way out. */
+static const struct network_endpoint *published_endpoint(const struct network_endpoints *endpoints)
+{
+    for (size_t i = 0; i < endpoints->len; i++)
+        if (!endpoints->items[i].network->internal)
+            return &endpoints->items[i];
+    return NULL;
+}
+
+/* Rows of what no longer runs since the boot that they are from. */
+static int drop_stale_ports(struct engine *engine, const char *container_id, struct error **err)
+{
+    int r = db_exec(engine->db, err,
+            "DELETE FROM ports WHERE container_id = ? OR container_id NOT IN"
+            " (SELECT container_id FROM endpoints WHERE active_boot = ?)",
+            "tt", container_id, engine->boot_id);
+
+    return r < 0 ? r : 0;
+}
+
+static int activate(
+        struct engine *engine, const struct network_start_options *options, struct error **err)
+{
+    auto_json json_t *dns = options->dns_len ? jsonx_strings(options->dns, options->dns_len) : NULL;
+    auto_free char *dns_text = dns ? jsonx_dump(dns) : NULL;
+    int r = db_exec(engine->db, err,
+            "UPDATE endpoints SET active_boot = ?, hostname = ?, dns = ? WHERE container_id = ?",
+            "tttt", engine->boot_id, options->hostname, dns_text, options->container_id);
+
+    return r < 0 ? r : 0;
+}
+
+/* Everything in the database. */
+static int prepare_rows(struct engine *engine, const struct network_start_options *options,
+        const struct network_endpoints *endpoints, struct ports *ret_ports, struct error **err)
+{
+    auto_(db_rollback_p) struct db *transaction = NULL;
+    const struct network_endpoint *published = published_endpoint(endpoints);
+    uint32_t fallback_host = 0;
+    int r = db_begin(engine->db, &transaction, err);
+
+    if (r >= 0)
+        r = drop_stale_ports(engine, options->container_id, err);
+    if (r >= 0)
+        r = activate(engine, options, err);
+    /* Docker drops the ports of a container that is only in internal networks, too. */
+    if (r >= 0 && published && options->publish_len > 0) {
+        const char *host = network_option(published->network, NETWORK_OPTION_HOST_BINDING);
+
+        if (host)
+            (void)address_parse(host, &fallback_host); /* checked when the network was made */
+        r = ports_allocate(engine, options, published->address, fallback_host, ret_ports, err);
+    }
+    if (r < 0)
+        return r;
+    return db_commit(&transaction, err);
+}
+
+static int deactivate(struct engine *engine, const char *container_id, struct error **err)
+{
+    auto_(db_rollback_p) struct db *transaction = NULL;
+    int r = db_begin(engine->db, &transaction, err);
+
+    if (r >= 0)
+        r = db_exec(engine->db, err,
+                "UPDATE endpoints SET active_boot = NULL WHERE container_id = ?", "t",
+                container_id);
+    if (r >= 0)
+        r = db_exec(engine->db, err, "DELETE FROM ports WHERE container_id = ?", "t", container_id);
+    if (r < 0)
+        return r;
+    return db_commit(&transaction, err);
+}
+
+/* The kernel's side of a start. */
+static int bring_up(struct engine *engine, const struct network_endpoints *endpoints,
+        const struct ports *ports, struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < endpoints->len; i++)
+        r = bridge_bring_up(engine, endpoints->items[i].network, false, err);
+    fault_point("network.start.bridges");
+    if (r >= 0)
+        r = apply_firewall(engine, false, err);
+    fault_point("network.start.firewall");
+    if (r >= 0)
+        r = names_apply(engine, err);
+    fault_point("network.start.names");
+    if (r >= 0)
+        conntrack_forget(ports->items, ports->len);
+    return r;
+}
+
+/* Brings the kernel's side down to what the rows say; every part is tried. That the name server did not take a
+ * change in does not keep a container from ending: the files are right, and whoever starts the next
+ * container hears of it. */
+static int bring_down(struct engine *engine, struct error **err)
+{
+    auto_error struct error *ignored = NULL;
+    int first, r;
+
+    (void)names_apply(engine, &ignored);
+    first = apply_firewall(engine, false, err);
+    fault_point("network.teardown.firewall");
+    r = bridge_remove_unused(engine, first < 0 ? NULL : err);
+    return first < 0 ? first : r;
+}
+
+static int check_networks(const struct network_endpoints *endpoints,
+        const struct network_start_options *options, struct error **err)
+{
+    for (size_t i = 0; i < options->network_len; i++) {
+        bool found = false;
+
+        for (size_t j = 0; j < endpoints->len; j++) {
+            const struct network *network = endpoints->items[j].network;
+            found = found || string_is_equal(options->networks[i], network->name) ||
+                    string_has_prefix(network->id, options->networks[i]) ||
+                    (network_is_default(network) &&
+                            string_is_equal(options->networks[i], "default"));
+        }
+        if (!found)
+            return error_set_plain(err, ENOENT, NULL, "network %s not found", options->networks[i]);
+    }
+    return 0;
+}
+
+static int prepare_locked(struct engine *engine, const struct network_start_options *options,
+        const struct network_endpoints *endpoints, struct network_start *ret, struct error **err)
+{
+    struct ports ports = { 0 };
+    int r = prepare_rows(engine, options, endpoints, &ports, err);
+
+    fault_point("network.start.rows");
+    if (r >= 0) {
+        r = bring_up(engine, endpoints, &ports, err);
+        if (r < 0 && deactivate(engine, options->container_id, NULL) >= 0)
+            (void)bring_down(engine, NULL);
+    }
+    if (r >= 0)
+        fill_start(endpoints, &ports, ret);
+    ARRAY_RELEASE(&ports);
+    return r;
+}
+
+int network_prepare_start(struct engine *engine, const struct network_start_options *options,
+        struct network_start *ret, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int netns_fd = fs_mkdir_parents(engine->run_fd, NETNS_DIR, 0700, err);
+    struct network_endpoints endpoints;
+    bool moved = false;
+    int r;
+
+    if (netns_fd < 0)
+        return netns_fd;
+    r = network_read_endpoints(engine, &arena, options->container_id, &endpoints, err);
+    if (r >= 0)
+        r = check_networks(&endpoints, options, err);
+    if (r < 0 || endpoints.len == 0)
+        return r;
+
+    auto_close int lock = engine_lock(engine, "network", true, err);
+    if (lock < 0)
+        return lock;
+    for (size_t i = 0; i < endpoints.len; i++) {
+        r = network_move_if_taken(engine, endpoints.items[i].network, err);
+        moved = moved || r > 0;
+        if (r < 0)
+            return r;
+    }
+    if (moved)
+        r = network_read_endpoints(engine, &arena, options->container_id, &endpoints, err);
+    return r < 0 ? r : prepare_locked(engine, options, &endpoints, ret, err);
+}
+
+/* True when the container was the last one on a bridge. Doubt is no. */
+static bool leaves_bridges(struct engine *engine)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    bool left = false;
+
+    if (db_query(engine->db, &stmt, NULL,
+                "SELECT bridge FROM networks WHERE id NOT IN"
+                " (SELECT network_id FROM endpoints WHERE active_boot = ?)",
+                "t", engine->boot_id) < 0)
+        return false;
+    while (!left && stmt_step(stmt, NULL) > 0)
+        left = stmt_text(stmt, 0) && if_nametoindex(stmt_text(stmt, 0)) != 0;
+    return left;
+}
+
+static int teardown(
+        struct engine *engine, const char *container_id, bool quickly, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int netns_fd = fs_mkdir_parents(engine->run_fd, NETNS_DIR, 0700, err);
+    struct network_endpoints endpoints;
+    struct ports ports = { 0 };
+    int r, left = 0;
+
+    if (netns_fd < 0)
+        return netns_fd;
+    r = sandbox_remove(netns_fd, container_id, err);
+    if (r < 0)
+        return r;
+    r = network_read_endpoints(engine, &arena, container_id, &endpoints, err);
+    if (r < 0 || endpoints.len == 0)
+        return r;
+
+    auto_close int lock = engine_lock(engine, "network", true, err);
+    if (lock < 0)
+        return lock;
+    r = ports_read(engine, container_id, &ports, err);
+    if (r >= 0)
+        r = deactivate(engine, container_id, err);
+    fault_point("network.teardown.rows");
+    /* Published ports never outlive their container. */
+    if (r >= 0 && quickly && ports.len == 0 && leaves_bridges(engine)) {
+        auto_error struct error *ignored = NULL;
+
+        (void)names_apply(engine, &ignored);
+        left = 1;
+    } else if (r >= 0) {
+        r = bring_down(engine, err);
+    }
+    if (r >= 0)
+        conntrack_forget(ports.items, ports.len);
+    ARRAY_RELEASE(&ports);
+    return r < 0 ? r : left;
+}
+
+int network_teardown(struct engine *engine, const char *container_id, struct error **err)
+{
+    return teardown(engine, container_id, false, err);
+}
+
+int network_teardown_quickly(struct engine *engine, const char *container_id, struct error **err)
+{
+    return teardown(engine, container_id, true, err);
+}
+
+int network_tidy(struct engine *engine, struct error **err)
+{
+    auto_close int lock = engine_lock(engine, "network", true, err);
+
+    return lock < 0 ? lock : bring_down(engine, err);
+}
+
+int network_reconcile(struct engine *engine, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct network_endpoints endpoints;
+    int r, first = 0;
+
+    auto_close int lock = engine_lock(engine, "network", true, err);
+    if (lock < 0)
+        return lock;
+    r = network_read_endpoints(engine, &arena, NULL, &endpoints, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < endpoints.len; i++) {
+        if (i > 0 && endpoints.items[i].network == endpoints.items[i - 1].network)
+            continue;
+        r = bridge_bring_up(engine, endpoints.items[i].network, true, first ? NULL : err);
+        if (r < 0 && !first)
+            first = r;
+    }
+    r = names_apply(engine, first ? NULL : err);
+    first = first ? first : r;
+    r = apply_firewall(engine, true, first ? NULL : err);
+    first = first ? first : r;
+    r = bridge_remove_unused(engine, first ? NULL : err);
+    return first ? first : r;
+}
+
+int network_refresh_names(struct engine *engine, struct error **err)
+{
+    auto_close int lock = engine_lock(engine, "network", true, err);
+
+    return lock < 0 ? lock : names_apply(engine, err);
+}

@@ -1,0 +1,244 @@
+#include "engine/runtime/join.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "engine/runtime/cgroup.h"
+#include "engine/runtime/clone.h"
+#include "engine/runtime/spec.h"
+#include "engine/runtime/start-internal.h"
+
+#define JOINED (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+
+/* Before Linux 5.8 a pidfd cannot be joined; then each namespace by its file. */
+static int join_each(const int *fds)
+{
+    for (int type = NAMESPACE_MAX_ - 1; type >= 0;
+            type--) { /* the mount namespace last: it takes /proc away */
+        if (fds[type] >= 0 &&
+                setns(fds[type], (int)namespace_clone_flag((enum namespace_type)type)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* From the moment it joins, a process with CAP_SYS_PTRACE in the container could walk out through whatever this
+ * one has open: nothing is, but what it still needs, and the namespaces only until they are joined. */
+static void close_foreign_fds(const struct start *start, const struct join_options *options)
+{
+    const struct start_process *process = &start->process;
+    int keep[NAMESPACE_MAX_ + 5];
+    unsigned count = 0;
+
+    keep[count++] = process->sync_fd;
+    keep[count++] = options->pidfd;
+    keep[count++] = process->stdin_fd;
+    keep[count++] = process->stdout_fd;
+    keep[count++] = process->stderr_fd;
+    for (int type = 0; type < NAMESPACE_MAX_; type++)
+        keep[count++] = start->namespace_fds[type];
+    qsort(keep, count, sizeof(keep[0]), compare_fds);
+
+    unsigned first = 0;
+    while (first < count && keep[first] < 3)
+        first++;
+    proc_close_fds_from(3, keep + first, count - first);
+}
+
+static _Noreturn void run_child(
+        struct start *start, const struct join_options *options, bool in_cgroup)
+{
+    static struct user_identity identity; /* this process executes soon */
+    struct start_process *process = &start->process;
+    int slave = -EBADF, master = -EBADF;
+    int r;
+
+    /* A container with CAP_SYS_PTRACE aside, nobody in there may look into us while we still have
+     * our own descriptors and rights. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
+    if (process->parent_death_signal && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
+    start_write_oom_score(process);
+    r = cgroup_enter(options->cgroup, in_cgroup);
+    if (r < 0) {
+        errno = -r;
+        start_fail(process->sync_fd, STAGE_CGROUP, 0);
+    }
+    close_foreign_fds(start, options);
+    if (setns(options->pidfd, JOINED) < 0 &&
+            (errno != EINVAL || join_each(start->namespace_fds) < 0))
+        start_fail(process->sync_fd, STAGE_NAMESPACE, NAMESPACE_MOUNT);
+    close(options->pidfd);
+    for (int type = 0; type < NAMESPACE_MAX_; type++)
+        fd_close(start->namespace_fds[type]);
+    int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        start_fail(process->sync_fd, STAGE_PIVOT, 0);
+    if (process->terminal)
+        master = start_open_terminal(
+                process->sync_fd, root_fd, process->console_height, process->console_width, &slave);
+    start_resolve_user(process, root_fd, &identity);
+    start_prepare_process(process, &identity, slave);
+    start_send_ready(process->sync_fd, master);
+    start_wait_for_go(process->sync_fd);
+    start_execute(process);
+}
+
+static int open_namespaces(const struct join_options *options, int *fds, struct error **err)
+{
+    static const char *const files[NAMESPACE_MAX_] = {
+        [NAMESPACE_MOUNT] = "mnt",
+        [NAMESPACE_UTS] = "uts",
+        [NAMESPACE_IPC] = "ipc",
+        [NAMESPACE_PID] = "pid",
+        [NAMESPACE_NETWORK] = "net",
+        [NAMESPACE_CGROUP] = "cgroup",
+    };
+
+    for (int type = 0; type < NAMESPACE_MAX_; type++) {
+        char path[64];
+
+        fds[type] = -EBADF;
+        if (!files[type])
+            continue;
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)options->pid, files[type]);
+        fds[type] = open(path, O_RDONLY | O_CLOEXEC);
+        if (fds[type] < 0)
+            return error_set(err, errno == ENOENT ? ESRCH : errno, NULL,
+                    "cannot open the container's namespaces");
+    }
+    return 0;
+}
+
+/* The container's variables with the caller's on top: a name that is there is replaced in its
+ * place. */
+static char **merge_environment(struct arena *arena, char *const *base, char *const *over)
+{
+    size_t count = 0, over_count = 0;
+
+    while (base[count])
+        count++;
+    while (over && over[over_count])
+        over_count++;
+    char **env = ARENA_NEW_ARRAY(arena, count + over_count + 1, char *);
+    memcpy(env, base, count * sizeof(*env));
+    for (size_t i = 0; i < over_count; i++) {
+        const char *equals = strchr(over[i], '=');
+        size_t name_len = equals ? (size_t)(equals - over[i]) + 1 : strlen(over[i]);
+        size_t at = 0;
+
+        while (at < count && strncmp(env[at], over[i], name_len) != 0)
+            at++;
+        env[at] = over[i];
+        count += at == count;
+    }
+    return env;
+}
+
+static void prepare(
+        struct arena *arena, const struct join_options *options, struct start_process *process)
+{
+    const struct runtime_process *base = &options->spec->process;
+    struct runtime_process own = *base;
+
+    own.env = merge_environment(arena, base->env, options->env);
+    own.cwd = options->cwd ? options->cwd : base->cwd;
+    own.terminal = options->terminal;
+    own.console_height = options->console_height;
+    own.console_width = options->console_width;
+    start_process_prepare(arena, process, &own);
+    process->argv = options->argv;
+    process->stdin_fd = options->stdin_fd;
+    process->stdout_fd = options->stdout_fd;
+    process->stderr_fd = options->stderr_fd;
+    process->user = options->user;
+    process->group_add = options->group_add;
+    process->parent_death_signal = true;
+    if (options->privileged) {
+        uint64_t all = process->own_bounding;
+
+        process->capabilities = (struct capability_sets){
+            .bounding = all, .effective = all, .permitted = all
+        };
+        process->no_new_privileges = false;
+    } else {
+        process->seccomp = options->seccomp;
+        process->seccomp_flags = options->seccomp_flags;
+    }
+}
+
+static int clone_child(struct start *start, const struct join_options *options,
+        struct container_process *process, struct error **err)
+{
+    struct clone_request request = {
+        .cgroup_fd = cgroup_clone_fd(options->cgroup),
+        .pid_namespace_fd = start->namespace_fds[NAMESPACE_PID],
+    };
+    int sockets[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        return error_set(err, errno, NULL, "cannot make a pair of sockets");
+    auto_close int child_end = sockets[1];
+    process->sync_fd = sockets[0];
+    start->process.sync_fd = child_end;
+    pid_t pid = clone_process(&request, &process->pidfd);
+    if (pid == 0) {
+        /* The pid namespace was joined by being born there. */
+        start->namespace_fds[NAMESPACE_PID] = -EBADF;
+        close(sockets[0]);
+        run_child(start, options, request.in_cgroup);
+    }
+    if (pid < 0)
+        return error_set(err, (int)-pid, NULL, "cannot start a process in the container");
+    process->pid = pid;
+    return 0;
+}
+
+int join_start_process(
+        const struct join_options *options, struct container_process *ret, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct start_message go = { .kind = START_GO };
+    int namespace_fds[NAMESPACE_MAX_];
+    struct start start = { .spec = options->spec, .namespace_fds = namespace_fds };
+    int exit_code = 128;
+
+    proc_assert_single_thread();
+    *ret = (struct container_process)CONTAINER_PROCESS_INIT;
+    prepare(&arena, options, &start.process);
+    int r = open_namespaces(options, namespace_fds, err);
+    if (r >= 0)
+        r = clone_child(&start, options, ret, err);
+    if (r >= 0)
+        r = start_receive(ret->sync_fd, START_READY, &ret->console_fd, &start, &exit_code, err);
+    if (r >= 0 && send(ret->sync_fd, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+        r = error_set(err, errno, NULL, "the process ended before it was started");
+    if (r >= 0)
+        r = start_receive(ret->sync_fd, START_GO, NULL, &start, &exit_code, err);
+    for (int type = 0; type < NAMESPACE_MAX_; type++)
+        fd_close(namespace_fds[type]);
+    if (r < 0)
+        container_process_release(ret);
+    else
+        ret->sync_fd = fd_close(ret->sync_fd);
+    ret->exit_code = exit_code;
+    return r;
+}

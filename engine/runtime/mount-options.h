@@ -1,0 +1,25 @@
+/* The table of mount options: what each word means to the kernel. What is not in the table belongs
+ * to the file system and goes into its data string. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct mount_option {
+    const char *name;
+    unsigned long flags; /* MS_… that are set, or cleared when `clear` */
+    bool clear;
+    unsigned long propagation; /* MS_PRIVATE, … with MS_REC */
+    uint64_t recursive_set;    /* MOUNT_ATTR_… for the whole tree */
+    uint64_t recursive_clear;
+    bool optional;       /* "nofail" */
+    const char *refused; /* known, but not done: the reason */
+};
+
+/* The row, or NULL. */
+const struct mount_option *mount_option_find(struct str name);
+
+/* The propagation for "rprivate", "shared", …; 0 for other words. */
+unsigned long mount_propagation_parse(const char *name);

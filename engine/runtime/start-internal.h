@@ -1,0 +1,111 @@
+/* What the child side of starting a process is made of. Everything here runs between clone and
+ * exec, in a process with one thread that is a copy of the monitor: it works on what the parent
+ * prepared, uses the stack, and on failure reports and ends (start_fail), so that nothing has to
+ * be undone or passed up. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/runtime/capability.h"
+#include "engine/runtime/start-protocol.h"
+#include "engine/runtime/user.h"
+
+struct cgroup;
+struct container_process_options;
+struct runtime_mount;
+struct runtime_process;
+struct runtime_rlimit;
+struct runtime_spec;
+struct sock_fprog;
+struct statfs;
+
+/* The process that is to be executed, whoever set up its surroundings. */
+struct start_process {
+    int sync_fd;
+    char *const *argv;
+    char **env;       /* NULL-terminated, with one free place at env[home_slot] … */
+    size_t home_slot; /* … for HOME, when it is not set yet; SIZE_MAX: it is */
+    const char *path; /* value of PATH in env */
+    const char *cwd;
+    bool terminal;
+    uint16_t console_height, console_width;
+    int stdin_fd, stdout_fd, stderr_fd;
+    const char *user; /* looked up; NULL: the numbers below */
+    char *const *group_add;
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups;
+    size_t group_count;
+    mode_t umask;
+    struct capability_sets capabilities;
+    uint64_t own_bounding;
+    const struct runtime_rlimit *rlimits;
+    size_t rlimit_count;
+    bool has_oom_score_adj;
+    int oom_score_adj;
+    bool no_new_privileges;
+    bool parent_death_signal; /* ends with its parent */
+    const struct sock_fprog *seccomp;
+    unsigned seccomp_flags;
+};
+
+struct start {
+    struct start_process process;
+    const struct container_process_options *options;
+    const struct runtime_spec *spec;
+    int *namespace_fds; /* by type; -EBADF: not joined */
+    int *bind_fds;      /* by mount: trees that were taken before propagation was cut; -EBADF */
+    bool in_cgroup;     /* born there */
+    bool bring_lo_up;
+    bool makes_devices; /* /dev is not the host's, bound */
+};
+
+_Noreturn void start_fail(int sync_fd, enum start_stage stage, size_t index);
+
+/* Binds with shared or slave propagation are taken while their sources still have peers. */
+void start_take_binds(struct start *start);
+
+/* Mounts the root and everything in it; the first returns its descriptor. */
+int start_make_root(struct start *start);
+void start_mount_all(struct start *start, int root_fd);
+void start_make_devices(struct start *start, int root_fd);
+void start_hide_paths(struct start *start, int root_fd);
+void start_change_root(struct start *start, int root_fd);
+
+/* Opens a terminal in the container's devpts; gives the master, and the slave with the size set. */
+int start_open_terminal(int sync_fd, int root_fd, uint16_t height, uint16_t width, int *ret_slave);
+void start_bind_console(struct start *start, int root_fd, int slave_fd);
+
+/* While /proc is still the host's. */
+void start_write_oom_score(struct start_process *process);
+
+/* In parts, since other things come in between. The identity is looked up while the root is at
+ * hand; preparing goes as far as credentials, so that nothing after GO makes the kernel forget
+ * PR_SET_PDEATHSIG. */
+void start_resolve_user(struct start_process *process, int root_fd, struct user_identity *identity);
+void start_prepare_process(
+        struct start_process *process, const struct user_identity *identity, int terminal_slave);
+void start_send_ready(int sync_fd, int console_fd);
+void start_wait_for_go(int sync_fd);
+_Noreturn void start_execute(struct start_process *process);
+
+/* ---- parent side ---- */
+
+struct error;
+struct container_process;
+
+/* Fills `process` from the specification, with room for HOME; in the arena of the caller's
+ * choice. */
+struct arena;
+void start_process_prepare(
+        struct arena *arena, struct start_process *process, const struct runtime_process *spec);
+
+/* Waits for READY (with the terminal's master) or for the end of exec; 0, or the failure as an
+ * error in the words of the stage table. `exit_code` as Docker's. */
+int start_receive(int sync_fd, enum start_message_kind expected, int *ret_console_fd,
+        const struct start *start, int *ret_exit_code, struct error **err);
+
+#define START_TIMEOUT_USEC (120 * INT64_C(1000000))

@@ -1,0 +1,30 @@
+/* The connection as schema.c sees it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct stmt {
+    struct db *db;
+    struct sqlite3_stmt *handle;
+    const char *sql; /* the caller's literal */
+    bool in_use, cached;
+};
+
+#define DB_CACHE_MAX 64
+
+struct db {
+    struct sqlite3 *handle;
+    unsigned depth; /* of transactions: 1 is BEGIN, more are savepoints */
+    int last_code;  /* extended result code of the last failure */
+    struct stmt *cache[DB_CACHE_MAX];
+    size_t cache_len;
+};
+
+/* Several statements without parameters or rows, for migrations. */
+int db_exec_script(struct db *db, const char *sql, struct error **err);

@@ -1,0 +1,72 @@
+/* Named and anonymous volumes of the `local` driver: a directory ROOT/volumes/NAME/_data and a row. Options
+ * type/o/device are stored and mounted when a container starts. A volume is in use as long as a container,
+ * running or not, refers to it. Knows nothing of how containers are run. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "engine/container/config.h"
+
+struct arena;
+struct engine;
+struct error;
+struct strings;
+
+struct volume {
+    const char *name, *driver, *mountpoint;
+    struct container_pairs options, labels;
+    int64_t created_nsec;
+    bool anonymous;
+    size_t users; /* containers that refer to it */
+};
+
+struct volumes {
+    struct volume *items;
+    size_t len, cap;
+};
+
+struct volume_create_options {
+    const char *name;   /* NULL: anonymous, 64 hex digits */
+    const char *driver; /* NULL: local; others are refused */
+    struct container_pairs options, labels;
+    const char *container_id; /* that it is made for; NULL */
+};
+
+/* True for [a-zA-Z0-9][a-zA-Z0-9_.-]+ of at most 255 bytes. */
+bool volume_name_is_valid(const char *name);
+
+/* Makes it, or finds the one that is there with the same driver and options (another's is an error,
+ * in Docker's words). Returns 1 when it was made, 0 when it was there. Everything lives in the arena. */
+int volume_create(struct engine *engine, struct arena *arena,
+        const struct volume_create_options *options, struct volume *ret, struct error **err);
+
+/* *ret NULL: none. */
+int volume_lookup(struct engine *engine, struct arena *arena, const char *name, struct volume **ret,
+        struct error **err);
+
+/* Refused with -EBUSY while containers refer to it. With `force` a missing one is fine; else -ENOENT. */
+int volume_remove(struct engine *engine, const char *name, bool force, struct error **err);
+
+struct volume_filter {
+    char **names;  /* parts */
+    char **labels; /* "key" or "key=value", all must hold */
+    int dangling;  /* 1 only unused, 0 only used, -1 all */
+};
+#define VOLUME_FILTER_INIT \
+    {                      \
+        .dangling = -1     \
+    }
+
+/* By name. */
+int volume_list(struct engine *engine, struct arena *arena, const struct volume_filter *filter,
+        struct volumes *ret, struct error **err);
+
+/* Docker's inspect object. New reference. */
+json_t *volume_inspect(const struct volume *volume);
+
+/* Removes unused ones: anonymous only, or `all`. The names removed, in the arena, and their bytes. */
+int volume_prune(struct engine *engine, struct arena *arena, bool all, struct strings *ret_names,
+        uint64_t *ret_bytes, struct error **err);

@@ -1,0 +1,485 @@
+#!/usr/bin/env bats
+# Images from Dockerfiles: what each instruction does, what the cache keeps, and what a failed or killed
+# build leaves (nothing).
+
+load lib
+
+setup() {
+    berth_setup
+    import_busybox
+}
+teardown() { berth_teardown; }
+
+# dockerfile < TEXT: writes it into the context, which is the current directory.
+dockerfile() { cat >Dockerfile; }
+
+# in_image IMAGE COMMAND...: runs a command in it.
+in_image() { berth run --rm --network none "$@"; }
+
+# field IMAGE TEMPLATE
+field() { berth image inspect --format "$2" "$1"; }
+
+# The "diff" directory of the image's newest layer.
+top_layer() {
+    local diff_id
+    diff_id=$(field "$1" '{{json .RootFS.Layers}}' | jq -r '.[-1]')
+    echo "$BERTH_ROOT/layers/$(sqlite3 "$BERTH_ROOT/state.db" "SELECT dir FROM layers WHERE diff_id = '$diff_id'")/diff"
+}
+
+# Everything in a layer, one path a line.
+layer_paths() { (cd "$(top_layer "$1")" && find . -mindepth 1 | sort | tr '\n' ' '); }
+
+# What a build must not leave, whatever became of it.
+assert_no_leftovers() {
+    [ -z "$(berth ps -aq)" ] || { berth ps -a >&2; return 1; }
+    [ -z "$(berth image ls -aq --filter dangling=true)" ] || { berth image ls -a >&2; return 1; }
+    [ -z "$(ls -A "$BERTH_ROOT/tmp" 2>/dev/null)" ] || { ls -lA "$BERTH_ROOT/tmp" >&2; return 1; }
+    [ -z "$(ls -A "$BERTH_ROOT/containers" 2>/dev/null)" ] || return 1
+    [ -z "$(berth_leftovers | grep -v -e berth-dns -e "mount tmpfs $BERTH_ROOT ")" ] || { berth_leftovers >&2; return 1; }
+}
+
+@test "instructions that only configure end up in the image" {
+    dockerfile <<'END'
+FROM scratch
+LABEL one=1 "two"="2 2"
+ENV A=1 B="x y"
+ENV C=$A-${B}
+WORKDIR /srv
+WORKDIR app
+USER app:app
+EXPOSE 80 53/udp
+VOLUME ["/data", "cache"]
+STOPSIGNAL SIGINT
+HEALTHCHECK --interval=3s --retries=2 CMD ["/check"]
+ENTRYPOINT ["/entry"]
+CMD ["a", "b"]
+MAINTAINER someone
+END
+    berth build -q -t conf .
+    run field conf '{{json .Config}}'
+    assert_status 0
+    echo "$output" | jq -e '
+        .Labels == {"one": "1", "two": "2 2"} and .WorkingDir == "/srv/app" and .User == "app:app" and
+        (.Env | contains(["A=1", "B=x y", "C=1-x y"])) and .ExposedPorts == {"80/tcp": {}, "53/udp": {}} and
+        .Volumes == {"/data": {}, "/srv/app/cache": {}} and .StopSignal == "SIGINT" and
+        .Healthcheck.Test == ["CMD", "/check"] and .Healthcheck.Interval == 3000000000 and
+        .Entrypoint == ["/entry"] and .Cmd == ["a", "b"]'
+    [ "$(field conf '{{.Author}}')" = someone ]
+}
+
+@test "RUN runs with the stage's user, directory, variables and shell, and its changes are a layer" {
+    dockerfile <<'END'
+FROM busybox
+ARG WHO=nobody
+ENV FROM_ENV=env
+WORKDIR /srv/x
+RUN echo "$WHO $FROM_ENV $PWD $(id -u)" >/out1
+RUN chown app /srv/x
+USER app
+RUN ["sh", "-c", "echo \"exec $(id -un)\" >out2"]
+SHELL ["/bin/busybox", "ash", "-euc"]
+RUN echo "$0 $-" >out3
+END
+    run berth build -t run --build-arg WHO=me .
+    assert_status 0
+    [ "$(in_image run cat /out1)" = "me env /srv/x 0" ]
+    [ "$(in_image run cat /srv/x/out2)" = "exec app" ]
+    [[ $(in_image run cat /srv/x/out3) == "ash "*u* ]]
+    run field run '{{json .Config.Env}}'
+    assert_output_lacks WHO
+    [[ $(layer_paths run) == "./srv ./srv/x ./srv/x/out3 " ]]
+    assert_no_leftovers
+}
+
+@test "what the engine mounts does not show in a layer" {
+    printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "true"]\nRUN ["/bin/busybox", "touch", "/only"]\n' | dockerfile
+    cp "$(command -v busybox)" busybox
+    berth build -q -t empty .
+    [ "$(layer_paths empty)" = "./only " ]
+    [ "$(field empty '{{len .RootFS.Layers}}')" = 2 ]
+}
+
+@test "what a RUN itself leaves under those names stays" {
+    dockerfile <<'END'
+FROM busybox
+RUN mkdir -p /etc/sub && touch /etc/sub/x && chmod 0700 /etc && mkdir -p /proc2
+END
+    berth build -q -t stays .
+    [ "$(layer_paths stays)" = "./etc ./etc/sub ./etc/sub/x ./proc2 " ]
+    [ "$(stat -c %a "$(top_layer stays)/etc")" = 700 ]
+}
+
+@test "a link in place of a mount point leads nothing out of the layer" {
+    mkdir -p "$WORK/victim/shm"
+    : >"$WORK/victim/hosts"
+    cat >Dockerfile <<END
+FROM busybox
+RUN rm -rf /sbin && ln -s $WORK/victim /sbin && mkdir -p /x && rm -rf /srv && ln -s $WORK/victim /srv
+RUN mv /etc /etc2 && ln -s $WORK/victim /etc; true
+END
+    mkdir -p context && mv Dockerfile context
+    berth build -q -t links context || :
+    [ -f "$WORK/victim/hosts" ]
+    [ -d "$WORK/victim/shm" ]
+}
+
+@test "RUN rm hides a file of the layers below and keeps it there" {
+    dockerfile <<'END'
+FROM busybox
+RUN mkdir /d && echo 1 >/d/a && echo 2 >/d/b
+RUN rm /d/a /etc/image-name && rm -rf /home && mkdir /home
+END
+    berth build -q -t white .
+    [ "$(in_image white ls /d)" = b ]
+    [ -z "$(in_image white ls -A /home)" ]
+    run in_image white cat /etc/image-name
+    [ "$status" -ne 0 ]
+    [ "$(stat -c '%F %t:%T' "$(top_layer white)/d/a")" = "character special file 0:0" ]
+    [ "$(in_image busybox cat /etc/image-name)" = busybox ]
+}
+
+@test "a later stage takes files of an earlier one and of an image" {
+    dockerfile <<'END'
+FROM busybox AS Build
+RUN mkdir /out && echo built >/out/file && ln -s file /out/link && chown 12:34 /out/file && chmod 640 /out/file
+FROM build AS unused
+RUN echo never; false
+FROM scratch
+COPY --from=build /out/ /a/
+COPY --from=0 /out/file /b
+COPY --from=busybox /etc/image-name /c
+COPY --from=build --chown=1:2 /out/file /d
+END
+    run berth build -t multi .
+    assert_status 0
+    assert_output_lacks never
+    berth build -q -t multi-shell - <<'END' 2>/dev/null || { mkdir -p s && printf 'FROM busybox\nCOPY --from=multi / /m/\n' >s/Dockerfile && berth build -q -t multi-shell s; }
+FROM busybox
+END
+    [ "$(in_image multi-shell stat -c '%u:%g %a' /m/a/file)" = "12:34 640" ]
+    [ "$(in_image multi-shell readlink /m/a/link)" = file ]
+    [ "$(in_image multi-shell cat /m/b /m/c)" = "$(printf 'built\nbusybox')" ]
+    [ "$(in_image multi-shell stat -c '%u:%g' /m/d)" = 1:2 ]
+}
+
+@test "--target builds that stage; an unknown one is named with a suggestion" {
+    printf 'FROM busybox AS first\nRUN echo 1 >/one\nFROM first AS second\nRUN echo 2 >/two\n' | dockerfile
+    berth build -q -t target --target first .
+    run in_image target ls /two
+    [ "$status" -ne 0 ]
+    run berth build --target secnd .
+    assert_status 1
+    assert_output_has 'no stage "secnd"'
+    assert_output_has 'did you mean "second"'
+}
+
+@test "COPY follows patterns, directories, modes, owners and .dockerignore" {
+    mkdir -p src/sub/deep empty
+    touch src/a.txt src/b.txt src/c.log src/sub/d.txt src/sub/deep/e.txt ignored.txt
+    chmod 600 src/a.txt
+    ln -s a.txt src/link
+    printf '# comment\nignored.txt\n**/*.log\nsrc/sub\n!src/sub/deep/e.txt\n' >.dockerignore
+    dockerfile <<'END'
+FROM busybox
+COPY src /all/
+COPY src/*.txt /flat/
+COPY --chown=app:audio --chmod=750 src/a.txt /owned
+COPY --chown=app src/a.txt /app
+COPY src/a.txt src/b.txt /two/
+COPY --exclude=b.txt src/*.txt /without/
+WORKDIR /w
+COPY src/a.txt .
+COPY src/b.txt renamed
+COPY ["src/a.txt", "/with blank/"]
+END
+    berth build -q -t copy .
+    [ "$(in_image copy sh -c 'cd /all && find . | sort | tr "\n" " "')" = \
+        ". ./a.txt ./b.txt ./link ./sub ./sub/deep ./sub/deep/e.txt " ]
+    [ "$(in_image copy ls /flat | tr '\n' ' ')" = "a.txt b.txt " ]
+    [ "$(in_image copy stat -c '%U:%G %a' /owned)" = "app:audio 750" ]
+    [ "$(in_image copy stat -c '%u:%g %a' /app)" = "1000:1000 600" ]
+    [ "$(in_image copy ls /two | tr '\n' ' ')" = "a.txt b.txt " ]
+    [ "$(in_image copy ls /w | tr '\n' ' ')" = "a.txt renamed " ]
+    in_image copy test -f "/with blank/a.txt"
+    [ "$(in_image copy readlink /all/link)" = a.txt ]
+    run berth build - <<<'FROM busybox'
+    printf 'FROM busybox\nCOPY ignored.txt /\n' | dockerfile
+    run berth build .
+    assert_status 1
+    assert_output_has 'Dockerfile:2:1: "ignored.txt" is not in the build context'
+    assert_output_has .dockerignore
+}
+
+@test "ADD unpacks archives and copies what is none" {
+    mkdir -p in/d && echo text >in/d/f && chown 5:6 in/d/f
+    tar -C in -cf plain.tar d && tar -C in -czf packed.tar.gz d && tar -C in -cJf packed.tar.xz d
+    echo "no archive" >not.tar
+    gzip -c not.tar >single.gz
+    printf 'FROM busybox\nADD plain.tar /plain\nADD packed.tar.gz packed.tar.xz /packed/\nADD not.tar single.gz /files/\nADD --unpack=false plain.tar /kept/\nADD --chown=7:8 plain.tar /owned/\n' | dockerfile
+    berth build -q -t add .
+    [ "$(in_image add cat /plain/d/f /packed/d/f)" = "$(printf 'text\ntext')" ]
+    [ "$(in_image add stat -c %u:%g /plain/d/f)" = 5:6 ]
+    [ "$(in_image add stat -c %u:%g /owned/d/f)" = 7:8 ]
+    [ "$(in_image add cat /files/not.tar)" = "no archive" ]
+    [ "$(in_image add ls /files /kept | tr '\n' ' ')" = "/files: not.tar single.gz  /kept: plain.tar " ]
+}
+
+@test "an archive with hostile names does not leave the image" {
+    python3 - <<'END'
+import io, tarfile
+with tarfile.open("bad.tar", "w") as tar:
+    def add(name, kind=tarfile.REGTYPE, link="", data=b"x"):
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname, info.size = kind, link, len(data) if kind == tarfile.REGTYPE else 0
+        tar.addfile(info, io.BytesIO(data) if kind == tarfile.REGTYPE else None)
+    add("up", tarfile.SYMTYPE, "../../../../..")
+    add("abs", tarfile.SYMTYPE, "/")
+    add("up/tmp/berth-escaped-up")
+    add("abs/tmp/berth-escaped-abs")
+END
+    printf 'FROM busybox\nADD bad.tar /x/\n' | dockerfile
+    run berth build -t bad .
+    [ ! -e /tmp/berth-escaped-up ] && [ ! -e /tmp/berth-escaped-abs ]
+    python3 -c '
+import io, tarfile
+with tarfile.open("dots.tar", "w") as tar:
+    info = tarfile.TarInfo("../../etc/berth-escaped"); info.size = 1
+    tar.addfile(info, io.BytesIO(b"x"))'
+    printf 'FROM busybox\nADD dots.tar /x/\n' | dockerfile
+    run berth build -t dots .
+    [ "$status" -ne 0 ]
+    [ ! -e /etc/berth-escaped ]
+    assert_no_leftovers
+}
+
+@test "heredocs are scripts for RUN and files for COPY" {
+    dockerfile <<'END'
+FROM busybox
+ENV NAME=value
+RUN <<EOF
+echo "one" >/script
+echo "two $NAME" >>/script
+EOF
+RUN cat <<A >/joined && cat <<B >>/joined
+a
+A
+b
+B
+COPY <<one <<'two' /files/
+expanded $NAME
+one
+literal $NAME
+two
+COPY --chmod=755 <<-EOF /bin/hello
+	#!/bin/sh
+	echo hello
+EOF
+END
+    berth build -q -t here .
+    [ "$(in_image here cat /script)" = "$(printf 'one\ntwo value')" ]
+    [ "$(in_image here cat /joined)" = "$(printf 'a\nb')" ]
+    [ "$(in_image here cat /files/one /files/two)" = "$(printf 'expanded value\nliteral $NAME')" ]
+    [ "$(in_image here hello)" = hello ]
+}
+
+@test "arguments before FROM choose the image; defaults, overrides and unused ones" {
+    cat >Dockerfile <<'END'
+ARG BASE=nothing
+ARG VERSION=1
+FROM ${BASE}
+ARG VERSION
+ARG OTHER=o-${VERSION}
+ENV SEEN=${VERSION}-${OTHER:-none}
+END
+    run berth build -t args --build-arg BASE=busybox --build-arg UNUSED=1 .
+    assert_status 0
+    assert_output_has 'UNUSED'
+    [ "$(in_image args sh -c 'echo $SEEN')" = "1-o-1" ]
+    berth build -q -t args --build-arg BASE=busybox --build-arg VERSION=2 --build-arg OTHER= .
+    [ "$(in_image args sh -c 'echo $SEEN')" = "2-none" ]
+}
+
+@test "triggers of the base image run first" {
+    printf 'FROM busybox\nONBUILD COPY trigger /from-context\nONBUILD RUN cat /from-context >/ran\n' | dockerfile
+    berth build -q -t parent .
+    echo triggered >trigger
+    printf 'FROM parent\nRUN cat /ran >/after\n' | dockerfile
+    berth build -q -t child .
+    [ "$(in_image child cat /after)" = triggered ]
+    [ "$(field child '{{json .Config.OnBuild}}')" = null ]
+}
+
+@test "the same build again is all cached and the same image" {
+    echo 1 >first; echo 1 >second
+    printf 'FROM busybox\nWORKDIR /w\nCOPY first .\nRUN cat first >made\nCOPY second .\nRUN cat second >also\nENV X=1\nCMD ["x"]\n' | dockerfile
+    before=$(berth build -q -t cached .)
+    run berth build -t cached .
+    assert_status 0
+    [ "$(grep -c CACHED <<<"$output")" = 5 ]
+    touch first second
+    [ "$(berth build -q -t cached .)" = "$before" ]
+    echo 2 >second
+    run berth build -t cached .
+    [ "$(grep -c CACHED <<<"$output")" = 3 ]
+    [ "$(in_image cached cat /w/made /w/also)" = "$(printf '1\n2')" ]
+    [ "$(berth build -q -t cached .)" != "$before" ]
+    run berth build --no-cache -t cached .
+    assert_output_lacks CACHED
+}
+
+@test "a RUN runs again when an argument that it sees changes, and not for others" {
+    printf 'FROM busybox\nRUN date +%%N >/before\nARG X\nRUN echo "$X" >/after\n' | dockerfile
+    berth build -q -t arg --build-arg X=1 .
+    before=$(in_image arg cat /before)
+    berth build -q -t arg --build-arg X=2 .
+    [ "$(in_image arg cat /before)" = "$before" ]
+    [ "$(in_image arg cat /after)" = 2 ]
+}
+
+@test "a failing RUN gives its place, status and last lines, and leaves nothing" {
+    printf 'FROM busybox\nRUN echo fine\nRUN echo to-stdout; echo to-stderr >&2; exit 7\n' | dockerfile
+    berth tag busybox fails
+    run berth build -t fails .
+    assert_status 1
+    assert_output_has "Dockerfile:3:1:"
+    assert_output_has "exit status 7"
+    assert_output_has "to-stderr"
+    [ "$(field fails '{{.Id}}')" = "$(field busybox '{{.Id}}')" ]
+    assert_no_leftovers
+}
+
+@test "mistakes in the Dockerfile are reported all at once with their places" {
+    printf 'FROM busybox\nCOPPY a b\nCOPY --form=x a b\nEXPOSE\n' | dockerfile
+    run berth build .
+    assert_status 1
+    assert_output_has 'Dockerfile:2:1: unknown instruction "COPPY"'
+    assert_output_has 'did you mean "COPY"'
+    assert_output_has 'Dockerfile:3:1:'
+    assert_output_has 'Dockerfile:4:1:'
+}
+
+@test "bad places and names are refused" {
+    run berth build ./nothing
+    assert_status 1
+    run berth build .
+    assert_status 1
+    assert_output_has Dockerfile
+    printf 'FROM busybox\n' | dockerfile
+    run berth build -t 'BAD name' .
+    [ "$status" -ne 0 ]
+    printf 'FROM busybox\nCOPY nothing /\n' | dockerfile
+    run berth build .
+    assert_status 1
+    assert_output_has 'Dockerfile:2:1: "nothing" is not in the build context'
+    printf 'FROM busybox\nUSER ghost\nRUN true\n' | dockerfile
+    run berth build .
+    assert_status 1
+    assert_output_has ghost
+    printf 'FROM busybox\nCOPY --chown=ghost Dockerfile /\n' | dockerfile
+    run berth build .
+    assert_status 1
+    assert_output_has 'no such user'
+    assert_no_leftovers
+}
+
+@test "links in the context and in the image lead nothing out" {
+    echo secret >"$STATE/secret"
+    mkdir context
+    cd context
+    ln -s ../../secret up
+    ln -s "$STATE/secret" absolute
+    for source in up absolute ../../secret /../secret; do
+        printf 'FROM busybox\nCOPY %s /stolen\n' "$source" | dockerfile
+        run berth build -t stolen .
+        assert_status 1
+    done
+    printf 'FROM busybox\nRUN ln -s %s /leave && ln -s ../../../../../../..%s /climb\nCOPY Dockerfile /leave/x\nCOPY Dockerfile /climb/y\nCOPY Dockerfile /../../z\n' "$STATE" "$STATE" | dockerfile
+    run berth build -t leave .
+    [ ! -e "$STATE/x" ] && [ ! -e "$STATE/y" ] && [ ! -e "$STATE/z" ] && [ ! -e /z ]
+}
+
+@test "a killed build leaves nothing once the next one has run" {
+    printf 'FROM busybox\nRUN echo one >/one\nRUN echo started; sleep 1000\n' | dockerfile
+    berth build -t killed . >out 2>&1 3>&- &
+    pid=$!
+    wait_for 30 grep -q started out
+    kill -9 $pid
+    wait $pid || :
+    [ -n "$(berth ps -aq)" ] || [ -n "$(berth image ls -aq)" ]
+    printf 'FROM busybox\nRUN true\n' | dockerfile
+    run berth build -t next .
+    assert_status 0
+    assert_no_leftovers
+    run berth image inspect killed
+    [ "$status" -ne 0 ]
+}
+
+@test "an interrupted build ends its container and leaves nothing" {
+    printf 'FROM busybox\nRUN echo started; sleep 1000\n' | dockerfile
+    # A shell's background jobs ignore SIGINT, so SIGTERM.
+    berth build -t interrupted . >out 2>&1 3>&- &
+    pid=$!
+    wait_for 30 grep -q started out
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    [ "$status" -eq 143 ]
+    assert_no_leftovers
+}
+
+@test "two builds at once do not disturb each other" {
+    mkdir a b
+    printf 'FROM busybox\nRUN echo a >/name; sleep 0.2; true\nRUN cat /name >/again\n' >a/Dockerfile
+    printf 'FROM busybox\nRUN echo b >/name; true\nRUN cat /name >/again\n' >b/Dockerfile
+    berth build -q -t two-a a 3>&- &
+    first=$!
+    berth build -q -t two-b b
+    wait $first
+    [ "$(in_image two-a cat /again)" = a ]
+    [ "$(in_image two-b cat /again)" = b ]
+    assert_no_leftovers
+}
+
+@test "further contexts are directories for COPY and images for FROM" {
+    mkdir more
+    echo more >more/file
+    printf 'FROM base\nCOPY --from=dir file /\n' | dockerfile
+    berth build -q -t contexts --build-context dir=more --build-context base=docker-image://busybox .
+    [ "$(in_image contexts cat /file)" = more ]
+    run berth build --build-context base=more .
+    assert_status 1
+    assert_output_has "Dockerfile:1:1:"
+    assert_output_has "not supported"
+}
+
+@test "--label, --iidfile, -f and a Dockerfile from standard input" {
+    mkdir other
+    printf 'FROM busybox\nCOPY file /\n' >other/My.Dockerfile
+    echo x >file
+    berth build -t opts --label a=b --iidfile id -f other/My.Dockerfile .
+    [ "$(cat id)" = "$(field opts '{{.Id}}')" ]
+    [ "$(field opts '{{index .Config.Labels "a"}}')" = b ]
+    printf 'FROM busybox\nCOPY file /from-stdin\n' | berth build -q -t stdin -f - .
+    in_image stdin test -f /from-stdin
+}
+
+@test "a full disk fails the build and leaves the images as they were" {
+    mkdir -p "$BERTH_ROOT"
+    berth rmi -f busybox >/dev/null
+    rm -rf "$BERTH_ROOT"
+    mkdir "$BERTH_ROOT"
+    mount -t tmpfs -o size=12m,mode=711 tmpfs "$BERTH_ROOT"
+    import_busybox
+    mkdir context
+    head -c 16M /dev/zero >context/big
+    printf 'FROM busybox\nCOPY big /\n' >context/Dockerfile
+    run berth build -t full context
+    assert_status 1
+    assert_output_has "No space left"
+    printf 'FROM busybox\nRUN dd if=/dev/zero of=/big bs=1M count=16\n' >context/Dockerfile
+    run berth build -t full context
+    assert_status 1
+    in_image busybox true
+    assert_no_leftovers
+    wait_for 20 umount "$BERTH_ROOT" # the network of the last RUN is taken down behind our back
+}

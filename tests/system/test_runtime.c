@@ -1,0 +1,742 @@
+/* Containers from bundles, without images, state or networks: each promise of the runtime, looked
+ * at from inside by payload.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/strbuf.h"
+#include "base/timefmt.h"
+#include "engine/monitor/control.h"
+#include "engine/monitor/exec.h"
+#include "engine/monitor/monitor-config.h"
+#include "engine/runtime/capability.h"
+#include "engine/runtime/cgroup.h"
+#include "engine/runtime/seccomp.h"
+#include "tests/system/box.h"
+
+/* Runs the payload in a default container and compares what it says. */
+static void check_output(const char *const *args, int code, const char *expected)
+{
+    struct box *box = box_new(args);
+
+    assert_int_equal(box_run(box), code);
+    assert_string_equal(box->out.data, expected);
+    box_free(box);
+}
+
+static void check_contains(const char *const *args, const char *expected)
+{
+    struct box *box = box_new(args);
+
+    assert_int_equal(box_run(box), 0);
+    if (!strstr(box->out.data, expected))
+        fail_msg("\"%s\" is not in: %s", expected, box->out.data);
+    box_free(box);
+}
+
+/* ---- what a container is ---- */
+
+static void exit_code_and_output_reach_the_client(void **state)
+{
+    (void)state;
+    check_output(ARGS("exit", "42"), 42, "");
+    check_output(ARGS("echo", "hello", "world"), 0, "hello world\n");
+    struct box *box = box_new(ARGS("error", "oops"));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "");
+    assert_string_equal(box->err.data, "oops\n");
+    box_free(box);
+}
+
+static void capabilities_are_dockers_fourteen(void **state)
+{
+    (void)state;
+    check_contains(ARGS("cat", "/proc/self/status"),
+            "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n"
+            "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\n");
+}
+
+static void another_user_has_no_capabilities_and_his_groups(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/proc/self/status"));
+
+    (void)state;
+    box->config.user = "app";
+    assert_int_equal(box_run(box), 0);
+    assert_non_null(
+            strstr(box->out.data, "Uid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\n"));
+    assert_non_null(strstr(box->out.data, "Groups:\t63 1000"));
+    assert_non_null(strstr(box->out.data,
+            "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb\n"));
+    box_free(box);
+    box = box_new(ARGS("env"));
+    box->config.user = "app";
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "PATH=/usr/bin:/bin\nNAME=value\nHOME=/home/app\n");
+    box_free(box);
+}
+
+static void unknown_user_is_named_with_code_126(void **state)
+{
+    struct box *box = box_new(ARGS("env"));
+
+    (void)state;
+    box->config.user = "nobody:app";
+    assert_true(box_start(box) < 0);
+    assert_int_equal(box->start.exit_code, 126);
+    assert_string_equal(
+            box_error_text(box), "unable to find user nobody: no matching entries in passwd file");
+    box_free(box);
+}
+
+static void a_capability_outside_our_own_set_is_left_out(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/proc/self/status"));
+    char expected[64];
+
+    (void)state;
+    box_set_capabilities(box, (UINT64_C(1) << 41) - 1);
+    assert_int_equal(box_run(box), 0);
+    snprintf(expected, sizeof(expected), "CapBnd:\t%016llx\n",
+            (unsigned long long)capability_own_bounding_set());
+    assert_non_null(strstr(box->out.data, expected));
+    box_free(box);
+}
+
+static void no_new_privileges_is_set_when_asked_for(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/proc/self/status"));
+
+    (void)state;
+    json_object_set_new(box_member(box, "process", NULL), "noNewPrivileges", json_true());
+    assert_int_equal(box_run(box), 0);
+    assert_non_null(strstr(box->out.data, "NoNewPrivs:\t1\n"));
+    box_free(box);
+}
+
+static void seccomp_filters_in_mode_2_with_and_without_no_new_privileges(void **state)
+{
+    (void)state;
+    for (int nnp = 0; nnp <= 1; nnp++) {
+        struct box *box = box_new(ARGS("cat", "/proc/self/status"));
+
+        box_use_default_seccomp(box);
+        if (nnp)
+            json_object_set_new(box_member(box, "process", NULL), "noNewPrivileges", json_true());
+        box->config.user = "app"; /* its uid change must not cost the right to load the filter */
+        assert_int_equal(box_run(box), 0);
+        assert_non_null(strstr(box->out.data, "Seccomp:\t2\n"));
+        assert_non_null(strstr(box->out.data, "CapEff:\t0000000000000000\n"));
+        box_free(box);
+    }
+}
+
+static void seccomp_refuses_with_eperm_and_unknown_calls_with_enosys(void **state)
+{
+    static const struct {
+        const char *nr, *code;
+    } calls[] = {
+        { "248", "1\n" },   /* add_key: EPERM */
+        { "9999", "38\n" }, /* newer than the profile: ENOSYS */
+        { "435", "38\n" },  /* clone3: ENOSYS by the profile */
+    };
+
+    (void)state;
+#ifndef __x86_64__
+    skip();
+#endif
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        struct box *box = box_new(ARGS("syscall", calls[i].nr));
+
+        box_use_default_seccomp(box);
+        assert_int_equal(box_run(box), 1);
+        assert_string_equal(box->out.data, calls[i].code);
+        box_free(box);
+    }
+}
+
+static void only_the_standard_streams_are_open(void **state)
+{
+    (void)state;
+    check_output(ARGS("fds"), 0, "0 1 2 \n");
+}
+
+static void standard_input_is_the_null_device_unless_open(void **state)
+{
+    (void)state;
+    check_output(ARGS("copy"), 0, "");
+    check_output(ARGS("readlink", "/proc/self/fd/0"), 0, "/dev/null\n");
+}
+
+static void open_standard_input_is_forwarded_to_its_end(void **state)
+{
+    struct box *box = box_new(ARGS("copy"));
+    char chunk[30000];
+    size_t sent = 0;
+
+    (void)state;
+    box->config.open_stdin = true;
+    box->config.stdin_once = true;
+    memset(chunk, 'y', sizeof(chunk));
+    box_must_start(box);
+    /* More than all buffers on the way hold at once. */
+    while (sent < 1000000) {
+        ssize_t len = control_send_stdin(box->control, chunk, sizeof(chunk), NULL);
+
+        assert_true(len >= 0);
+        sent += (size_t)len;
+        struct pollfd ready = { .fd = control_fd(box->control),
+            .events = POLLIN | (len == 0 ? POLLOUT : 0) };
+        if (poll(&ready, 1, len == 0 ? -1 : 0) > 0 && (ready.revents & POLLIN))
+            box_take_event(box);
+    }
+    assert_int_equal(control_close_stdin(box->control, NULL), 0);
+    assert_int_equal(box_wait(box), 0);
+    assert_int_equal(box->out.len, sent);
+    box_free(box);
+}
+
+static void hostname_cwd_and_environment_are_as_configured(void **state)
+{
+    struct box *box = box_new(ARGS("cwd"));
+
+    (void)state;
+    json_object_set_new(box_member(box, "process", NULL), "cwd", json_string("/work/deep"));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "/work/deep\n");
+    box_free(box);
+    check_output(ARGS("cat", "/proc/sys/kernel/hostname"), 0, "box\n");
+    check_output(ARGS("env"), 0, "PATH=/usr/bin:/bin\nNAME=value\nHOME=/root\n");
+}
+
+static void cgroup_namespace_is_the_hosts_and_the_group_our_own(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/proc/self/cgroup"));
+
+    (void)state;
+    assert_int_equal(box_run(box), 0);
+    assert_non_null(strstr(box->out.data, box->config.cgroup_path));
+    box_free(box);
+    box = box_new(ARGS("cat", "/proc/self/cgroup"));
+    json_array_append_new(box_member(box, "linux", "namespaces"), box_parse("{'type':'cgroup'}"));
+    assert_int_equal(box_run(box), 0);
+    assert_null(strstr(box->out.data, box->config.cgroup_path));
+    box_free(box);
+}
+
+static void pid_1_sees_no_process_of_the_host(void **state)
+{
+    (void)state;
+    check_output(ARGS("readlink", "/proc/self"), 0, "1\n");
+}
+
+/* ---- files ---- */
+
+static void dev_has_dockers_nodes_and_links(void **state)
+{
+    (void)state;
+    check_output(ARGS("stat", "/dev/null"), 0, "20666 1:3 0 0\n");
+    check_output(ARGS("stat", "/dev/tty"), 0, "20666 5:0 0 0\n");
+    check_output(ARGS("readlink", "/dev/stdout"), 0, "/proc/self/fd/1\n");
+    check_output(ARGS("readlink", "/dev/ptmx"), 0, "pts/ptmx\n");
+}
+
+static void masked_paths_show_nothing(void **state)
+{
+    (void)state;
+    /* Kernels differ in which of them they have; these are there. */
+    check_output(ARGS("cat", "/proc/timer_list"), 0, "");
+    check_output(ARGS("stat", "/proc/timer_list"), 0, "20666 1:3 0 0\n");
+    check_output(ARGS("ls", "/sys/firmware"), 0, "");
+    check_output(ARGS("ls", "/proc/acpi"), 0, "");
+    check_output(
+            ARGS("write", "/sys/firmware/x", "y"), 1, "/sys/firmware/x: Read-only file system\n");
+}
+
+static void readonly_paths_refuse_writing(void **state)
+{
+    (void)state;
+    check_output(ARGS("write", "/proc/sys/kernel/shmmax", "1"), 1,
+            "/proc/sys/kernel/shmmax: Read-only file system\n");
+}
+
+static void readonly_root_refuses_writing_but_not_on_its_mounts(void **state)
+{
+    struct box *box = box_new(ARGS("write", "/file", "text"));
+
+    (void)state;
+    json_object_set_new(box_member(box, "root", NULL), "readonly", json_true());
+    assert_int_equal(box_run(box), 1);
+    assert_string_equal(box->out.data, "/file: Read-only file system\n");
+    box_free(box);
+    box = box_new(ARGS("write", "/dev/shm/file", "text"));
+    json_object_set_new(box_member(box, "root", NULL), "readonly", json_true());
+    assert_int_equal(box_run(box), 0);
+    box_free(box);
+}
+
+static void writes_go_to_the_upper_directory(void **state)
+{
+    struct box *box = box_new(ARGS("write", "/file", "text"));
+
+    (void)state;
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box_read_file(box, box_path_in(box, "c/upper/file")), "text");
+    assert_int_equal(access(box_path_in(box, "layer/file"), F_OK), -1);
+    box_free(box);
+}
+
+static void many_layers_than_a_page_of_options_are_stacked(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/first", "/last"));
+    enum { LAYERS = 300 };
+    char **lower = ARENA_NEW_ARRAY(&box->arena, LAYERS + 2, char *);
+
+    (void)state;
+    for (size_t i = 0; i < LAYERS; i++) {
+        const char *name = arena_printf(&box->arena, "layers/a-rather-long-name-of-a-layer-%zu", i);
+
+        box_make_dir(box, name);
+        lower[i] = arena_printf(&box->arena, "%s/%s", box->dir, name);
+    }
+    lower[LAYERS] = box->config.rootfs.lower_dirs[0];
+    box_make_file(box, "layers/a-rather-long-name-of-a-layer-0/first", "top ");
+    box_make_file(box, "layers/a-rather-long-name-of-a-layer-299/last", "bottom");
+    box->config.rootfs.lower_dirs = lower;
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "top bottom");
+    box_free(box);
+}
+
+static void binds_are_made_with_their_mount_points(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/deep/new/file", "/etc/one-file"));
+
+    (void)state;
+    box_make_dir(box, "volume");
+    box_make_file(box, "volume/file", "from the volume\n");
+    box_add_mount(box,
+            arena_printf(&box->arena,
+                    "{'destination':'/deep/new','type':'bind','source':'%s/volume','options':['rbind','rprivate']}",
+                    box->dir));
+    box_add_mount(box,
+            arena_printf(&box->arena,
+                    "{'destination':'/etc/one-file','type':'bind','source':'%s/volume/file','options':['rbind','ro']}",
+                    box->dir));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "from the volume\nfrom the volume\n");
+    box_free(box);
+}
+
+static void readonly_bind_is_readonly_in_its_submounts_too(void **state)
+{
+    struct box *box = box_new(ARGS("write", "/v/sub/file", "text"));
+
+    (void)state;
+    box_make_dir(box, "volume/sub");
+    assert_int_equal(mount("none", box_path_in(box, "volume/sub"), "tmpfs", 0, NULL), 0);
+    box_add_mount(box,
+            arena_printf(&box->arena,
+                    "{'destination':'/v','type':'bind','source':'%s/volume','options':['rbind','ro']}",
+                    box->dir));
+    int code = box_run(box);
+    assert_int_equal(umount2(box_path_in(box, "volume/sub"), MNT_DETACH), 0);
+    assert_int_equal(code, 1);
+    assert_string_equal(box->out.data, "/v/sub/file: Read-only file system\n");
+    box_free(box);
+}
+
+static void missing_bind_source_is_named(void **state)
+{
+    struct box *box = box_new(ARGS("exit", "0"));
+
+    (void)state;
+    box_add_mount(box,
+            "{'destination':'/v','type':'bind','source':'/nowhere/at/all','options':['rbind']}");
+    assert_true(box_start(box) < 0);
+    assert_int_equal(box->start.exit_code, 128);
+    assert_string_equal(box_error_text(box),
+            "cannot open the source of the mount of \"/v\": No such file or directory");
+    box_free(box);
+}
+
+static void links_in_the_image_do_not_lead_mounts_outside(void **state)
+{
+    struct box *box = box_new(ARGS("cat", "/inside/file"));
+
+    (void)state;
+    /* "/escape" points far above the root: resolved inside, it is "/inside". */
+    box_make_dir(box, "volume");
+    box_make_file(box, "volume/file", "ok\n");
+    assert_int_equal(
+            symlink("../../../../../../../../inside", box_path_in(box, "layer/escape")), 0);
+    box_add_mount(box,
+            arena_printf(&box->arena,
+                    "{'destination':'/escape','type':'bind','source':'%s/volume','options':['rbind']}",
+                    box->dir));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "ok\n");
+    assert_int_equal(access("/inside", F_OK), -1);
+    box_free(box);
+}
+
+static void nothing_is_mounted_into_proc(void **state)
+{
+    struct box *box = box_new(ARGS("exit", "0"));
+
+    (void)state;
+    box_make_dir(box, "volume");
+    assert_int_equal(symlink("/proc/self", box_path_in(box, "layer/data")), 0);
+    box_add_mount(box,
+            arena_printf(&box->arena,
+                    "{'destination':'/data/attr','type':'bind','source':'%s/volume','options':['rbind']}",
+                    box->dir));
+    assert_true(box_start(box) < 0);
+    assert_non_null(strstr(box_error_text(box), "inside /proc"));
+    box_free(box);
+}
+
+static void proc_is_not_mounted_through_a_link(void **state)
+{
+    struct box *box = box_new(ARGS("exit", "0"));
+
+    (void)state;
+    assert_int_equal(symlink("/etc", box_path_in(box, "layer/proc")), 0);
+    assert_true(box_start(box) < 0);
+    assert_string_equal(box_error_text(box), "\"/proc\" must be mounted on an ordinary directory");
+    box_free(box);
+}
+
+static void block_device_can_be_made_but_not_opened(void **state)
+{
+    (void)state;
+    check_output(ARGS("mknod", "/dev/disk", "7", "0"), 1, "open: Operation not permitted\n");
+}
+
+static void mounting_needs_a_capability_that_is_not_there(void **state)
+{
+    (void)state;
+    check_output(ARGS("mount", "/etc"), 1, "mount: Operation not permitted\n");
+}
+
+/* ---- starting fails in order ---- */
+
+static void missing_program_is_127_and_a_directory_126(void **state)
+{
+    static const struct {
+        const char *program;
+        int code;
+        const char *text;
+    } cases[] = {
+        { "nothing", 127, "exec: \"nothing\": executable file not found in $PATH" },
+        { "/nothing", 127, "exec: \"/nothing\": No such file or directory" },
+        { "/etc", 126, "exec: \"/etc\": is a directory" },
+        { "/etc/passwd", 126, "exec: \"/etc/passwd\": Permission denied" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct box *box = box_new((const char *const[]){ cases[i].program, NULL });
+
+        assert_true(box_start(box) < 0);
+        assert_string_equal(box_error_text(box), cases[i].text);
+        assert_int_equal(box->start.exit_code, cases[i].code);
+        box_free(box);
+    }
+}
+
+static void a_limit_above_the_hard_one_is_refused_by_name(void **state)
+{
+    struct box *box = box_new(ARGS("rlimit"));
+
+    (void)state;
+    json_object_set_new(box_member(box, "process", NULL), "rlimits",
+            box_parse("[{'type':'RLIMIT_NOFILE','soft':100,'hard':200}]"));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "100 200\n");
+    box_free(box);
+}
+
+/* ---- limits ---- */
+
+/* Skips, with the reason, where the machine's control groups cannot do it. */
+static void need_controllers(unsigned controllers)
+{
+    struct cgroup_support support;
+
+    assert_int_equal(cgroup_probe(&support, NULL), 0);
+    if ((support.controllers & controllers) == controllers)
+        return;
+    print_message("a controller that this test limits by is not available here\n");
+    skip();
+}
+
+static json_t *resources(struct box *box)
+{
+    return box_member(box, "linux", "resources");
+}
+
+static void limit_of_processes_bites(void **state)
+{
+    struct box *box;
+
+    (void)state;
+    need_controllers(1u << CGROUP_PIDS);
+    box = box_new(ARGS("forks", "50"));
+    json_object_set_new(resources(box), "pids", box_parse("{'limit':10}"));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "9\n");
+    box_free(box);
+}
+
+static void want_of_memory_kills_and_is_told(void **state)
+{
+    struct box *box;
+
+    (void)state;
+    need_controllers(1u << CGROUP_MEMORY);
+    box = box_new(ARGS("eat", "134217728"));
+    json_object_set_new(resources(box), "memory", box_parse("{'limit':33554432,'swap':33554432}"));
+    assert_int_equal(box_run(box), 137);
+    assert_true(box->state->oom_killed);
+    box_free(box);
+}
+
+static void limits_are_what_the_kernel_says(void **state)
+{
+    struct cgroup cgroup = CGROUP_INIT;
+    struct box *box;
+    char text[64];
+
+    (void)state;
+    need_controllers(1u << CGROUP_MEMORY | 1u << CGROUP_CPU);
+    box = box_new(ARGS("pause"));
+    json_object_set_new(resources(box), "memory", box_parse("{'limit':67108864}"));
+    json_object_set_new(
+            resources(box), "cpu", box_parse("{'quota':50000,'period':100000,'shares':512}"));
+    box_must_start(box);
+    box_wait_output(box, "ready");
+    assert_int_equal(cgroup_open(&cgroup, box->config.cgroup_path, NULL), 1);
+    for (size_t i = 0; i < cgroup.count; i++) {
+        const struct cgroup_hierarchy *h = &cgroup.hierarchies[i];
+
+        if (h->controllers & (1u << CGROUP_MEMORY)) {
+            assert_true(
+                    fs_read_small(h->fd, cgroup.unified ? "memory.max" : "memory.limit_in_bytes",
+                            text, sizeof(text)) > 0);
+            assert_string_equal(text, "67108864");
+        }
+        if (h->controllers & (1u << CGROUP_CPU)) {
+            assert_true(fs_read_small(h->fd, cgroup.unified ? "cpu.max" : "cpu.cfs_quota_us", text,
+                                sizeof(text)) > 0);
+            assert_string_equal(text, cgroup.unified ? "50000 100000" : "50000");
+        }
+    }
+    cgroup_release(&cgroup);
+    box_free(box);
+}
+
+/* ---- namespaces, sysctls, devices, propagation ---- */
+
+static void namespaces_of_another_container_are_joined(void **state)
+{
+    static const char *const types[] = { "pid", "network", "ipc" };
+    static const char *const files[] = { "pid", "net", "ipc" };
+    struct box *first = box_new(ARGS("pause")), *second = box_new(ARGS("cat", "/proc/1/cmdline"));
+    json_t *list = json_array();
+
+    (void)state;
+    box_must_start(first);
+    box_wait_output(first, "ready");
+    json_array_append_new(list, box_parse("{'type':'mount'}"));
+    json_array_append_new(list, box_parse("{'type':'uts'}"));
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        json_array_append_new(
+                list, json_pack("{s:s,s:o}", "type", types[i], "path",
+                              json_sprintf("/proc/%d/ns/%s", (int)first->start.pid, files[i])));
+    json_object_set_new(box_member(second, "linux", NULL), "namespaces", list);
+    second->config.network = MONITOR_NETWORK_HOST; /* the specification says it */
+    assert_int_equal(box_run(second), 0);
+    assert_memory_equal(second->out.data, "payload\0pause", sizeof("payload\0pause"));
+    box_free(second);
+    /* The other one has noticed nothing. */
+    assert_int_equal(control_kill(first->control, SIGKILL, NULL), 0);
+    assert_int_equal(box_wait(first), 137);
+    box_free(first);
+}
+
+static void sysctls_of_own_namespaces_are_set(void **state)
+{
+    struct box *box = box_new(ARGS(
+            "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/kernel/shmmni"));
+
+    (void)state;
+    json_object_set_new(box_member(box, "linux", NULL), "sysctl",
+            box_parse("{'net.ipv4.ip_unprivileged_port_start':'7','kernel.shmmni':'99'}"));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "7\n99\n");
+    box_free(box);
+}
+
+static void devices_are_made_with_owner_and_mode(void **state)
+{
+    struct box *box = box_new(ARGS("stat", "/dev/deep/thing"));
+
+    (void)state;
+    json_object_set_new(box_member(box, "linux", NULL), "devices",
+            box_parse(
+                    "[{'type':'c','path':'/dev/deep/thing','major':1,'minor':5,'fileMode':416,'uid':5,'gid':6}]"));
+    assert_int_equal(box_run(box), 0);
+    assert_string_equal(box->out.data, "20640 1:5 5 6\n");
+    box_free(box);
+}
+
+/* The volume is a shared mount; what is mounted below it later shows inside with rslave, and not without. */
+static void propagation_is_as_asked_for(void **state)
+{
+    static const char *const options[] = { "rslave", "rprivate" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        struct box *box = box_new(ARGS("copy"));
+
+        box_make_dir(box, "volume");
+        const char *volume = box_path_in(box, "volume");
+        assert_int_equal(mount("none", volume, "tmpfs", 0, NULL), 0);
+        assert_int_equal(mount(NULL, volume, NULL, MS_SHARED, NULL), 0);
+        box_make_dir(box, "volume/sub");
+        box_add_mount(box,
+                arena_printf(&box->arena,
+                        "{'destination':'/v','type':'bind','source':'%s','options':['rbind','%s']}",
+                        volume, options[i]));
+        box_set_args(box, ARGS("wait-file", "/v/sub/marker"));
+        box_must_start(box);
+        box_wait_output(box, "ready");
+        assert_int_equal(mount("none", box_path_in(box, "volume/sub"), "tmpfs", 0, NULL), 0);
+        box_make_file(box, "volume/sub/marker", "");
+        assert_int_equal(control_kill(box->control, SIGUSR1, NULL), 0);
+        int code = box_wait(box);
+        assert_int_equal(umount2(volume, MNT_DETACH), 0);
+        assert_int_equal(code, i == 0 ? 0 : 1);
+        box_free(box);
+    }
+}
+
+/* ---- without newer system calls ---- */
+
+/* Answers ENOSYS to the calls that have a fallback, for this process and all that it starts. */
+static void forget_new_calls(void)
+{
+    static const unsigned calls[] = {
+        SYS_open_tree,
+        SYS_move_mount,
+        SYS_mount_setattr,
+        SYS_clone3,
+        SYS_openat2,
+        SYS_close_range,
+    };
+    struct sock_filter filter[2 * ARRAY_LEN(calls) + 2] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    };
+    size_t len = 1;
+
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        filter[len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+        filter[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+    }
+    filter[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = { .len = (unsigned short)len, .filter = filter };
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        _exit(2);
+}
+
+static void a_kernel_without_the_newer_calls_runs_containers_too(void **state)
+{
+    struct box *box = box_new(ARGS("write", "/v/file", "text"));
+
+    (void)state;
+    box_make_dir(box, "volume");
+    box_add_mount(box,
+            arena_printf(&box->arena,
+                    "{'destination':'/v','type':'bind','source':'%s/volume','options':['rbind','ro']}",
+                    box->dir));
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        forget_new_calls();
+        if (box_start(box) < 0) {
+            fprintf(stderr, "%s\n", box_error_text(box));
+            _exit(3);
+        }
+        while (box_take_event(box))
+            ;
+        _exit(box->state && box->state->exit_code == 1 &&
+                                strstr(box->out.data, "Read-only file system")
+                        ? 0
+                        : 4);
+    }
+    assert_int_equal(proc_wait(pid), 0);
+    box_free(box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exit_code_and_output_reach_the_client),
+        cmocka_unit_test(capabilities_are_dockers_fourteen),
+        cmocka_unit_test(another_user_has_no_capabilities_and_his_groups),
+        cmocka_unit_test(unknown_user_is_named_with_code_126),
+        cmocka_unit_test(a_capability_outside_our_own_set_is_left_out),
+        cmocka_unit_test(no_new_privileges_is_set_when_asked_for),
+        cmocka_unit_test(seccomp_filters_in_mode_2_with_and_without_no_new_privileges),
+        cmocka_unit_test(seccomp_refuses_with_eperm_and_unknown_calls_with_enosys),
+        cmocka_unit_test(only_the_standard_streams_are_open),
+        cmocka_unit_test(standard_input_is_the_null_device_unless_open),
+        cmocka_unit_test(open_standard_input_is_forwarded_to_its_end),
+        cmocka_unit_test(hostname_cwd_and_environment_are_as_configured),
+        cmocka_unit_test(cgroup_namespace_is_the_hosts_and_the_group_our_own),
+        cmocka_unit_test(pid_1_sees_no_process_of_the_host),
+        cmocka_unit_test(dev_has_dockers_nodes_and_links),
+        cmocka_unit_test(masked_paths_show_nothing),
+        cmocka_unit_test(readonly_paths_refuse_writing),
+        cmocka_unit_test(readonly_root_refuses_writing_but_not_on_its_mounts),
+        cmocka_unit_test(writes_go_to_the_upper_directory),
+        cmocka_unit_test(many_layers_than_a_page_of_options_are_stacked),
+        cmocka_unit_test(binds_are_made_with_their_mount_points),
+        cmocka_unit_test(readonly_bind_is_readonly_in_its_submounts_too),
+        cmocka_unit_test(missing_bind_source_is_named),
+        cmocka_unit_test(links_in_the_image_do_not_lead_mounts_outside),
+        cmocka_unit_test(nothing_is_mounted_into_proc),
+        cmocka_unit_test(proc_is_not_mounted_through_a_link),
+        cmocka_unit_test(block_device_can_be_made_but_not_opened),
+        cmocka_unit_test(mounting_needs_a_capability_that_is_not_there),
+        cmocka_unit_test(missing_program_is_127_and_a_directory_126),
+        cmocka_unit_test(a_limit_above_the_hard_one_is_refused_by_name),
+        cmocka_unit_test(limit_of_processes_bites),
+        cmocka_unit_test(want_of_memory_kills_and_is_told),
+        cmocka_unit_test(limits_are_what_the_kernel_says),
+        cmocka_unit_test(namespaces_of_another_container_are_joined),
+        cmocka_unit_test(sysctls_of_own_namespaces_are_set),
+        cmocka_unit_test(devices_are_made_with_owner_and_mode),
+        cmocka_unit_test(propagation_is_as_asked_for),
+        cmocka_unit_test(a_kernel_without_the_newer_calls_runs_containers_too),
+    };
+
+    return box_main("runtime", tests, ARRAY_LEN(tests));
+}

@@ -1,0 +1,151 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "cli/specs.h"
+
+static struct arena arena;
+
+static void ports_are_read_in_all_their_forms(void **state)
+{
+    struct container_ports ports = { 0 };
+
+    (void)state;
+    assert_int_equal(spec_parse_publish(&arena, "80", &ports, NULL), 0);
+    assert_int_equal(spec_parse_publish(&arena, "8080:80/udp", &ports, NULL), 0);
+    assert_int_equal(spec_parse_publish(&arena, "127.0.0.1:8000-8001:90-91", &ports, NULL), 0);
+    assert_int_equal(spec_parse_publish(&arena, "9000-9005:7", &ports, NULL), 0);
+    assert_int_equal(spec_parse_publish(&arena, "[::1]::1", &ports, NULL), 0);
+    assert_int_equal(ports.len, 6);
+    assert_int_equal(ports.items[0].container_port, 80);
+    assert_int_equal(ports.items[0].host_port, 0);
+    assert_string_equal(ports.items[1].protocol, "udp");
+    assert_int_equal(ports.items[1].host_port, 8080);
+    assert_string_equal(ports.items[3].host_ip, "127.0.0.1");
+    assert_int_equal(ports.items[3].host_port, 8001);
+    assert_int_equal(ports.items[3].container_port, 91);
+    assert_int_equal(ports.items[4].host_port_last, 9005);
+    assert_string_equal(ports.items[5].host_ip, "::1");
+}
+
+static void wrong_ports_are_refused(void **state)
+{
+    static const char *const wrong[] = { "", "0", "65536", "a", "80:", "1-2:3-5", "80/icmp",
+        "80:90:100:110x", "8080:80/tcp/udp", "5-3" };
+    struct container_ports ports = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        auto_error struct error *err = NULL;
+
+        if (spec_parse_publish(&arena, wrong[i], &ports, &err) >= 0)
+            fail_msg("\"%s\" was taken", wrong[i]);
+        assert_non_null(err);
+    }
+}
+
+static void volumes_are_binds_names_or_anonymous(void **state)
+{
+    struct container_mount mount;
+
+    (void)state;
+    assert_int_equal(spec_parse_volume(&arena, "/home/u", "./x:/data:ro", &mount, NULL), 0);
+    assert_int_equal(mount.type, CONTAINER_MOUNT_BIND);
+    assert_string_equal(mount.source, "/home/u/x");
+    assert_true(mount.read_only);
+    assert_true(mount.create_host_path);
+    assert_int_equal(spec_parse_volume(&arena, "/", "name:/data/:nocopy", &mount, NULL), 0);
+    assert_int_equal(mount.type, CONTAINER_MOUNT_VOLUME);
+    assert_string_equal(mount.source, "name");
+    assert_string_equal(mount.target, "/data");
+    assert_true(mount.no_copy);
+    assert_int_equal(spec_parse_volume(&arena, "/", "/only", &mount, NULL), 0);
+    assert_null(mount.source);
+    assert_true(spec_parse_volume(&arena, "/", "x:relative", &mount, NULL) < 0);
+    assert_true(spec_parse_volume(&arena, "/", "x:/", &mount, NULL) < 0);
+    assert_true(spec_parse_volume(&arena, "/", "x:/y:rx", &mount, NULL) < 0);
+    assert_true(spec_parse_volume(&arena, "/", ":/y", &mount, NULL) < 0);
+    assert_true(spec_parse_volume(&arena, "/", "a:/b:ro:x", &mount, NULL) < 0);
+}
+
+static void mounts_are_read_key_by_key(void **state)
+{
+    struct container_mount mount;
+
+    (void)state;
+    assert_int_equal(
+            spec_parse_mount(&arena, "/w", "type=bind,src=a,dst=/b,readonly", &mount, NULL), 0);
+    assert_string_equal(mount.source, "/w/a");
+    assert_true(mount.read_only);
+    assert_false(mount.create_host_path);
+    assert_int_equal(spec_parse_mount(&arena, "/",
+                             "type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700", &mount, NULL),
+            0);
+    assert_int_equal(mount.tmpfs_size_bytes, 1u << 20);
+    assert_int_equal(mount.tmpfs_mode, 0700);
+    assert_true(spec_parse_mount(&arena, "/", "type=bind,target=/x", &mount, NULL) < 0);
+    assert_true(spec_parse_mount(&arena, "/", "source=x", &mount, NULL) < 0);
+    assert_true(spec_parse_mount(&arena, "/", "target=/x,color=red", &mount, NULL) < 0);
+}
+
+static void restart_policies_take_a_count_only_on_failure(void **state)
+{
+    enum container_restart policy;
+    int64_t retries;
+
+    (void)state;
+    assert_int_equal(spec_parse_restart("on-failure:3", &policy, &retries, NULL), 0);
+    assert_int_equal(policy, CONTAINER_RESTART_ON_FAILURE);
+    assert_int_equal(retries, 3);
+    assert_int_equal(spec_parse_restart("", &policy, &retries, NULL), 0);
+    assert_int_equal(policy, CONTAINER_RESTART_NO);
+    assert_true(spec_parse_restart("always:3", &policy, &retries, NULL) < 0);
+    assert_true(spec_parse_restart("sometimes", &policy, &retries, NULL) < 0);
+}
+
+static void limits_and_devices_are_checked(void **state)
+{
+    struct container_ulimit limit;
+    struct container_device device;
+
+    (void)state;
+    assert_int_equal(spec_parse_ulimit(&arena, "nofile=10:20", &limit, NULL), 0);
+    assert_int_equal(limit.soft, 10);
+    assert_int_equal(limit.hard, 20);
+    assert_true(spec_parse_ulimit(&arena, "nofile=20:10", &limit, NULL) < 0);
+    assert_true(spec_parse_ulimit(&arena, "nofile", &limit, NULL) < 0);
+    assert_int_equal(spec_parse_device(&arena, "/dev/fuse", &device, NULL), 0);
+    assert_string_equal(device.container_path, "/dev/fuse");
+    assert_string_equal(device.permissions, "rwm");
+    assert_int_equal(spec_parse_device(&arena, "/dev/a:/dev/b:r", &device, NULL), 0);
+    assert_string_equal(device.container_path, "/dev/b");
+    assert_string_equal(device.permissions, "r");
+    assert_true(spec_parse_device(&arena, "relative", &device, NULL) < 0);
+}
+
+static int release(void **state)
+{
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ports_are_read_in_all_their_forms),
+        cmocka_unit_test(wrong_ports_are_refused),
+        cmocka_unit_test(volumes_are_binds_names_or_anonymous),
+        cmocka_unit_test(mounts_are_read_key_by_key),
+        cmocka_unit_test(restart_policies_take_a_count_only_on_failure),
+        cmocka_unit_test(limits_and_devices_are_checked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, release);
+}

@@ -1,0 +1,166 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "compose/env.h"
+
+struct parsed {
+    struct arena arena;
+    struct diag diag;
+    struct env_entries entries;
+    int result;
+};
+
+static void parse(struct parsed *parsed, const char *text, bool raw)
+{
+    const struct env_text env = { .file = "x.env", .data = text, .len = strlen(text), .raw = raw };
+    static char outside[] = "outside", wins[] = "wins";
+    struct strmap outer;
+
+    *parsed = (struct parsed){ 0 };
+    strmap_init_arena(&outer, &parsed->arena);
+    (void)strmap_set(&outer, "OUT", outside);
+    (void)strmap_set(&outer, "WIN", wins);
+    parsed->result = env_parse(&parsed->arena, &env, &outer, &parsed->entries, &parsed->diag);
+}
+
+static void parsed_release(struct parsed *parsed)
+{
+    diag_release(&parsed->diag);
+    arena_release(&parsed->arena);
+}
+
+/* The last value of the key, as it counts. */
+static const char *value_of(const struct parsed *parsed, const char *key)
+{
+    const char *value = NULL;
+
+    ARRAY_FOREACH(&parsed->entries, entry)
+        if (strcmp(entry->key, key) == 0)
+            value = entry->value;
+    return value;
+}
+
+static void each_form_of_a_line_is_understood(void **state)
+{
+    static const struct {
+        const char *text, *key, *value;
+    } cases[] = {
+        { "A=b", "A", "b" },
+        { "A = b\n", "A", "b" },
+        { "A: b", "A", "b" },
+        { "export A=b", "A", "b" },
+        { "export\tA=b", "A", "b" },
+        { "exported=b", "exported", "b" },
+        { "A=b # note", "A", "b" },
+        { "A=b#c", "A", "b#c" },
+        { "A=", "A", "" },
+        { "A=b c  ", "A", "b c" },
+        { "# A=1\n\n  A=2\n", "A", "2" },
+        { "\xef\xbb\xbf"
+          "A=b",
+                "A", "b" },
+        { "A=b\r\nB=c\r\n", "A", "b" },
+        { "A=1\nA=2", "A", "2" },
+        { "A=\"b c\"", "A", "b c" },
+        { "A=\"x\ny\"", "A", "x\ny" },
+        { "A=\"a\\nb\\tc\\\"d\\\\e\\$f\\q\"", "A", "a\nb\tc\"d\\e$f\\q" },
+        { "A='a\\nb $OUT'", "A", "a\\nb $OUT" },
+        { "A='it\\'s'", "A", "it's" },
+        { "A=$OUT/x", "A", "outside/x" },
+        { "A=\"${OUT}\"", "A", "outside" },
+        { "A=${NONE:-d}", "A", "d" },
+        { "B=1\nA=${B}2", "A", "12" },
+        { "WIN=here\nA=$WIN", "A", "wins" },
+        { "OUT\n", "OUT", "outside" },
+        { "OUT", "OUT", "outside" },
+        { "NOTHING\nA=1", "A", "1" },
+        { "A.b-c=1", "A.b-c", "1" },
+        { "\xc3\xa9=1", "\xc3\xa9", "1" },
+        { "A=\"x\" # note\nB=2", "B", "2" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct parsed parsed;
+
+        parse(&parsed, cases[i].text, false);
+        if (parsed.result < 0 || !value_of(&parsed, cases[i].key))
+            fail_msg("%s: not understood", cases[i].text);
+        assert_string_equal(value_of(&parsed, cases[i].key), cases[i].value);
+        parsed_release(&parsed);
+    }
+}
+
+static void a_key_without_a_value_is_left_out_when_it_is_unset(void **state)
+{
+    struct parsed parsed;
+
+    (void)state;
+    parse(&parsed, "NOTHING\n", false);
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.entries.len, 0);
+    parsed_release(&parsed);
+}
+
+static void raw_values_are_taken_as_they_are(void **state)
+{
+    struct parsed parsed;
+
+    (void)state;
+    parse(&parsed, "# note\nA=\"$OUT\" # x\n  B='c'\r\nC==d\n", true);
+    assert_int_equal(parsed.result, 0);
+    assert_string_equal(value_of(&parsed, "A"), "\"$OUT\" # x");
+    assert_string_equal(value_of(&parsed, "B"), "'c'");
+    assert_string_equal(value_of(&parsed, "C"), "=d");
+    parsed_release(&parsed);
+}
+
+static void every_mistake_of_a_file_is_reported_with_its_line(void **state)
+{
+    struct parsed parsed;
+
+    (void)state;
+    parse(&parsed, "GOOD=1\nA B=2\nC*=3\nD=\"open\nE=${U?needed}\nF=4\n", false);
+    assert_true(parsed.result < 0);
+    assert_int_equal(parsed.diag.errors, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(parsed.diag.items[i].at.line, i + 2);
+    assert_string_equal(parsed.diag.items[0].at.file, "x.env");
+    assert_string_equal(value_of(&parsed, "F"), "4");
+    parsed_release(&parsed);
+}
+
+static void a_nul_byte_is_refused(void **state)
+{
+    struct arena arena = ARENA_INIT;
+    struct diag diag = DIAG_INIT;
+    struct env_entries entries = { 0 };
+    const struct env_text text = { .file = "x.env", .data = "A=b\0c", .len = 5 };
+
+    (void)state;
+    assert_true(env_parse(&arena, &text, NULL, &entries, &diag) < 0);
+    assert_int_equal(diag.errors, 1);
+    diag_release(&diag);
+    arena_release(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_form_of_a_line_is_understood),
+        cmocka_unit_test(a_key_without_a_value_is_left_out_when_it_is_unset),
+        cmocka_unit_test(raw_values_are_taken_as_they_are),
+        cmocka_unit_test(every_mistake_of_a_file_is_reported_with_its_line),
+        cmocka_unit_test(a_nul_byte_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

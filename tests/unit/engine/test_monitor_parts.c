@@ -1,0 +1,395 @@
+/* The monitor's decisions and formats, without processes: restarts, health, log lines and
+ * rotation, its configuration and its state as text. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "engine/monitor/health.h"
+#include "engine/monitor/log-file.h"
+#include "engine/monitor/monitor-config.h"
+#include "engine/monitor/restart.h"
+#include "engine/monitor/state-file.h"
+
+#define MSEC USEC_PER_MSEC
+#define SEC USEC_PER_SEC
+
+/* ---- restart ---- */
+
+static void backoff_doubles_to_a_minute_and_starts_anew_after_a_long_run(void **state)
+{
+    struct restart restart = { .policy = MONITOR_RESTART_ALWAYS };
+    int64_t delay = 0, expected = 100 * MSEC;
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        assert_true(restart_decide(&restart, 0, 9 * SEC, false, &delay));
+        assert_int_equal(delay, expected);
+        expected = expected * 2 > 60 * SEC ? 60 * SEC : expected * 2;
+    }
+    assert_int_equal(restart.count, 12);
+    assert_true(restart_decide(&restart, 0, 10 * SEC, false, &delay));
+    assert_int_equal(delay, 100 * MSEC);
+}
+
+static void policies_decide_as_dockers(void **state)
+{
+    static const struct {
+        enum monitor_restart policy;
+        uint32_t max, count;
+        int code;
+        bool manual, expected;
+    } cases[] = {
+        { MONITOR_RESTART_NO, 0, 0, 1, false, false },
+        { MONITOR_RESTART_ALWAYS, 0, 0, 0, false, true },
+        { MONITOR_RESTART_ALWAYS, 0, 0, 0, true, false },
+        { MONITOR_RESTART_UNLESS_STOPPED, 0, 0, 0, false, true },
+        { MONITOR_RESTART_UNLESS_STOPPED, 0, 0, 0, true, false },
+        { MONITOR_RESTART_ON_FAILURE, 0, 99, 1, false, true },
+        { MONITOR_RESTART_ON_FAILURE, 0, 0, 0, false, false },
+        { MONITOR_RESTART_ON_FAILURE, 2, 1, 1, false, true },
+        { MONITOR_RESTART_ON_FAILURE, 2, 2, 1, false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct restart restart = {
+            .policy = cases[i].policy, .max_retries = cases[i].max, .count = cases[i].count
+        };
+        int64_t delay;
+
+        assert_int_equal(restart_decide(&restart, cases[i].code, 0, cases[i].manual, &delay),
+                cases[i].expected);
+    }
+}
+
+/* ---- health ---- */
+
+static struct health new_health(int64_t start_period)
+{
+    char *argv[] = { (char *)(uintptr_t) "x", NULL };
+    struct monitor_health config = {
+        .argv = argv, .interval_usec = 30 * SEC, .retries = 2, .start_period_usec = start_period
+    };
+    struct health health;
+
+    health_init(&health, &config);
+    health_begin(&health, 1000 * SEC);
+    return health;
+}
+
+static void failures_in_the_start_period_do_not_count(void **state)
+{
+    struct health health = new_health(60 * SEC);
+
+    (void)state;
+    assert_int_equal(health_next_delay(&health, 1000 * SEC), 5 * SEC);
+    for (int i = 0; i < 5; i++)
+        assert_false(health_take_result(&health, 1, 1010 * SEC));
+    assert_int_equal(health.status, MONITOR_HEALTH_STARTING);
+    assert_int_equal(health.streak, 0);
+    assert_false(health_take_result(&health, 1, 1060 * SEC));
+    assert_true(health_take_result(&health, 1, 1070 * SEC));
+    assert_int_equal(health.status, MONITOR_HEALTH_UNHEALTHY);
+    assert_int_equal(health_next_delay(&health, 1071 * SEC), 30 * SEC);
+}
+
+static void one_success_makes_healthy_and_ends_the_start_period(void **state)
+{
+    struct health health = new_health(60 * SEC);
+
+    (void)state;
+    assert_true(health_take_result(&health, 0, 1001 * SEC));
+    assert_int_equal(health.status, MONITOR_HEALTH_HEALTHY);
+    assert_int_equal(health_next_delay(&health, 1002 * SEC), 30 * SEC);
+    /* Now failures count, although the period is not over. */
+    assert_false(health_take_result(&health, 1, 1003 * SEC));
+    assert_true(health_take_result(&health, 1, 1004 * SEC));
+    assert_int_equal(health.status, MONITOR_HEALTH_UNHEALTHY);
+    assert_false(health_take_result(&health, 1, 1005 * SEC));
+    assert_int_equal(health.streak, 3);
+    assert_true(health_take_result(&health, 0, 1006 * SEC));
+    assert_int_equal(health.streak, 0);
+}
+
+static void without_a_check_health_is_none(void **state)
+{
+    struct monitor_health config = { 0 };
+    struct health health;
+
+    (void)state;
+    health_init(&health, &config);
+    health_begin(&health, 5);
+    assert_int_equal(health.status, MONITOR_HEALTH_NONE);
+    assert_int_equal(health.retries, 3);
+    assert_int_equal(health.interval_usec, 30 * SEC);
+}
+
+/* ---- log ---- */
+
+static void entries_are_written_as_go_writes_them(void **state)
+{
+    static const struct {
+        const char *line;
+        size_t len;
+        const char *expected;
+    } cases[] = {
+        { "text\n", 5,
+                "{\"log\":\"text\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-21T00:13:42.752802669Z\"}\n" },
+        { "<a&b>\t\"\\", 8,
+                "{\"log\":\"\\u003ca\\u0026b\\u003e\\t\\\"\\\\\",\"stream\":\"stdout\",\"time\":\"2026-11-21T00:13:42.752802669Z\"}\n" },
+        { "\x01\xff\xc3\xa9\xe2\x80\xa8", 7,
+                "{\"log\":\"\\u0001\\ufffd\xc3\xa9\\u2028\",\"stream\":\"stdout\",\"time\":\"2026-11-21T00:13:42.752802669Z\"}\n" },
+        { "\xed\xa0\x80\xc0\x80", 5,
+                "{\"log\":\"\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\",\"stream\":\"stdout\",\"time\":\"2026-11-21T00:13:42.752802669Z\"}\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        auto_(strbuf_release) struct strbuf out = STRBUF_INIT(4096);
+
+        log_format_entry(
+                &out, LOG_STDOUT, cases[i].line, cases[i].len, "", INT64_C(1795220022752802669));
+        assert_string_equal(out.data, cases[i].expected);
+    }
+}
+
+struct log_box {
+    char dir[64], path[96];
+    struct log_file log;
+    struct error *error;
+};
+
+static void open_box(struct log_box *box, uint64_t max_size, uint32_t max_files)
+{
+    snprintf(box->dir, sizeof(box->dir), "/tmp/berth-log.XXXXXX");
+    assert_non_null(mkdtemp(box->dir));
+    snprintf(box->path, sizeof(box->path), "%s/x-json.log", box->dir);
+    struct monitor_log config = { .driver = MONITOR_LOG_JSON_FILE,
+        .path = box->path,
+        .max_size_bytes = max_size,
+        .max_files = max_files };
+    assert_int_equal(log_file_open(&box->log, &config, NULL), 0);
+}
+
+static char *read_text(const char *path)
+{
+    char *text = NULL;
+    size_t len;
+
+    return fs_read_file(AT_FDCWD, path, 1u << 24, &text, &len, NULL) < 0 ? NULL : text;
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t count = 0;
+
+    for (; text && *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static void lines_are_joined_over_pieces_and_cut_at_sixteen_kibibytes(void **state)
+{
+    struct log_box box;
+    auto_free char *long_line = mem_alloc(LIMIT_LOG_LINE_BYTES + 10);
+
+    (void)state;
+    open_box(&box, 0, 1);
+    log_file_write(&box.log, LOG_STDOUT, "one", 3, 1);
+    log_file_write(&box.log, LOG_STDERR, "other\n", 6, 2);
+    auto_free char *first = read_text(box.path);
+    assert_int_equal(count_lines(first), 1); /* "one" is held back */
+    log_file_write(&box.log, LOG_STDOUT, " line\nrest", 10, 3);
+    memset(long_line, 'z', LIMIT_LOG_LINE_BYTES + 10);
+    long_line[LIMIT_LOG_LINE_BYTES + 9] = '\n';
+    log_file_write(&box.log, LOG_STDERR, long_line, LIMIT_LOG_LINE_BYTES + 10, 4);
+    log_file_close(&box.log); /* "rest" without newline */
+    auto_free char *text = read_text(box.path);
+    assert_non_null(strstr(text, "{\"log\":\"one line\\n\","));
+    assert_non_null(strstr(text, "{\"log\":\"zzzzzzzzz\\n\",\"stream\":\"stderr\""));
+    assert_non_null(strstr(text, "{\"log\":\"rest\",\"stream\":\"stdout\""));
+    assert_int_equal(count_lines(text), 5);
+    assert_int_equal(fs_remove_tree(AT_FDCWD, box.dir, NULL), 0);
+}
+
+static void rotation_keeps_so_many_files_and_every_last_line(void **state)
+{
+    struct log_box box;
+    char line[32], path[128];
+    size_t total = 0;
+
+    (void)state;
+    open_box(&box, 1000, 3);
+    for (int i = 0; i < 100; i++) {
+        int len = snprintf(line, sizeof(line), "line %d\n", i);
+
+        log_file_write(&box.log, LOG_STDOUT, line, (size_t)len, 1);
+    }
+    log_file_close(&box.log);
+    for (int n = 0; n < 4; n++) {
+        struct stat st;
+
+        snprintf(path, sizeof(path), n ? "%s.%d" : "%s", box.path, n);
+        auto_free char *text = read_text(path);
+        assert_int_equal(text != NULL, n < 3);
+        if (text) {
+            assert_int_equal(stat(path, &st), 0);
+            assert_true(st.st_size <= 1000 + 100);
+            assert_int_equal(st.st_mode & 0777, 0640);
+        }
+        total += count_lines(text);
+    }
+    assert_true(total > 20 && total < 100);
+    auto_free char *newest = read_text(box.path);
+    assert_non_null(strstr(newest, "line 99"));
+    assert_int_equal(fs_remove_tree(AT_FDCWD, box.dir, NULL), 0);
+}
+
+static void a_single_file_starts_over(void **state)
+{
+    struct log_box box;
+    struct stat st;
+
+    (void)state;
+    open_box(&box, 500, 1);
+    for (int i = 0; i < 100; i++)
+        log_file_write(&box.log, LOG_STDOUT, "some text\n", 10, 1);
+    log_file_close(&box.log);
+    assert_int_equal(stat(box.path, &st), 0);
+    assert_true(st.st_size > 0 && st.st_size < 700);
+    assert_int_equal(fs_remove_tree(AT_FDCWD, box.dir, NULL), 0);
+}
+
+/* ---- texts ---- */
+
+static void configuration_survives_writing_and_reading(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    char *texts[] = { (char *)(uintptr_t) "/a", (char *)(uintptr_t) "/b", NULL };
+    auto_json json_t *attrs = json_pack("{s:s}", "label", "value");
+    struct monitor_config config = {
+        .id = "abc",
+        .name = "name",
+        .rootfs = { .lower_dirs = texts, .upper_dir = "/u", .work_dir = "/w", .ephemeral = true },
+        .log = { .driver = MONITOR_LOG_JSON_FILE,
+                .path = "/l",
+                .max_size_bytes = UINT64_C(5000000000),
+                .max_files = 3,
+                .attrs = attrs },
+        .restart_policy = MONITOR_RESTART_ON_FAILURE,
+        .restart_max_retries = 7,
+        .health = { .argv = texts, .timeout_usec = 5, .retries = 9 },
+        .stop_signal = 3,
+        .stop_timeout_usec = TIMEOUT_NEVER,
+        .open_stdin = true,
+        .user = "u:g",
+        .group_add = texts,
+        .network = MONITOR_NETWORK_JOIN,
+        .netns_path = "/n",
+        .seccomp_path = "/s",
+        .init = true,
+        .libexec_dir = "/x",
+        .teardown_argv = texts,
+    };
+    auto_json json_t *json = monitor_config_to_json(&config);
+    struct monitor_config *read = NULL;
+
+    (void)state;
+    assert_int_equal(monitor_config_parse(&arena, json, &read, NULL), 0);
+    auto_json json_t *again = monitor_config_to_json(read);
+    assert_true(json_equal(json, again));
+    assert_int_equal(read->rootfs.lower_count, 2);
+    assert_true(read->stop_timeout_usec == TIMEOUT_NEVER);
+    monitor_config_release(read);
+}
+
+static void configuration_with_a_hole_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "{}",
+        "{\"id\":\"x\"}",
+        "{\"id\":\"x\",\"rootfs_dir\":\"/r\"}", /* the log's path */
+        "{\"id\":\"x\",\"rootfs_dir\":\"/r\",\"log_driver\":\"none\",\"network\":\"join\"}",
+        "{\"id\":\"x\",\"rootfs_dir\":\"/r\",\"log_driver\":\"none\",\"network\":\"private\"}",
+        "{\"id\":\"x\",\"rootfs_dir\":\"/r\",\"log_driver\":\"paper\",\"network\":\"none\"}",
+        "{\"id\":\"x\",\"lower_dirs\":[\"/l\"],\"log_driver\":\"none\",\"network\":\"none\"}",
+        "{\"id\":5}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        auto_(arena_release) struct arena arena = ARENA_INIT;
+        auto_json json_t *json = json_loads(texts[i], 0, NULL);
+        auto_error struct error *error = NULL;
+        struct monitor_config *config;
+
+        assert_true(monitor_config_parse(&arena, json, &config, &error) < 0);
+        assert_non_null(error);
+    }
+}
+
+static void state_survives_writing_and_reading(void **state_)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(strbuf_release) struct strbuf first = STRBUF_INIT(65536);
+    auto_(strbuf_release) struct strbuf second = STRBUF_INIT(65536);
+    struct monitor_state state = {
+        .status = MONITOR_RUNNING,
+        .pid = 5,
+        .pid_start_ticks = 77,
+        .monitor_pid = 6,
+        .started_nsec = 1,
+        .exit_code = 137,
+        .oom_killed = true,
+        .restart_count = 3,
+        .error = "a \"text\"\n",
+        .health = MONITOR_HEALTH_UNHEALTHY,
+        .failing_streak = 4,
+        .health_log = { { 1, 2, -1, (char *)(uintptr_t) "out<put>" } },
+        .health_log_len = 1,
+    };
+    struct monitor_state *read = NULL;
+
+    (void)state_;
+    monitor_state_format(&state, &first);
+    assert_int_equal(monitor_state_parse(&arena, first.data, first.len, &read, NULL), 0);
+    monitor_state_format(read, &second);
+    assert_string_equal(first.data, second.data);
+    assert_string_equal(read->health_log[0].output, "out<put>");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(backoff_doubles_to_a_minute_and_starts_anew_after_a_long_run),
+        cmocka_unit_test(policies_decide_as_dockers),
+        cmocka_unit_test(failures_in_the_start_period_do_not_count),
+        cmocka_unit_test(one_success_makes_healthy_and_ends_the_start_period),
+        cmocka_unit_test(without_a_check_health_is_none),
+        cmocka_unit_test(entries_are_written_as_go_writes_them),
+        cmocka_unit_test(lines_are_joined_over_pieces_and_cut_at_sixteen_kibibytes),
+        cmocka_unit_test(rotation_keeps_so_many_files_and_every_last_line),
+        cmocka_unit_test(a_single_file_starts_over),
+        cmocka_unit_test(configuration_survives_writing_and_reading),
+        cmocka_unit_test(configuration_with_a_hole_is_refused),
+        cmocka_unit_test(state_survives_writing_and_reading),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
