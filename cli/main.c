@@ -57,6 +57,7 @@ static const struct command *const commands[] = {
     &command_network,
     &command_volume,
     &command_info,
+    &command_doctor,
     &command_version,
     &command_internal,
 };

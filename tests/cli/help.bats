@@ -133,3 +133,16 @@ all_commands() {
     run -1 bash -c "'$berth' --help >/dev/full"
     [[ $output == *"cannot write to standard output"* ]]
 }
+
+@test "doctor names each check once, as text and as JSON, and changes its exit status by --for" {
+    run "$berth" doctor
+    [ "$status" -le 1 ]
+    [[ $output == *"Containers of root"*kernel*cgroup-version*"Containers of an ordinary user"*"Containers that start at boot"* ]]
+    run "$berth" doctor --for boot --format json
+    [[ $output == '[{"Name":"systemd","Use":"boot","Status":"'* ]]
+    [[ $output != *cgroup-version* ]]
+    run -1 "$berth" doctor --for lunch
+    [[ $output == *"expected root, rootless or boot"* ]]
+    run -1 "$berth" doctor --user nobody-of-that-name
+    [[ $output == *'no user "nobody-of-that-name"'* ]]
+}
