@@ -15,6 +15,6 @@ extern const struct command command_compose_build, command_compose_config, comma
         command_compose_down, command_compose_exec, command_compose_images, command_compose_kill,
         command_compose_logs, command_compose_ls, command_compose_pause, command_compose_plan,
         command_compose_port, command_compose_ps, command_compose_pull, command_compose_restart,
-        command_compose_rm, command_compose_run, command_compose_start, command_compose_stop,
-        command_compose_top, command_compose_unpause, command_compose_up, command_compose_version,
-        command_compose_volumes, command_compose_wait;
+        command_compose_rm, command_compose_run, command_compose_schema, command_compose_start,
+        command_compose_stop, command_compose_top, command_compose_unpause, command_compose_up,
+        command_compose_version, command_compose_volumes, command_compose_wait;

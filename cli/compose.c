@@ -130,6 +130,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_restart,
     &command_compose_rm,
     &command_compose_run,
+    &command_compose_schema,
     &command_compose_start,
     &command_compose_stop,
     &command_compose_top,

@@ -54,7 +54,7 @@ static const struct attr mount_bind_table_rows[] = {
             .unsupported = recursive_unsupported, .spec = "05-services.md#volumes",
             .help = "What happens to mounts below the source." },
 };
-TABLE(mount_bind_table, "bind", mount_bind, "attribute of a bind mount", AT(mount_bind),
+TABLE(mount_bind_table, "mount bind", mount_bind, "attribute of a bind mount", AT(mount_bind),
         GIVEN(mount_bind), NO_KEY);
 
 static const struct attr mount_volume_table_rows[] = {
@@ -65,8 +65,8 @@ static const struct attr mount_volume_table_rows[] = {
     { "subpath", FIELD(mount_volume, subpath, type_text), .spec = "05-services.md#volumes",
             .help = "Mount only this folder of the volume." },
 };
-TABLE(mount_volume_table, "volume", mount_volume, "attribute of a volume mount", AT(mount_volume),
-        GIVEN(mount_volume), NO_KEY);
+TABLE(mount_volume_table, "mount volume", mount_volume, "attribute of a volume mount",
+        AT(mount_volume), GIVEN(mount_volume), NO_KEY);
 
 static const struct attr mount_tmpfs_table_rows[] = {
     { "size", FIELD(mount_tmpfs, size, type_size), .min = 0, .max = COUNT_MAX,
@@ -74,14 +74,14 @@ static const struct attr mount_tmpfs_table_rows[] = {
     { "mode", FIELD(mount_tmpfs, mode, type_tmpfs_mode), .spec = "05-services.md#volumes",
             .help = "Permission bits of its root." },
 };
-TABLE(mount_tmpfs_table, "tmpfs", mount_tmpfs, "attribute of a tmpfs mount", AT(mount_tmpfs),
+TABLE(mount_tmpfs_table, "mount tmpfs", mount_tmpfs, "attribute of a tmpfs mount", AT(mount_tmpfs),
         GIVEN(mount_tmpfs), NO_KEY);
 
 static const struct attr mount_image_table_rows[] = {
     { "subpath", FIELD(mount_image, subpath, type_text), REFUSED, .spec = "05-services.md#volumes",
             .help = "Mount only this folder of the image." },
 };
-TABLE(mount_image_table, "image", mount_image, "attribute of an image mount", AT(mount_image),
+TABLE(mount_image_table, "mount image", mount_image, "attribute of an image mount", AT(mount_image),
         GIVEN(mount_image), NO_KEY);
 
 static const char *const mount_types[] = { "bind", "volume", "tmpfs", "cluster", "npipe", "image",

@@ -979,6 +979,7 @@ static struct node *read_ulimit(
 static const struct attr_type type_ulimit = {
     .name = "limit",
     .expected = "an integer, or \"soft\" and \"hard\"",
+    .json = "{\"$ref\":\"#/$defs/ulimit\"}",
     .shape = SHAPE_SCALAR,
     .read = read_ulimit,
 };
@@ -1102,60 +1103,90 @@ static struct node *read_gpus(
 
 /* ------------------------------------------------------------------------- the objects */
 
-#define TYPE(c_name, text, wanted, form, reader, decoder) \
-    const struct attr_type c_name = {                     \
-        .name = (text),                                   \
-        .expected = (wanted),                             \
-        .shape = (form),                                  \
-        .read = (reader),                                 \
-        .decode = (decoder),                              \
+#define JSON_REF(definition) "{\"$ref\":\"#/$defs/" definition "\"}"
+#define JSON_TEXT_OR_TEXTS "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}}"
+#define JSON_LIST_OR_MAP(values)                                                                        \
+    "{\"type\":[\"object\",\"array\"],\"items\":{\"type\":\"string\"},\"additionalProperties\":" values \
+    "}"
+#define TYPE(c_name, text, wanted, json_schema, form, reader, decoder) \
+    const struct attr_type c_name = {                                  \
+        .name = (text),                                                \
+        .expected = (wanted),                                          \
+        .json = (json_schema),                                         \
+        .shape = (form),                                               \
+        .read = (reader),                                              \
+        .decode = (decoder),                                           \
     }
 
-TYPE(type_any, "anything", "anything", SHAPE_ANY, read_any, NULL);
-TYPE(type_text, "text", "a text", SHAPE_SCALAR, read_text, decode_text);
-TYPE(type_text_or_number, "text or number", "a text or a number", SHAPE_SCALAR, read_text_or_number,
-        decode_text);
-TYPE(type_text_or_bool, "text or boolean", "a text or a boolean", SHAPE_SCALAR, read_text_or_bool,
-        decode_text);
-TYPE(type_bool, "boolean", "true or false", SHAPE_SCALAR, read_bool, decode_bool);
-TYPE(type_int, "integer", "an integer", SHAPE_SCALAR, read_int, decode_int);
-TYPE(type_number, "number", "a number", SHAPE_SCALAR, read_number, decode_number);
-TYPE(type_size, "size", "a size such as \"512m\"", SHAPE_SCALAR, read_size, decode_size);
-TYPE(type_duration, "duration", "a duration such as \"1m30s\"", SHAPE_SCALAR, read_duration,
-        decode_duration);
-TYPE(type_enum, "word", "one of a few words", SHAPE_SCALAR, read_word, decode_enum);
-TYPE(type_word, "word", "one of a few words", SHAPE_SCALAR, read_word, decode_text);
-TYPE(type_file_mode, "file mode", "permission bits such as 0440", SHAPE_SCALAR, read_file_mode,
-        decode_file_mode);
-TYPE(type_tmpfs_mode, "file mode", "permission bits such as 01777", SHAPE_SCALAR, read_tmpfs_mode,
+TYPE(type_any, "anything", "anything", "{}", SHAPE_ANY, read_any, NULL);
+TYPE(type_text, "text", "a text", "{\"type\":\"string\"}", SHAPE_SCALAR, read_text, decode_text);
+TYPE(type_text_or_number, "text or number", "a text or a number",
+        "{\"type\":[\"string\",\"number\"]}", SHAPE_SCALAR, read_text_or_number, decode_text);
+TYPE(type_text_or_bool, "text or boolean", "a text or a boolean",
+        "{\"type\":[\"string\",\"boolean\"]}", SHAPE_SCALAR, read_text_or_bool, decode_text);
+TYPE(type_bool, "boolean", "true or false", JSON_REF("boolean"), SHAPE_SCALAR, read_bool,
+        decode_bool);
+TYPE(type_int, "integer", "an integer", JSON_REF("integer"), SHAPE_SCALAR, read_int, decode_int);
+TYPE(type_number, "number", "a number", JSON_REF("number"), SHAPE_SCALAR, read_number,
+        decode_number);
+TYPE(type_size, "size", "a size such as \"512m\"", JSON_REF("size"), SHAPE_SCALAR, read_size,
+        decode_size);
+TYPE(type_duration, "duration", "a duration such as \"1m30s\"", JSON_REF("duration"), SHAPE_SCALAR,
+        read_duration, decode_duration);
+TYPE(type_enum, "word", "one of a few words", "@", SHAPE_SCALAR, read_word, decode_enum);
+TYPE(type_word, "word", "one of a few words", "@", SHAPE_SCALAR, read_word, decode_text);
+TYPE(type_file_mode, "file mode", "permission bits such as 0440", JSON_REF("file_mode"),
+        SHAPE_SCALAR, read_file_mode, decode_file_mode);
+TYPE(type_tmpfs_mode, "file mode", "permission bits such as 01777", JSON_REF("file_mode"),
+        SHAPE_SCALAR, read_tmpfs_mode, decode_int);
+TYPE(type_count, "count", "an integer or \"all\"",
+        "{\"anyOf\":[{\"const\":\"all\"}," JSON_REF("integer") "]}", SHAPE_SCALAR, read_count,
         decode_int);
-TYPE(type_count, "count", "an integer or \"all\"", SHAPE_SCALAR, read_count, decode_int);
-TYPE(type_external, "boolean", "true or false", SHAPE_SCALAR, read_external, decode_bool);
-TYPE(type_texts, "list of texts", "a list of texts", SHAPE_LIST, read_texts, decode_texts);
-TYPE(type_text_or_texts, "text or list of texts", "a text or a list of texts", SHAPE_LIST,
-        read_text_or_texts, decode_texts);
-TYPE(type_texts_or_numbers, "list of texts or numbers", "a list of texts or numbers", SHAPE_LIST,
-        read_texts, decode_texts);
-TYPE(type_pairs, "mapping or list of KEY=value", "a mapping, or a list of \"KEY=value\"", SHAPE_MAP,
-        read_pairs, decode_pairs);
-TYPE(type_options, "mapping", "a mapping", SHAPE_MAP, read_options, decode_pairs);
+TYPE(type_external, "boolean", "true or false",
+        "{\"anyOf\":[" JSON_REF(
+                "boolean") ",{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"}}}]}",
+        SHAPE_SCALAR, read_external, decode_bool);
+TYPE(type_texts, "list of texts", "a list of texts",
+        "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}", SHAPE_LIST, read_texts,
+        decode_texts);
+TYPE(type_text_or_texts, "text or list of texts", "a text or a list of texts", JSON_TEXT_OR_TEXTS,
+        SHAPE_LIST, read_text_or_texts, decode_texts);
+TYPE(type_texts_or_numbers, "list of texts or numbers", "a list of texts or numbers",
+        "{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"number\"]}}", SHAPE_LIST, read_texts,
+        decode_texts);
+TYPE(type_pairs, "mapping or list of KEY=value", "a mapping, or a list of \"KEY=value\"",
+        JSON_LIST_OR_MAP(JSON_REF("scalar")), SHAPE_MAP, read_pairs, decode_pairs);
+TYPE(type_options, "mapping", "a mapping",
+        "{\"type\":\"object\",\"additionalProperties\":" JSON_REF("scalar") "}", SHAPE_MAP,
+        read_options, decode_pairs);
 TYPE(type_hosts, "mapping or list of host=address", "a mapping, or a list of \"host=address\"",
-        SHAPE_LIST, read_hosts, decode_hosts);
-TYPE(type_ssh, "mapping or list of id=path", "a mapping, or a list of \"ID=path\"", SHAPE_LIST,
-        read_ssh, decode_ssh);
-TYPE(type_command, "command", "a text or a list of texts", SHAPE_LIST, command_read, decode_argv);
-TYPE(type_health_test, "command", "a text or a list of texts", SHAPE_LIST, read_health_test,
-        decode_argv);
-TYPE(type_struct, "mapping", "a mapping", SHAPE_STRUCT, read_struct, decode_struct);
-TYPE(type_list, "list", "a list", SHAPE_LIST, read_list, decode_list);
-TYPE(type_one_or_list, "text or list", "a text or a list", SHAPE_LIST, read_one_or_list,
+        JSON_LIST_OR_MAP(JSON_TEXT_OR_TEXTS), SHAPE_LIST, read_hosts, decode_hosts);
+TYPE(type_ssh, "mapping or list of id=path", "a mapping, or a list of \"ID=path\"",
+        JSON_LIST_OR_MAP(JSON_REF("scalar")), SHAPE_LIST, read_ssh, decode_ssh);
+TYPE(type_command, "command", "a text or a list of texts",
+        "{\"type\":[\"string\",\"array\",\"null\"],\"items\":{\"type\":\"string\"}}", SHAPE_LIST,
+        command_read, decode_argv);
+TYPE(type_health_test, "command", "a text or a list of texts", JSON_TEXT_OR_TEXTS, SHAPE_LIST,
+        read_health_test, decode_argv);
+TYPE(type_struct, "mapping", "a mapping", "@", SHAPE_STRUCT, read_struct, decode_struct);
+TYPE(type_list, "list", "a list", "{\"type\":\"array\",\"items\":@}", SHAPE_LIST, read_list,
         decode_list);
-TYPE(type_map, "mapping", "a mapping", SHAPE_MAP, read_map, decode_map);
-TYPE(type_map_or_names, "mapping or list of names", "a list of names or a mapping", SHAPE_MAP,
-        read_map_or_names, decode_map);
-TYPE(type_ulimits, "mapping of limits", "a mapping of limits such as \"nofile: 1024\"", SHAPE_MAP,
+TYPE(type_one_or_list, "text or list", "a text or a list",
+        "{\"type\":[\"string\",\"array\"],\"items\":@}", SHAPE_LIST, read_one_or_list, decode_list);
+TYPE(type_map, "mapping", "a mapping", "{\"type\":\"object\",\"additionalProperties\":@}",
+        SHAPE_MAP, read_map, decode_map);
+TYPE(type_map_or_names, "mapping or list of names", "a list of names or a mapping",
+        JSON_LIST_OR_MAP("@"), SHAPE_MAP, read_map_or_names, decode_map);
+TYPE(type_ulimits, "mapping of limits", "a mapping of limits such as \"nofile: 1024\"",
+        "{\"type\":\"object\",\"additionalProperties\":" JSON_REF("ulimit") "}", SHAPE_MAP,
         read_ulimits, decode_ulimits);
-TYPE(type_provider_options, "mapping", "a mapping", SHAPE_MAP, read_provider_options,
-        decode_provider_options);
-TYPE(type_ports, "list of ports", "a list of ports", SHAPE_LIST, service_ports_read, decode_list);
-TYPE(type_gpus, "\"all\" or list", "\"all\" or a list", SHAPE_LIST, read_gpus, decode_list);
+TYPE(type_provider_options, "mapping", "a mapping",
+        "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\","
+        "\"array\"],\"items\":{\"type\":[\"string\",\"number\",\"boolean\"]}}}",
+        SHAPE_MAP, read_provider_options, decode_provider_options);
+TYPE(type_ports, "list of ports", "a list of ports",
+        "{\"type\":\"array\",\"items\":{\"anyOf\":[{\"type\":[\"string\",\"integer\"]},@]}}",
+        SHAPE_LIST, service_ports_read, decode_list);
+TYPE(type_gpus, "\"all\" or list", "\"all\" or a list",
+        "{\"anyOf\":[{\"const\":\"all\"},{\"type\":\"array\",\"items\":@}]}", SHAPE_LIST, read_gpus,
+        decode_list);

@@ -76,6 +76,7 @@ enum attr_flag {
 struct attr_type {
     const char *name;     /* for reference pages: "duration" */
     const char *expected; /* for messages: "a duration such as \"1m30s\"" */
+    const char *json;     /* its JSON Schema; "@" stands for that of an item, or of the struct */
     enum attr_shape shape;
     /* Normal form of `node` (never changed), or NULL after reporting. */
     struct node *(*read)(

@@ -136,3 +136,11 @@ YAML
     run -1 "$berth" compose up -d
     [[ $output == *"compose.yaml:4:"* ]]
 }
+
+@test "schema prints a JSON Schema with every attribute of a service" {
+    run -0 "$berth" compose schema
+    [[ $output == *'"$schema": "http://json-schema.org/draft-07/schema#"'* ]]
+    [[ $output == *'"stop_grace_period": {'* ]]
+    run -1 "$berth" compose schema more
+    [[ $output == *'accepts no arguments'* ]]
+}
