@@ -261,6 +261,7 @@ int compose_load(struct compose *compose, enum compose_need need)
     if (r < 0)
         return EXIT_STATUS_FAILURE;
     compose->name = compose->project->name;
+    project_digest_files(compose->project);
     if (graph_build(&compose->arena, compose->project, &compose->graph, &err) < 0)
         return report_error(cli, err);
     return 0;

@@ -1,157 +1,18 @@
 /* Compares two normalised services field by field, so that a recreated container can say why. Both are
- * the canonical JSON of service_model_json (keys sorted, no blanks); the old one comes out of the
- * engine's state and is read with as little trust as any file. */
+ * texts of plan_service_model; the old one comes out of the engine's state and may be an older berth's.
+ *
+ * Each model says which of its values nobody wrote (PLAN_MODEL_IMPLIED). What is implied on one side and
+ * implied or unknown on the other is no difference, whatever the values: so a berth with new attributes
+ * or other defaults leaves what runs alone. What somebody wrote, or no longer writes, counts. */
 #include "compose/plan-internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "base/str.h"
 #include "base/strbuf.h"
-
-enum model_kind { MODEL_SCALAR, MODEL_TEXT, MODEL_LIST, MODEL_MAP };
-
-/* A value, as the slice of text that it was read from and, for lists and maps, its members. Canonical text
- * makes equality of values equality of slices. */
-struct model_value {
-    enum model_kind kind;
-    struct str raw;
-    const char *key; /* in a map, decoded */
-    struct {
-        struct model_value *items;
-        size_t len, cap;
-    } members;
-};
-
-struct reader {
-    struct arena *arena;
-    const char *at, *end;
-    unsigned depth;
-};
-
-static int read_value(struct reader *reader, struct model_value *value);
-
-static void skip_blanks(struct reader *reader)
-{
-    while (reader->at < reader->end && strchr(" \t\r\n", *reader->at))
-        reader->at++;
-}
-
-static bool take(struct reader *reader, char c)
-{
-    skip_blanks(reader);
-    if (reader->at == reader->end || *reader->at != c)
-        return false;
-    reader->at++;
-    return true;
-}
-
-/* Moves behind a text's closing quote; the slice keeps its escapes. */
-static int read_text(struct reader *reader)
-{
-    if (!take(reader, '"'))
-        return -EINVAL;
-    while (reader->at < reader->end && *reader->at != '"') {
-        if (*reader->at == '\\')
-            reader->at++;
-        if (reader->at < reader->end)
-            reader->at++;
-    }
-    return take(reader, '"') ? 0 : -EINVAL;
-}
-
-/* A map's key without quotes and without the escapes that occur in keys (\" and \\); others stay as
- * they are written, which is fine for showing and comparing. */
-static const char *decode_key(struct arena *arena, struct str raw)
-{
-    char *key = arena_alloc(arena, raw.len + 1);
-    size_t len = 0;
-
-    for (size_t i = 1; i + 1 < raw.len; i++) {
-        if (raw.data[i] == '\\' && (raw.data[i + 1] == '"' || raw.data[i + 1] == '\\'))
-            i++;
-        key[len++] = raw.data[i];
-    }
-    return key;
-}
-
-static int read_members(struct reader *reader, struct model_value *value, char close)
-{
-    if (++reader->depth > LIMIT_JSON_DEPTH)
-        return -EINVAL;
-    if (!take(reader, close)) {
-        do {
-            const char *key = NULL;
-
-            if (close == '}') {
-                skip_blanks(reader);
-                const char *start = reader->at;
-                if (read_text(reader) < 0)
-                    return -EINVAL;
-                key = decode_key(
-                        reader->arena, (struct str){ start, (size_t)(reader->at - start) });
-                if (!take(reader, ':'))
-                    return -EINVAL;
-            }
-            struct model_value member = { .key = key };
-            if (read_value(reader, &member) < 0)
-                return -EINVAL;
-            *ARRAY_APPEND_ARENA(reader->arena, &value->members) = member;
-        } while (take(reader, ','));
-        if (!take(reader, close))
-            return -EINVAL;
-    }
-    reader->depth--;
-    return 0;
-}
-
-static int read_scalar(struct reader *reader)
-{
-    const char *start = reader->at;
-
-    while (reader->at < reader->end && !strchr(",]} \t\r\n", *reader->at))
-        reader->at++;
-    return reader->at > start ? 0 : -EINVAL;
-}
-
-static int read_value(struct reader *reader, struct model_value *value)
-{
-    int r;
-
-    skip_blanks(reader);
-    const char *start = reader->at;
-    if (start == reader->end)
-        return -EINVAL;
-    if (take(reader, '{')) {
-        value->kind = MODEL_MAP;
-        r = read_members(reader, value, '}');
-    } else if (take(reader, '[')) {
-        value->kind = MODEL_LIST;
-        r = read_members(reader, value, ']');
-    } else if (*start == '"') {
-        value->kind = MODEL_TEXT;
-        r = read_text(reader);
-    } else {
-        value->kind = MODEL_SCALAR;
-        r = read_scalar(reader);
-    }
-    value->raw = (struct str){ start, (size_t)(reader->at - start) };
-    return r;
-}
-
-static int read_model(struct arena *arena, const char *text, struct model_value *value)
-{
-    struct reader reader = { .arena = arena, .at = text, .end = text + strlen(text) };
-
-    if (reader.end - reader.at > (ptrdiff_t)LIMIT_JSON_BYTES)
-        return -EINVAL;
-    if (read_value(&reader, value) < 0 || value->kind != MODEL_MAP)
-        return -EINVAL;
-    skip_blanks(&reader);
-    return reader.at == reader.end ? 0 : -EINVAL;
-}
+#include "compose/model-value.h"
 
 /* ------------------------------------------------------------- comparing */
 
@@ -160,6 +21,7 @@ struct diff {
     const struct project *project;
     const struct service *service;
     struct plan_reasons *reasons;
+    struct strmap old_implied, new_implied; /* paths */
     size_t count;
 };
 
@@ -193,14 +55,6 @@ static void add_difference(
 
     if (diff->count++ >= PLAN_DIFFERENCES_MAX)
         return;
-    if (string_has_prefix(path, PLAN_MODEL_CONFIGS ".")) {
-        const char *key = path + strlen(PLAN_MODEL_CONFIGS ".");
-        const struct file_object *config = project_find_config(diff->project, key);
-
-        plan_add_reason(plan, diff->reasons, config ? &config->at : &diff->service->at,
-                "the content of configs.%s changed", key);
-        return;
-    }
     struct plan_reason *reason = ARRAY_APPEND_ARENA(&plan->arena, diff->reasons);
     *reason = (struct plan_reason){
         .path = arena_printf(&plan->arena, "services.%s.%s", name, path),
@@ -223,13 +77,38 @@ static bool is_equal(const struct model_value *a, const struct model_value *b)
     return str_is_equal(a->raw, b->raw);
 }
 
-static const struct model_value *find_member(const struct model_value *map, const char *key)
+/* Implied itself, or part of what is. */
+static bool is_implied(const struct diff *diff, const struct strmap *implied, const char *path)
 {
-    ARRAY_FOREACH(&map->members, m) {
-        if (string_is_equal(m->key, key))
-            return m;
+    if (implied->len == 0)
+        return false;
+    for (size_t len = strlen(path); len > 0; len--) {
+        if (path[len] && path[len] != '.' && path[len] != '[')
+            continue;
+        if (strmap_has(implied, arena_strndup(&diff->plan->arena, path, len)))
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+static const char *member_path(struct diff *diff, const char *path, const char *key)
+{
+    return *path ? arena_printf(&diff->plan->arena, "%s.%s", path, key) : key;
+}
+
+/* A map around nothing but implied values is as good as implied. */
+static bool is_all_implied(struct diff *diff, const struct strmap *implied, const char *path,
+        const struct model_value *value)
+{
+    if (is_implied(diff, implied, path))
+        return true;
+    if (value->kind != MODEL_MAP || value->members.len == 0)
+        return false;
+    ARRAY_FOREACH(&value->members, m) {
+        if (!is_all_implied(diff, implied, member_path(diff, path, m->key), m))
+            return false;
+    }
+    return true;
 }
 
 static bool has_element(const struct model_value *list, const struct model_value *element)
@@ -253,26 +132,24 @@ static bool holds_only_scalars(const struct model_value *list)
 static void compare(struct diff *diff, const char *path, const struct model_value *old_value,
         const struct model_value *new_value);
 
-static const char *member_path(struct diff *diff, const char *path, const char *key)
-{
-    return *path ? arena_printf(&diff->plan->arena, "%s.%s", path, key) : key;
-}
-
 static void compare_maps(struct diff *diff, const char *path, const struct model_value *old_map,
         const struct model_value *new_map)
 {
     ARRAY_FOREACH(&old_map->members, old_member) {
-        const struct model_value *new_member = find_member(new_map, old_member->key);
+        const struct model_value *new_member = model_value_member(new_map, old_member->key);
         const char *below = member_path(diff, path, old_member->key);
 
         if (new_member)
             compare(diff, below, old_member, new_member);
-        else
+        else if (!is_all_implied(diff, &diff->old_implied, below, old_member))
             add_difference(diff, below, &old_member->raw, NULL);
     }
     ARRAY_FOREACH(&new_map->members, new_member) {
-        if (!find_member(old_map, new_member->key))
-            add_difference(diff, member_path(diff, path, new_member->key), NULL, &new_member->raw);
+        const char *below = member_path(diff, path, new_member->key);
+
+        if (!model_value_member(old_map, new_member->key) &&
+                !is_all_implied(diff, &diff->new_implied, below, new_member))
+            add_difference(diff, below, NULL, &new_member->raw);
     }
 }
 
@@ -309,12 +186,68 @@ static void compare(struct diff *diff, const char *path, const struct model_valu
 {
     if (is_equal(old_value, new_value))
         return;
+    if (*path && is_implied(diff, &diff->old_implied, path) &&
+            is_implied(diff, &diff->new_implied, path))
+        return;
     if (old_value->kind == MODEL_MAP && new_value->kind == MODEL_MAP)
         compare_maps(diff, path, old_value, new_value);
     else if (old_value->kind == MODEL_LIST && new_value->kind == MODEL_LIST)
         compare_lists(diff, path, old_value, new_value);
     else
         add_difference(diff, path, &old_value->raw, &new_value->raw);
+}
+
+/* Takes what describes the model, and is none of the service's attributes, out of the map. */
+static struct model_value take_member(struct model_value *map, const char *key)
+{
+    struct model_value taken = { 0 };
+
+    for (size_t i = 0; i < map->members.len; i++) {
+        if (!string_is_equal(map->members.items[i].key, key))
+            continue;
+        taken = map->members.items[i];
+        map->members.len--;
+        memmove(&map->members.items[i], &map->members.items[i + 1],
+                (map->members.len - i) * sizeof(*map->members.items));
+        break;
+    }
+    return taken;
+}
+
+static void read_implied(struct diff *diff, struct model_value *model, struct strmap *ret)
+{
+    struct model_value list = take_member(model, PLAN_MODEL_IMPLIED);
+
+    strmap_init_arena(ret, &diff->plan->arena);
+    ARRAY_FOREACH(&list.members, item) {
+        const char *path = model_value_text(&diff->plan->arena, item);
+
+        if (path)
+            strmap_set(ret, path, NULL);
+    }
+}
+
+/* Digests of contents: only a digest that was stored can have changed. That a config or secret was added or
+ * taken away shows in the service's own attributes. */
+static void compare_contents(struct diff *diff, const char *what, const char *stored_as,
+        struct model_value *old_model, struct model_value *new_model)
+{
+    struct model_value old_digests = take_member(old_model, stored_as);
+    struct model_value new_digests = take_member(new_model, stored_as);
+
+    ARRAY_FOREACH(&new_digests.members, digest) {
+        const struct model_value *before = model_value_member(&old_digests, digest->key);
+        const struct file_object *object;
+
+        if (!before || is_equal(before, digest) || diff->count++ >= PLAN_DIFFERENCES_MAX)
+            continue;
+        object = strcmp(what, "configs") == 0 ? project_find_config(diff->project, digest->key)
+                                              : project_find_secret(diff->project, digest->key);
+        plan_add_reason(diff->plan, diff->reasons, object ? &object->at : &diff->service->at,
+                "the content of %s.%s changed", what, digest->key);
+        diff->reasons->items[diff->reasons->len - 1].path = arena_printf(
+                &diff->plan->arena, "%s.%s", what, digest->key);
+    }
 }
 
 size_t model_diff(struct plan *plan, const struct project *project, const struct service *service,
@@ -330,14 +263,18 @@ size_t model_diff(struct plan *plan, const struct project *project, const struct
 
     if (string_is_equal(old_model, new_model))
         return 0;
-    int r = read_model(&plan->arena, new_model, &new_value);
+    int r = model_value_read(&plan->arena, new_model, &new_value);
     assert(r == 0); /* our own text */
     (void)r;
-    if (read_model(&plan->arena, old_model, &old_value) < 0) {
+    if (model_value_read(&plan->arena, old_model, &old_value) < 0) {
         plan_add_reason(plan, reasons, &service->at,
                 "the configuration that the container was made from cannot be read");
         return 1;
     }
+    read_implied(&diff, &old_value, &diff.old_implied);
+    read_implied(&diff, &new_value, &diff.new_implied);
+    compare_contents(&diff, "configs", PLAN_MODEL_CONFIGS, &old_value, &new_value);
+    compare_contents(&diff, "secrets", PLAN_MODEL_SECRETS, &old_value, &new_value);
     compare(&diff, "", &old_value, &new_value);
     if (diff.count > PLAN_DIFFERENCES_MAX)
         plan_add_reason(plan, reasons, &service->at, "and %zu more differences",

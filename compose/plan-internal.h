@@ -7,8 +7,11 @@
 #include "compose/project.h"
 #include "compose/state.h"
 
-/* Key in stored models for digests of the configs whose content stands in the compose file. */
+/* Keys in stored models beside the service's attributes: digests of what its configs and secrets hold, and
+ * the paths of values that nobody wrote. */
 #define PLAN_MODEL_CONFIGS "x-configs"
+#define PLAN_MODEL_SECRETS "x-secrets"
+#define PLAN_MODEL_IMPLIED "x-implied"
 
 /* Values in reasons are shortened to about this much. */
 #define PLAN_VALUE_MAX_BYTES 80

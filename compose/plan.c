@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "compose/document.h"
 #include "compose/plan-internal.h"
+#include "compose/print.h"
 
 /* What each action is called: in JSON, and in Compose's progress. Order of enum plan_action. */
 static const struct action_words {
@@ -222,41 +224,73 @@ const char *plan_container_name(struct arena *arena, const char *project,
     return arena_printf(arena, "%s%c%s%c%u", project, separator, service->name, separator, number);
 }
 
-/* Configs that stand in the file itself become files of the container when it is created: their content
- * belongs to what it was made from. Only digests are stored. */
-static void add_config_digests(struct arena *arena, const struct project *project,
-        const struct service *service, struct strbuf *out)
+/* What configs and secrets hold belongs to what a container was made from. Only digests are stored. */
+static void add_digests(const struct file_references *references, const struct strmap *objects,
+        const char *key, struct strbuf *out)
 {
     size_t count = 0;
 
-    (void)arena;
-    ARRAY_FOREACH(&service->configs, reference) {
-        const struct file_object *config = project_find_config(project, reference->source);
-        const char *content = !config ? NULL : config->content ? config->content : config->value;
+    ARRAY_FOREACH(references, reference) {
+        const struct file_object *object = reference->source
+                                                   ? strmap_get(objects, reference->source)
+                                                   : NULL;
+        const char *content = !object ? NULL : object->content ? object->content : object->value;
         char digest[DIGEST_TEXT_MAX];
 
-        if (!content || config->file)
+        if (!object || (!content && !object->content_digest))
             continue;
-        digest_sha256(content, strlen(content), digest);
-        strbuf_addf(out, "%s\"%s\":\"%s\"", count++ ? "," : "\"" PLAN_MODEL_CONFIGS "\":{",
-                config->key, digest);
+        if (!object->content_digest)
+            digest_sha256(content, strlen(content), digest);
+        strbuf_addf(out, count++ ? "," : ",\"%s\":{", key);
+        json_print_text(object->key, out);
+        strbuf_addf(out, ":\"%s\"", object->content_digest ? object->content_digest : digest);
     }
     if (count)
         strbuf_addc(out, '}');
+}
+
+static void add_implied(
+        struct strbuf *path, const struct node *node, size_t *count, struct strbuf *out)
+{
+    size_t mark = path->len;
+
+    if (node->flags & NODE_IMPLIED) {
+        strbuf_adds(out, (*count)++ ? "," : ",\"" PLAN_MODEL_IMPLIED "\":[");
+        json_print_text(path->data, out);
+        return;
+    }
+    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
+        strbuf_addf(path, "[%u]", i);
+        add_implied(path, node->items[i], count, out);
+        strbuf_truncate(path, mark);
+    }
+    NODE_FOREACH(node, entry)
+    {
+        strbuf_addf(path, "%s%s", mark ? "." : "", entry->key);
+        add_implied(path, entry->value, count, out);
+        strbuf_truncate(path, mark);
+    }
 }
 
 const char *plan_service_model(
         struct arena *arena, const struct project *project, const struct service *service)
 {
     const char *json = service_model_json(arena, service);
-    size_t len = strlen(json);
+    size_t len = strlen(json), implied = 0;
     auto_(strbuf_release) struct strbuf extra = STRBUF_INIT(LIMIT_JSON_BYTES);
+    auto_(strbuf_release) struct strbuf path = STRBUF_INIT(LIMIT_JSON_BYTES);
 
-    add_config_digests(arena, project, service, &extra);
+    add_digests(&service->configs, &project->config_index, PLAN_MODEL_CONFIGS, &extra);
+    add_digests(&service->secrets, &project->secret_index, PLAN_MODEL_SECRETS, &extra);
+    strbuf_adds(&path, "");
+    add_implied(&path, service->model, &implied, &extra);
+    if (implied)
+        strbuf_addc(&extra, ']');
     if (extra.len == 0)
         return json;
     assert(len >= 2 && json[len - 1] == '}');
-    return arena_printf(arena, "%.*s%s%s}", (int)(len - 1), json, len > 2 ? "," : "", extra.data);
+    return arena_printf(
+            arena, "%.*s%s}", (int)(len - 1), json, extra.data + (len > 2 ? 0 : 1)); /* no comma */
 }
 
 struct backend_query plan_query(struct arena *arena, const struct project *project)

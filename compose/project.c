@@ -1,11 +1,15 @@
 #include "compose/project.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/digest.h"
+#include "base/fdio.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strbuf.h"
@@ -206,11 +210,18 @@ static const char *hash_text(struct arena *arena, const char *text, size_t len)
     return arena_strdup(arena, digest_hex(digest));
 }
 
-static const char *hash_node(struct arena *arena, const struct node *node)
+/* Over what somebody wrote: other defaults of a newer berth make no other network or volume. */
+static const char *hash_written(struct arena *arena, const struct node *node)
 {
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
+    struct node *written = node_new(arena, NODE_MAP, &node->at);
 
-    node_print_canonical(node, &out);
+    NODE_FOREACH(node, entry)
+    {
+        if (!(entry->value->flags & NODE_IMPLIED))
+            node_set(arena, written, entry->key, NULL, entry->value);
+    }
+    node_print_canonical(written, &out);
     return hash_text(arena, out.data, out.len);
 }
 
@@ -223,12 +234,43 @@ const char *service_config_hash(struct arena *arena, const struct service *servi
 
 const char *network_config_hash(struct arena *arena, const struct project_network *network)
 {
-    return hash_node(arena, network->model);
+    return hash_written(arena, network->model);
 }
 
 const char *volume_config_hash(struct arena *arena, const struct project_volume *volume)
 {
-    return hash_node(arena, volume->model);
+    return hash_written(arena, volume->model);
+}
+
+static void digest_file(struct arena *arena, struct file_object *object)
+{
+    char text[DIGEST_TEXT_MAX], buffer[65536];
+    auto_close int fd = open(object->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    auto_(digest_free_p) struct digest *digest = NULL;
+    struct stat status;
+    ssize_t len;
+
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+            digest_new("sha256", &digest, NULL) < 0)
+        return;
+    while ((len = fd_read_full(fd, buffer, sizeof(buffer))) > 0)
+        digest_update(digest, buffer, (size_t)len);
+    explicit_bzero(buffer, sizeof(buffer));
+    if (len < 0)
+        return;
+    digest_finish(digest, text);
+    object->content_digest = arena_strdup(arena, text);
+}
+
+void project_digest_files(struct project *project)
+{
+    struct file_objects *lists[] = { &project->secrets, &project->configs };
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        ARRAY_FOREACH(lists[i], object) {
+            if (object->used && object->file)
+                digest_file(project->arena, object);
+        }
 }
 
 /* ------------------------------------------------------------------------------ support */

@@ -598,10 +598,11 @@ struct file_object {
     struct source at;
     const struct node *model;
     bool used;
-    const char *file;        /* absolute path */
-    const char *environment; /* name of a variable */
-    const char *content;     /* configs only */
-    const char *value;       /* of `environment`, NULL when unset; never printed */
+    const char *file;           /* absolute path */
+    const char *environment;    /* name of a variable */
+    const char *content;        /* configs only */
+    const char *value;          /* of `environment`, NULL when unset; never printed */
+    const char *content_digest; /* of `file`; NULL until project_digest_files, and without one */
     enum option_bool external;
     struct pairs labels;
     const char *driver;
@@ -681,6 +682,10 @@ const char *volume_config_hash(struct arena *arena, const struct project_volume 
 /* Where a field was written: path such as "ports[0].target" or "environment.A" inside the service.
  * Gives the place of the nearest parent that has one; true when the very field was found. */
 bool service_field_source(const struct service *service, const char *path, struct source *ret);
+
+/* Reads the files of used secrets and configs and keeps their digests: for commands that compare a project with
+ * what its containers were made from. A file that is missing or no regular one has none. */
+void project_digest_files(struct project *project);
 
 /* Adds one error per use of an attribute that berth's engine cannot carry out yet ("…: not supported yet"),
  * over the enabled services and used resources. For up, run, create: before anything is touched.

@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "compose/schema-rows-internal.h"
 #include "compose/schema-types.h"
 
 #define PORT_ENTRIES_MAX 200000u /* of all services together */
@@ -20,6 +21,7 @@ struct port_text {
     const char *host;
     const char *container;
     const char *protocol;
+    bool protocol_given;
 };
 
 struct port_range {
@@ -47,6 +49,7 @@ static void cut(struct arena *arena, const char *text, struct port_text *port)
     *port = (struct port_text){ .ip = "", .host = "", .protocol = "tcp" };
     if (at >= 0) {
         port->protocol = arena_strdup(arena, text + at + 1);
+        port->protocol_given = true;
         rest.len = (size_t)at;
     }
     at = str_find_last(rest, ':');
@@ -129,14 +132,17 @@ static struct node *make_port(struct schema_context *context, const struct node 
     struct node *map = node_new(context->arena, NODE_MAP, &node->at);
 
     map->flags |= NODE_SHORT;
-    set_text(context, map, "mode", "ingress");
+    schema_default_text(context, map, "mode", "ingress");
     if (*port->ip)
         set_text(context, map, "host_ip", port->ip);
     node_set(context->arena, map, "target", &node->at,
             node_new_int(context->arena, target, &node->at));
     if (published)
         set_text(context, map, "published", published);
-    set_text(context, map, "protocol", port->protocol);
+    if (port->protocol_given)
+        set_text(context, map, "protocol", port->protocol);
+    else
+        schema_default_text(context, map, "protocol", port->protocol);
     return map;
 }
 

@@ -180,11 +180,14 @@ struct node *service_volume_expand(
     set_text(arena, map, "target", path_clean(arena, sections[count > 1]));
     if (count > 2)
         apply_options(context, map, sections[2]);
-    if (bind)
-        node_set(arena, sub_map(arena, map, "bind"), "create_host_path", &map->at,
-                node_new_bool(arena, true, &map->at));
-    else
-        (void)sub_map(arena, map, "volume");
+    if (bind) {
+        struct node *create = node_new_bool(arena, true, &map->at);
+
+        create->flags |= NODE_IMPLIED;
+        node_set(arena, sub_map(arena, map, "bind"), "create_host_path", &map->at, create);
+    } else if (!node_get(map, "volume")) {
+        sub_map(arena, map, "volume")->flags |= NODE_IMPLIED;
+    }
     return map;
 }
 
