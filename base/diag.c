@@ -1,9 +1,12 @@
 #include "base/diag.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/str.h"
 
 void diag_release(struct diag *diag)
@@ -11,7 +14,13 @@ void diag_release(struct diag *diag)
     if (!diag)
         return;
     arena_release(&diag->arena);
+    strmap_release(&diag->files.index);
     *diag = (struct diag)DIAG_INIT;
+}
+
+static struct source copy_place(struct diag *diag, const struct source *at)
+{
+    return (struct source){ arena_strdup(&diag->arena, at->file), at->line, at->column };
 }
 
 struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, const char *id,
@@ -31,7 +40,10 @@ struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, cons
     entry->severity = severity;
     entry->id = arena_strdup(&diag->arena, id);
     if (at && at->file)
-        entry->at = (struct source){ arena_strdup(&diag->arena, at->file), at->line, at->column };
+        entry->at = copy_place(diag, at);
+    if (at && diag->scope.file && string_is_equal(at->file, diag->scope.file))
+        entry->route = (struct diag_route){ entry->at.file, diag->scope.way,
+            copy_place(diag, &diag->scope.from) };
     va_start(args, format);
     entry->message = arena_vprintf(&diag->arena, format, args);
     va_end(args);
@@ -47,6 +59,103 @@ void diag_hint(struct diag *diag, struct diag_entry *entry, const char *format, 
     va_start(args, format);
     entry->hint = arena_vprintf(&diag->arena, format, args);
     va_end(args);
+}
+
+static const char *const way_names[] = {
+    [DIAG_WAY_NAMED] = "named by the user",
+    [DIAG_WAY_MERGED] = "merged onto",
+    [DIAG_WAY_INCLUDED] = "included from",
+    [DIAG_WAY_EXTENDED] = "extended from",
+    [DIAG_WAY_READ] = "read for",
+};
+_Static_assert(ARRAY_LEN(way_names) == DIAG_WAY_MAX_, "name every way");
+
+const char *diag_way_name(enum diag_way way)
+{
+    assert(way < DIAG_WAY_MAX_);
+    return way_names[way];
+}
+
+static struct diag_file *find_file(const struct diag *diag, const char *name)
+{
+    uintptr_t position = (uintptr_t)strmap_get(&diag->files.index, name);
+
+    return position ? &diag->files.items[position - 1] : NULL;
+}
+
+const struct diag_file *diag_find_file(const struct diag *diag, const char *name)
+{
+    return diag && name ? find_file(diag, name) : NULL;
+}
+
+static struct diag_file *new_file(struct diag *diag, const char *name)
+{
+    struct diag_file *file = ARRAY_APPEND_ARENA(&diag->arena, &diag->files);
+
+    *file = (struct diag_file){ .route.file = arena_strdup(&diag->arena, name) };
+    (void)strmap_set(&diag->files.index, name, (void *)(uintptr_t)diag->files.len);
+    return file;
+}
+
+void diag_add_file(
+        struct diag *diag, const char *name, enum diag_way way, const struct source *from)
+{
+    if (!diag || find_file(diag, name))
+        return;
+    struct diag_file *file = new_file(diag, name);
+
+    if (!from || !from->file)
+        return;
+    file->route.way = way;
+    file->route.from = copy_place(diag, from);
+}
+
+void diag_keep_text(struct diag *diag, const char *name, const char *text, size_t len_bytes)
+{
+    if (!diag)
+        return;
+    struct diag_file *file = find_file(diag, name);
+
+    if (!file)
+        file = new_file(diag, name);
+    file->text = len_bytes ? arena_dup(&diag->arena, text, len_bytes) : "";
+    file->text_len_bytes = len_bytes;
+}
+
+struct diag_route diag_first_route(const struct diag *diag, const struct diag_entry *entry)
+{
+    const struct diag_file *file = diag_find_file(diag, entry->at.file);
+
+    if (entry->route.file)
+        return entry->route;
+    return file ? file->route : (struct diag_route){ 0 };
+}
+
+struct diag_route diag_next_route(const struct diag *diag, const struct diag_route *route)
+{
+    const struct diag_file *file = diag_find_file(diag, route->from.file);
+
+    /* A file is noted before the files that it names; one that names itself leads nowhere. */
+    return file && !string_is_equal(route->from.file, route->file) ? file->route
+                                                                   : (struct diag_route){ 0 };
+}
+
+void diag_filter(struct diag *diag, bool (*keep)(void *userdata, const struct diag_entry *entry),
+        void *userdata)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < diag->len; i++) {
+        const struct diag_entry entry = diag->items[i];
+
+        if (keep(userdata, &entry)) {
+            diag->items[kept++] = entry;
+            continue;
+        }
+        diag->errors -= entry.severity == DIAG_ERROR;
+        diag->warnings -= entry.severity == DIAG_WARNING;
+    }
+    diag->len = kept;
 }
 
 struct sort_key {

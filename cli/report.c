@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
@@ -10,6 +11,7 @@
 #include "base/fs.h"
 #include "base/json/json.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
@@ -60,18 +62,33 @@ static void add_place(struct strbuf *out, const struct source *at)
     strbuf_adds(out, ": ");
 }
 
-/* The line of the file that `at` names, without its end; false when it cannot be read any more. */
-static bool read_source_line(const struct source *at, struct strbuf *line)
+/* Makes layout->text the bytes of the file; false when it cannot be read any more. */
+static bool open_text(struct report_layout *layout, const char *name)
 {
-    auto_free char *text = NULL;
-    size_t len = 0;
+    const struct diag_file *known = diag_find_file(layout->diag, name);
 
-    if (!at->file || !at->line || strcmp(at->file, "-") == 0)
-        return false;
-    if (fs_read_file(AT_FDCWD, at->file, LIMIT_COMPOSE_FILE_BYTES, &text, &len, NULL) < 0)
+    if (string_is_equal(layout->file, name))
+        return layout->text != NULL;
+    report_layout_release(layout);
+    layout->file = mem_strdup(name);
+    if (known && known->text) {
+        layout->text = mem_alloc(known->text_len_bytes + 1);
+        memcpy(layout->text, known->text, known->text_len_bytes);
+        layout->text_len_bytes = known->text_len_bytes;
+        return true;
+    }
+    return fs_read_file(AT_FDCWD, name, LIMIT_COMPOSE_FILE_BYTES, &layout->text,
+                   &layout->text_len_bytes, NULL) >= 0;
+}
+
+/* The line of the file that `at` names, without its end; false when it cannot be read any more. */
+static bool read_source_line(
+        struct report_layout *layout, const struct source *at, struct strbuf *line)
+{
+    if (!at->file || !at->line || strcmp(at->file, "-") == 0 || !open_text(layout, at->file))
         return false;
 
-    struct str rest = { text, len }, piece = { 0 };
+    struct str rest = { layout->text, layout->text_len_bytes }, piece = { 0 };
     for (unsigned number = 1; str_split_next(&rest, '\n', &piece); number++) {
         if (number < at->line)
             continue;
@@ -84,13 +101,14 @@ static bool read_source_line(const struct source *at, struct strbuf *line)
 }
 
 /* Adds the line and a caret below the column. Tabs become blanks, so that the caret stands right. */
-static void add_excerpt(struct strbuf *out, const struct source *at, bool colour)
+static void add_excerpt(struct strbuf *out, const struct source *at, struct report_layout *layout)
 {
+    bool colour = layout->colour;
     auto_(strbuf_release) struct strbuf line = STRBUF_INIT(LIMIT_COMPOSE_FILE_BYTES);
     char gutter[32];
     unsigned column = 1, caret = 0, shown = 0;
 
-    if (!read_source_line(at, &line))
+    if (!read_source_line(layout, at, &line))
         return;
     if (strlen(line.data) != line.len || !str_is_utf8(strbuf_str(&line)))
         return;
@@ -137,8 +155,18 @@ static void add_message(struct strbuf *out, const struct error *err)
                 strerrordesc_np(err->code) ? strerrordesc_np(err->code) : "unknown error");
 }
 
+void report_layout_release(struct report_layout *layout)
+{
+    free(layout->file);
+    free(layout->text);
+    layout->file = layout->text = NULL;
+    layout->text_len_bytes = 0;
+}
+
 void report_format_error(const struct error *err, bool colour, struct strbuf *out)
 {
+    auto_(report_layout_release) struct report_layout layout = { .colour = colour };
+
     if (err->at.file)
         add_place(out, &err->at);
     else
@@ -146,7 +174,7 @@ void report_format_error(const struct error *err, bool colour, struct strbuf *ou
     add_message(out, err);
     strbuf_addc(out, '\n');
     if (err->at.file)
-        add_excerpt(out, &err->at, colour);
+        add_excerpt(out, &err->at, &layout);
     if (err->hint) {
         add_coloured(out, colour, COLOUR_CYAN, "  hint: ");
         add_clean(out, err->hint);
@@ -159,7 +187,7 @@ void report_format_error(const struct error *err, bool colour, struct strbuf *ou
         add_message(out, e);
         strbuf_addc(out, '\n');
         if (e->at.file)
-            add_excerpt(out, &e->at, colour);
+            add_excerpt(out, &e->at, &layout);
         if (e->hint) {
             add_coloured(out, colour, COLOUR_CYAN, "  hint: ");
             add_clean(out, e->hint);
@@ -293,9 +321,30 @@ static const char *const severity_names[] = {
 };
 _Static_assert(ARRAY_LEN(severity_names) == DIAG_SEVERITY_MAX_, "name every severity");
 
-static void report_entry_json(const struct diag_entry *entry)
+const char *report_severity_name(const struct diag_entry *entry)
+{
+    return severity_names[entry->severity];
+}
+
+json_t *report_ways_json(const struct diag *diag, const struct diag_entry *entry)
+{
+    json_t *ways = json_array();
+
+    for (struct diag_route r = diag_first_route(diag, entry); r.way;
+            r = diag_next_route(diag, &r)) {
+        json_t *way = json_object();
+
+        json_object_set_new(way, "how", jsonx_text(diag_way_name(r.way)));
+        add_json_place(way, &r.from);
+        json_array_append_new(ways, way);
+    }
+    return ways;
+}
+
+static void report_entry_json(const struct diag *diag, const struct diag_entry *entry)
 {
     auto_json json_t *object = json_object();
+    auto_json json_t *ways = report_ways_json(diag, entry);
 
     json_object_set_new(object, severity_names[entry->severity], json_true());
     json_object_set_new(object, "message", jsonx_text(entry->message));
@@ -304,35 +353,72 @@ static void report_entry_json(const struct diag_entry *entry)
     add_json_place(object, &entry->at);
     if (entry->hint)
         json_object_set_new(object, "hint", jsonx_text(entry->hint));
+    if (json_array_size(ways))
+        json_object_set(object, "through", ways);
     write_json_line(object);
+}
+
+/* "  hint: text" */
+static void add_remark(
+        struct strbuf *out, const struct report_layout *layout, const char *label, const char *text)
+{
+    add_coloured(out, layout->colour, COLOUR_CYAN, label);
+    add_clean(out, text);
+    strbuf_addc(out, '\n');
+}
+
+static void add_ways(
+        struct strbuf *out, const struct report_layout *layout, const struct diag_entry *entry)
+{
+    for (struct diag_route r = diag_first_route(layout->diag, entry); r.way;
+            r = diag_next_route(layout->diag, &r)) {
+        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(REPORT_MAX_BYTES);
+
+        strbuf_addf(&text, "%s %s", diag_way_name(r.way), r.from.file);
+        if (r.from.line)
+            strbuf_addf(&text, ":%u:%u", r.from.line, r.from.column);
+        add_remark(out, layout, "  through: ", text.data);
+    }
+}
+
+void report_format_entry(
+        struct report_layout *layout, const struct diag_entry *entry, struct strbuf *out)
+{
+    if (entry->at.file)
+        add_place(out, &entry->at);
+    else
+        add_coloured(out, layout->colour, COLOUR_RED, "berth: ");
+    if (entry->severity != DIAG_ERROR)
+        add_coloured(out, layout->colour, COLOUR_YELLOW,
+                entry->severity == DIAG_WARNING ? "warning: " : "note: ");
+    add_clean(out, entry->message);
+    if (layout->with_ids && entry->id) {
+        strbuf_adds(out, " [");
+        add_coloured(out, layout->colour, COLOUR_CYAN, entry->id);
+        strbuf_addc(out, ']');
+    }
+    strbuf_addc(out, '\n');
+    if (entry->at.file)
+        add_excerpt(out, &entry->at, layout);
+    if (entry->hint)
+        add_remark(out, layout, "  hint: ", entry->hint);
+    add_ways(out, layout, entry);
 }
 
 unsigned report_diag(struct cli *cli, struct diag *diag)
 {
+    auto_(report_layout_release) struct report_layout layout = { .diag = diag,
+        .colour = cli->colour_err };
+
     diag_sort(diag);
     ARRAY_FOREACH(diag, entry) {
-        if (cli->json_errors) {
-            report_entry_json(entry);
-            continue;
-        }
         auto_(strbuf_release) struct strbuf text = STRBUF_INIT(REPORT_MAX_BYTES);
 
-        if (entry->at.file)
-            add_place(&text, &entry->at);
-        else
-            add_coloured(&text, cli->colour_err, COLOUR_RED, "berth: ");
-        if (entry->severity != DIAG_ERROR)
-            add_coloured(&text, cli->colour_err, COLOUR_YELLOW,
-                    entry->severity == DIAG_WARNING ? "warning: " : "note: ");
-        add_clean(&text, entry->message);
-        strbuf_addc(&text, '\n');
-        if (entry->at.file)
-            add_excerpt(&text, &entry->at, cli->colour_err);
-        if (entry->hint) {
-            add_coloured(&text, cli->colour_err, COLOUR_CYAN, "  hint: ");
-            add_clean(&text, entry->hint);
-            strbuf_addc(&text, '\n');
+        if (cli->json_errors) {
+            report_entry_json(diag, entry);
+            continue;
         }
+        report_format_entry(&layout, entry, &text);
         write_stderr(&text);
     }
     size_t found = diag->errors;

@@ -35,6 +35,11 @@ static const char *copy_bytes(struct arena *arena, const char *data, size_t len)
     return copy;
 }
 
+const char *loader_file_name(const char *name)
+{
+    return strcmp(name, "-") == 0 ? "<stdin>" : name;
+}
+
 const char *loader_display_name(const struct loader *loader, const char *path)
 {
     const char *dir = path_clean(loader->arena, loader->options->working_dir);
@@ -111,6 +116,7 @@ void loader_read_env_file(struct loader *loader, const char *path, const struct 
     struct env_text text = { .file = loader_display_name(
                                      loader, arena_strdup(loader->arena, path)) };
 
+    diag_add_file(loader->diag, text.file, DIAG_WAY_READ, at);
     if (read_whole(path, LIMIT_ENV_FILE_BYTES, &data, &text.len, &error) < 0) {
         report_error(loader, at, error);
         error_free(error);
@@ -234,6 +240,17 @@ static void discover(struct loader *loader)
     }
 }
 
+/* For messages: the second file and all further ones are merged onto the first. */
+static void note_files(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->names.len; i++) {
+        struct source first = { .file = loader_file_name(loader->names.items[0]) };
+
+        diag_add_file(loader->diag, loader_file_name(loader->names.items[i]),
+                i ? DIAG_WAY_MERGED : DIAG_WAY_NAMED, i ? &first : NULL);
+    }
+}
+
 static const char *directory_of_files(struct loader *loader)
 {
     if (loader->options->project_dir)
@@ -267,6 +284,7 @@ int loader_find_files(struct loader *loader, bool *ret_found)
     }
     if (!loader->paths.len)
         discover(loader);
+    note_files(loader);
     loader->project_dir = directory_of_files(loader);
     if (strcmp(loader->project_dir, first_dir) != 0 && !loader->options->env_files.len)
         read_env_files(loader, loader->project_dir);
@@ -301,11 +319,13 @@ struct loaded_file *loader_read_file(
     file->path = path;
     file->dir = strcmp(path, "-") == 0 ? loader->project_dir : path_parent(loader->arena, path);
     file->text = (struct yaml_text){
-        .file = strcmp(name, "-") == 0 ? "<stdin>" : name,
+        .file = loader_file_name(name),
         .data = copy_bytes(loader->arena, data, len),
         .len = len,
     };
     yaml_index_lines(loader->arena, &file->text);
+    if (strcmp(path, "-") == 0)
+        diag_keep_text(loader->diag, file->text.file, data, len);
     (void)yaml_parse(loader->arena, &file->text, &file->documents, loader->diag);
     (void)strmap_set(&loader->files, path, file);
     return file;
@@ -336,6 +356,7 @@ struct loaded_file *loader_read_text(struct loader *loader, const char *path,
     }
     file = ARENA_NEW(loader->arena, struct loaded_file);
     file->path = path;
+    diag_add_file(loader->diag, loader_display_name(loader, path), DIAG_WAY_READ, at);
     file->text = (struct yaml_text){
         .file = loader_display_name(loader, path),
         .data = copy_bytes(loader->arena, data, len),

@@ -54,6 +54,9 @@ int loader_find_name(struct loader *loader);
 void loader_read_env_file(struct loader *loader, const char *path, const struct strmap *outer,
         struct strmap *into, const struct source *at);
 
+/* A compose file as messages name it: "-" is "<stdin>". */
+const char *loader_file_name(const char *name);
+
 /* A path as messages name it: short when it lies below where the user is. */
 const char *loader_display_name(const struct loader *loader, const char *path);
 

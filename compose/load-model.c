@@ -146,21 +146,6 @@ struct node *loader_interpolate(
     return copy ? copy : (struct node *)(uintptr_t)node;
 }
 
-/* Adds to the findings from number `first` on by which way their file came in. */
-static void add_way(struct loader *loader, size_t first, const char *verb, const struct source *at)
-{
-    struct diag *diag = loader->diag;
-
-    for (size_t i = first; at->file && i < diag->len; i++) {
-        struct diag_entry *entry = &diag->items[i];
-        const char *hint = entry->hint;
-
-        if (entry->at.file && entry->at.file != at->file)
-            diag_hint(diag, entry, "%s%s%s from %s:%u:%u", hint ? hint : "", hint ? "; " : "", verb,
-                    at->file, at->line, at->column);
-    }
-}
-
 /* ------------------------------------------------------------------------------ extends */
 
 /* Where a service stands that is being extended. */
@@ -294,7 +279,10 @@ static struct node *find_base(struct extending *extending, const struct node *ex
     if (file_node && file_node->kind == NODE_TEXT && *file_node->text) {
         const char *path = path_join(loader->arena, frame->file->dir, file_node->text);
 
-        file = loader_read_file(loader, path, loader_display_name(loader, path), &file_node->at);
+        const char *name = loader_display_name(loader, path);
+
+        diag_add_file(loader->diag, name, DIAG_WAY_EXTENDED, &extends->at);
+        file = loader_read_file(loader, path, name, &file_node->at);
         if (!file)
             return NULL;
     }
@@ -322,10 +310,12 @@ static struct node *find_base(struct extending *extending, const struct node *ex
                                              : NULL;
 
         services = NULL; /* of a file that is read service by service */
-        size_t first = loader->diag->len;
+        struct diag_route scope = loader->diag->scope;
 
+        loader->diag->scope = (struct diag_route){ file->text.file, DIAG_WAY_EXTENDED,
+            extends->at };
         base = read_foreign_service(extending, file, wanted);
-        add_way(loader, first, "extended", &extends->at);
+        loader->diag->scope = scope;
         if (!base)
             report_missing(extending, extends, frame->service, wanted, file, foreign);
     }
@@ -497,8 +487,10 @@ static void include_one(struct loader *loader, const struct model_source *source
             report_include_cycle(loader, source, paths->items[i], text);
             return;
         }
-        if (!loader_read_file(
-                    loader, path, loader_display_name(loader, path), &paths->items[i]->at))
+        const char *name = loader_display_name(loader, path);
+
+        diag_add_file(loader->diag, name, DIAG_WAY_INCLUDED, &include->at);
+        if (!loader_read_file(loader, path, name, &paths->items[i]->at))
             return;
         *ARRAY_APPEND_ARENA(loader->arena, &inner.paths) = arena_strdup(loader->arena, path);
         *ARRAY_APPEND_ARENA(loader->arena, &inner.names) = arena_strdup(loader->arena, text);
@@ -506,10 +498,7 @@ static void include_one(struct loader *loader, const struct model_source *source
     inner.dir = dir && *dir ? path_join(loader->arena, source->dir, dir)
                             : path_parent(loader->arena, inner.paths.items[0]);
     inner.environment = include_environment(loader, source, include, inner.dir);
-    size_t first = loader->diag->len;
     struct node *imported = loader_load_model(loader, &inner);
-
-    add_way(loader, first, "included", &include->at);
 
     for (size_t i = 0; imported && i < ARRAY_LEN(resource_kinds); i++)
         import_kind(loader, document, imported, resource_kinds[i]);

@@ -58,6 +58,31 @@ compose.yaml:7:5: services.db: "prots" is no attribute of a service
 TEXT
 }
 
+@test "a mistake on standard input is shown with its line, too" {
+    run -1 "$berth" compose -f - config <<'YAML'
+services:
+  web: {imag: nginx}
+YAML
+    diff - <(printf '%s\n' "$output") <<'TEXT'
+<stdin>:2:9: services.web: "imag" is no attribute of a service
+    2 |   web: {imag: nginx}
+      |         ^
+  hint: did you mean "image"?
+TEXT
+}
+
+@test "a mistake in a file that another one includes says through which files it came" {
+    mkdir parts
+    echo 'include: [parts/one.yaml]' >compose.yaml
+    printf 'include:\n  - two.yaml\nservices: {a: {image: x}}\n' >parts/one.yaml
+    printf 'services:\n\tb: {image: x}\n' >parts/two.yaml
+    run -1 "$berth" compose config
+    [[ $output == *"parts/two.yaml:2:1: YAML syntax"* ]]
+    [[ $output == *"  through: included from parts/one.yaml:2:5"$'\n'"  through: included from compose.yaml:1:11"* ]]
+    run -1 "$berth" compose --progress json config
+    [[ $output == *'"through":[{"how":"included from","file":"parts/one.yaml","line":2,"column":5},{"how":'* ]]
+}
+
 @test "tabs and wide characters before a mistake do not move the caret away" {
     printf 'services:\n  web:\n    image: x\n    labels: {"ä\tb": "1", c: [1]}\n' >compose.yaml
     run -1 "$berth" compose config

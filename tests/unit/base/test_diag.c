@@ -90,6 +90,93 @@ static void entries_outlive_the_texts_they_were_made_of(void **state)
     assert_null(diag_add(NULL, DIAG_ERROR, NULL, NULL, "nobody listens"));
 }
 
+static void files_know_by_which_way_they_came_in_and_the_first_way_counts(void **state)
+{
+    struct diag diag = DIAG_INIT;
+    const struct source include = { "compose.yaml", 2, 5 }, extends = { "compose.yaml", 9, 5 };
+
+    (void)state;
+    diag_add_file(&diag, "compose.yaml", DIAG_WAY_NAMED, NULL);
+    diag_add_file(&diag, "more.yaml", DIAG_WAY_INCLUDED, &include);
+    diag_add_file(&diag, "more.yaml", DIAG_WAY_EXTENDED, &extends);
+    diag_add_file(&diag, "compose.yaml", DIAG_WAY_INCLUDED, &include);
+
+    const struct diag_file *file = diag_find_file(&diag, "more.yaml");
+
+    assert_int_equal(file->route.way, DIAG_WAY_INCLUDED);
+    assert_string_equal(diag_way_name(file->route.way), "included from");
+    assert_string_equal(file->route.from.file, "compose.yaml");
+    assert_int_equal(file->route.from.line, 2);
+    assert_int_equal(diag_find_file(&diag, "compose.yaml")->route.way, DIAG_WAY_NAMED);
+    assert_null(diag_find_file(&diag, "other.yaml"));
+    assert_null(diag_find_file(&diag, NULL));
+    diag_release(&diag);
+}
+
+static void a_finding_can_know_its_own_way_and_the_ways_lead_up_to_the_users_file(void **state)
+{
+    struct diag diag = DIAG_INIT;
+    const struct source include = { "compose.yaml", 2, 5 }, extends = { "more.yaml", 9, 5 };
+    const struct source again = { "more.yaml", 30, 5 }, at = { "base.yaml", 1, 1 };
+
+    (void)state;
+    diag_add_file(&diag, "compose.yaml", DIAG_WAY_NAMED, NULL);
+    diag_add_file(&diag, "more.yaml", DIAG_WAY_INCLUDED, &include);
+    diag_add_file(&diag, "base.yaml", DIAG_WAY_EXTENDED, &extends);
+    diag.scope = (struct diag_route){ "base.yaml", DIAG_WAY_EXTENDED, again };
+
+    struct diag_entry *entry = diag_add(&diag, DIAG_ERROR, NULL, &at, "m");
+    struct diag_route route = diag_first_route(&diag, entry);
+
+    assert_int_equal(route.from.line, 30);
+    route = diag_next_route(&diag, &route);
+    assert_int_equal(route.way, DIAG_WAY_INCLUDED);
+    assert_string_equal(route.from.file, "compose.yaml");
+    assert_int_equal(diag_next_route(&diag, &route).way, DIAG_WAY_NAMED);
+    diag.scope = (struct diag_route){ 0 };
+    entry = diag_add(&diag, DIAG_ERROR, NULL, &at, "m");
+    assert_int_equal(diag_first_route(&diag, entry).from.line, 9);
+    diag_release(&diag);
+}
+
+static void the_text_of_a_file_that_is_gone_can_be_kept(void **state)
+{
+    struct diag diag = DIAG_INIT;
+    char text[] = "a\0b";
+
+    (void)state;
+    diag_keep_text(&diag, "<stdin>", text, 3);
+    memset(text, 'x', sizeof(text));
+    diag_add_file(&diag, "<stdin>", DIAG_WAY_NAMED, NULL);
+    assert_int_equal(diag_find_file(&diag, "<stdin>")->text_len_bytes, 3);
+    assert_memory_equal(diag_find_file(&diag, "<stdin>")->text, "a\0b", 3);
+    diag_release(&diag);
+}
+
+static bool is_no_warning(void *userdata, const struct diag_entry *entry)
+{
+    ++*(unsigned *)userdata;
+    return entry->severity != DIAG_WARNING;
+}
+
+static void filtered_findings_no_longer_count(void **state)
+{
+    struct diag diag = DIAG_INIT;
+    unsigned asked = 0;
+
+    (void)state;
+    diag_add(&diag, DIAG_WARNING, NULL, NULL, "a");
+    diag_add(&diag, DIAG_ERROR, NULL, NULL, "b");
+    diag_add(&diag, DIAG_WARNING, NULL, NULL, "c");
+    diag_filter(&diag, is_no_warning, &asked);
+    assert_int_equal(asked, 3);
+    assert_int_equal(diag.len, 1);
+    assert_int_equal(diag.errors, 1);
+    assert_int_equal(diag.warnings, 0);
+    assert_string_equal(diag.items[0].message, "b");
+    diag_release(&diag);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +184,10 @@ int main(void)
         cmocka_unit_test(findings_beyond_the_maximum_are_counted_but_not_kept),
         cmocka_unit_test(sorting_keeps_files_in_order_of_appearance_and_is_stable),
         cmocka_unit_test(entries_outlive_the_texts_they_were_made_of),
+        cmocka_unit_test(files_know_by_which_way_they_came_in_and_the_first_way_counts),
+        cmocka_unit_test(a_finding_can_know_its_own_way_and_the_ways_lead_up_to_the_users_file),
+        cmocka_unit_test(the_text_of_a_file_that_is_gone_can_be_kept),
+        cmocka_unit_test(filtered_findings_no_longer_count),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,18 @@ static void add_neutral(struct strbuf *out, const char *text, const char *folder
     strbuf_adds(out, text);
 }
 
+/* By which files the finding's file came in. */
+static void add_ways(struct strbuf *out, const struct diag *diag, const struct diag_entry *entry)
+{
+    for (struct diag_route r = diag_first_route(diag, entry); r.way;
+            r = diag_next_route(diag, &r)) {
+        strbuf_addf(out, "    through: %s %s", diag_way_name(r.way), r.from.file);
+        if (r.from.line)
+            strbuf_addf(out, ":%u:%u", r.from.line, r.from.column);
+        strbuf_addc(out, '\n');
+    }
+}
+
 static void add_findings(struct strbuf *out, const struct diag *diag, const char *folder)
 {
     static const char *const words[] = { "", "warning: ", "note: " };
@@ -66,6 +78,7 @@ static void add_findings(struct strbuf *out, const struct diag *diag, const char
         strbuf_addf(&line, "%s%s\n", words[entry->severity], entry->message);
         if (entry->hint)
             strbuf_addf(&line, "    hint: %s\n", entry->hint);
+        add_ways(&line, diag, entry);
         add_neutral(out, line.data, folder);
     }
 }
