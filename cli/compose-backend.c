@@ -138,6 +138,17 @@ static const char *map_text(const struct strmap *map, const char *key)
     return strmap_get(map, key);
 }
 
+static struct strings keys_of(struct arena *arena, json_t *object)
+{
+    struct strings keys = { 0 };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value) *
+            ARRAY_APPEND_ARENA(arena, &keys) = arena_strdup(arena, key);
+    return keys;
+}
+
 static int observe_networks(struct engine *engine, struct arena *arena,
         const struct backend_query *query, struct observed_state *state, struct error **err)
 {
@@ -160,7 +171,7 @@ static int observe_networks(struct engine *engine, struct arena *arena,
             .key = map_text(&networks[i].labels, LABEL_NETWORK),
             .config_hash = map_text(&networks[i].labels, LABEL_CONFIG_HASH),
             .driver = networks[i].driver,
-            .users = json_object_size(json_object_get(object, "Containers")),
+            .users = keys_of(arena, json_object_get(object, "Containers")),
         };
     }
     return r;

@@ -20,6 +20,7 @@ struct fake_container {
     struct strings
             joins; /* ids of containers whose namespaces it shares; the first one's must run */
     const char *replaces;
+    bool lingers; /* uses its networks whatever its status says */
 };
 
 struct failure {
@@ -158,13 +159,18 @@ static void fake_close(struct backend *backend)
     free(backend);
 }
 
+static bool is_network_user(const struct fake_container *c, const struct observed_network *network)
+{
+    return (c->lingers || observed_container_is_active(&c->seen)) &&
+           observed_container_is_on_network(&c->seen, network);
+}
+
 static size_t count_network_users(struct record_engine *engine, const struct observed_network *n)
 {
     size_t users = 0;
 
     ARRAY_FOREACH(&engine->containers, c) {
-        users += observed_container_is_active(&(*c)->seen) &&
-                 observed_container_is_on_network(&(*c)->seen, n);
+        users += is_network_user(*c, n);
     }
     return users;
 }
@@ -210,7 +216,11 @@ static int fake_observe(struct backend *backend, struct arena *arena,
             continue;
         struct observed_network *copy = ARRAY_APPEND_ARENA(arena, &state->networks);
         *copy = *n;
-        copy->users = count_network_users(engine, n);
+        copy->users = (struct strings){ 0 };
+        ARRAY_FOREACH(&engine->containers, c) {
+            if (is_network_user(*c, n))
+                *ARRAY_APPEND_ARENA(arena, &copy->users) = arena_strdup(arena, (*c)->seen.id);
+        }
     }
     ARRAY_FOREACH(&engine->volumes, v) {
         if (!is_asked_for(&query->volumes, v->name, v->project, query->project))
@@ -949,6 +959,14 @@ struct observed_container *record_container(struct record_engine *engine, const 
     struct fake_container *container = find_container_name(engine, name);
 
     return container ? &container->seen : NULL;
+}
+
+void record_end_lingering(struct record_engine *engine, const char *name)
+{
+    struct fake_container *container = find_container_name(engine, name);
+
+    container->seen.status = OBSERVED_EXITED;
+    container->lingers = true;
 }
 
 struct observed_network *record_network(struct record_engine *engine, const char *name)

@@ -62,3 +62,7 @@ char *record_describe(struct record_engine *engine);
  * a plan runs. */
 struct observed_container *record_container(struct record_engine *engine, const char *name);
 struct observed_network *record_network(struct record_engine *engine, const char *name);
+
+/* The container's program has ended, but what it had is not taken down yet: it has its networks in use
+ * until it is removed. */
+void record_end_lingering(struct record_engine *engine, const char *name);

@@ -93,16 +93,17 @@ static void take_orphans_down(struct existing *all, const struct plan_down_optio
 static bool keeps_users(const struct existing *all, const struct goings *goings,
         const struct observed_network *network)
 {
-    size_t going_users = 0;
-
     ARRAY_FOREACH(&all->input->state->containers, c) {
-        if (!observed_container_is_on_network(c, network))
-            continue;
-        if (!is_going(goings, c))
+        if (observed_container_is_on_network(c, network) && !is_going(goings, c))
             return true;
-        going_users += observed_container_is_active(c);
     }
-    return network->users > going_users;
+    ARRAY_FOREACH(&network->users, id) {
+        const struct observed_container *user = observed_find_container(all->input->state, *id);
+
+        if (!user || !is_going(goings, user))
+            return true;
+    }
+    return false;
 }
 
 static void take_networks_down(struct existing *all, const struct goings *goings, struct diag *diag)

@@ -267,13 +267,13 @@ static bool is_movable(const struct up *up, const struct observed_container *con
 
 static bool can_leave_network(const struct up *up, const struct observed_network *network)
 {
-    size_t movable = 0;
+    ARRAY_FOREACH(&network->users, id) {
+        const struct observed_container *user = observed_find_container(up->input->state, *id);
 
-    ARRAY_FOREACH(&up->input->state->containers, c) {
-        movable += observed_container_is_active(c) &&
-                   observed_container_is_on_network(c, network) && is_movable(up, c);
+        if (!user || !is_movable(up, user))
+            return false;
     }
-    return movable >= network->users;
+    return true;
 }
 
 static bool can_leave_volume(const struct up *up, const struct observed_volume *volume)

@@ -91,7 +91,8 @@ struct observed_network {
     const char *project, *key; /* labels com.docker.compose.project and .network; NULL for none */
     const char *config_hash;
     const char *driver;
-    size_t users; /* running containers on it, of this project or not */
+    struct strings users; /* ids of the containers that have it in use, of this project or not; one
+                           * that has ended may have it a moment longer than its status says */
 };
 
 struct observed_volume {

@@ -787,6 +787,25 @@ static void down_without_files_goes_by_the_labels(void **state)
     world_release(&w);
 }
 
+static void down_takes_the_network_of_a_container_that_is_just_ending(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, "services: {a: {image: app}, b: {image: app}}\n");
+    do_up(&w, UP());
+    record_end_lingering(w.engine, "demo-a-1");
+    struct plan *plan = world_down(&w, &(struct plan_down_options){ 0 });
+    assert_string_equal(verdict(&w, plan), "remove 2 containers, remove 1 network");
+    assert_int_equal(w.diag.warnings, 0);
+    assert_int_equal(world_run(&w, plan), 0);
+    plan_free(plan);
+    char *end = record_describe(w.engine);
+    assert_string_equal(end, "");
+    free(end);
+    world_release(&w);
+}
+
 static void down_leaves_orphans_and_the_network_they_are_on(void **state)
 {
     struct world w;
@@ -1053,6 +1072,7 @@ int main(void)
         cmocka_unit_test(what_is_stopped_paused_or_dead_is_made_to_run),
         cmocka_unit_test(down_stops_in_reverse_and_leaves_volumes),
         cmocka_unit_test(down_without_files_goes_by_the_labels),
+        cmocka_unit_test(down_takes_the_network_of_a_container_that_is_just_ending),
         cmocka_unit_test(down_leaves_orphans_and_the_network_they_are_on),
         cmocka_unit_test(down_of_a_service_takes_what_needs_it),
         cmocka_unit_test(down_removes_images_on_request),
