@@ -39,6 +39,7 @@ struct output {
     int fd; /* -EBADF: at its end */
     struct loop_source *source;
     bool watched;
+    size_t drain_bytes, drain_reads; /* what is read yet once the process has ended */
 };
 
 /* A message that did not fit into a client's socket. */
@@ -142,7 +143,9 @@ void stream_ends_release(struct stream_ends *ends);
 int streams_open(struct monitor *m, struct stream_ends *ret, struct error **err);
 /* Watches them; console_fd (taken) is the terminal's master or -EBADF. */
 int streams_begin(struct monitor *m, int console_fd, struct error **err);
-/* Takes what is there without waiting; then the streams are at their end. */
+/* The process has ended: what it can have left is measured, and streams_drain takes that, as fast as the
+ * clients take it; then the streams are at their end. */
+void streams_begin_drain(struct monitor *m);
 void streams_drain(struct monitor *m);
 bool streams_are_drained(const struct monitor *m);
 void streams_end(struct monitor *m);

@@ -325,6 +325,7 @@ static void on_process_end(struct loop *loop, int fd, uint32_t events, void *use
     if (m->spec->namespaces[NAMESPACE_PID].mode != NAMESPACE_PRIVATE)
         (void)cgroup_kill(&m->cgroup, SIGKILL, NULL);
     m->phase = PHASE_DRAINING;
+    streams_begin_drain(m);
     monitor_check_drained(m);
 }
 

@@ -80,6 +80,8 @@ static bool read_output(struct output *output)
         close_output(output);
         return false;
     }
+    output->drain_bytes -= (size_t)len < output->drain_bytes ? (size_t)len : output->drain_bytes;
+    output->drain_reads -= output->drain_reads > 0;
     log_file_write(&m->log, output->stream, buffer, (size_t)len, time_realtime_nsec());
     control_server_output(m, output->stream, buffer, (size_t)len);
     return true;
@@ -142,19 +144,27 @@ static size_t left_in(const struct output *output)
                                                                                     : 0;
 }
 
+void streams_begin_drain(struct monitor *m)
+{
+    for (size_t i = 0; i < LOG_STREAM_MAX_; i++) {
+        struct output *output = &m->outputs[i];
+
+        output->drain_bytes = left_in(output);
+        /* A terminal counts only what is ready, and hands out a line at a time. */
+        output->drain_reads = DRAIN_READS_MIN;
+    }
+}
+
 void streams_drain(struct monitor *m)
 {
     for (size_t i = 0; i < LOG_STREAM_MAX_; i++) {
         struct output *output = &m->outputs[i];
-        /* A terminal hands out a line at a time and counts what is ready; a read more finds its end. */
-        size_t reads = left_in(output) + DRAIN_READS_MIN;
 
         while (output->fd >= 0 && !control_server_is_blocked(m, output->stream)) {
-            if (reads-- == 0 || !read_output(output)) {
-                if (output->fd >= 0)
-                    close_output(output);
-                break;
-            }
+            bool is_over = output->drain_bytes == 0 && output->drain_reads == 0;
+
+            if ((is_over || !read_output(output)) && output->fd >= 0)
+                close_output(output);
         }
     }
     streams_update(m);
