@@ -303,6 +303,7 @@ int container_start_attached(struct engine *engine, const char *reference,
         lock = fd_close(lock);
         return container_attach(engine, c->id, options, ret, err);
     }
+    run.lock_fd = lock;
     run.attach = attach_streams(c, options);
     window.tty = c->config.tty;
     (void)relay_window(&window, &run.console_height, &run.console_width);

@@ -58,7 +58,8 @@ const char *container_health_json(struct arena *arena, const struct monitor_stat
 
 /* ---- the two locks ---- */
 
-/* The command's lock RUN/locks/ID: around start, stop, remove and the like. Descriptor. *ret_status
+/* The command's lock RUN/locks/ID: around start, stop, remove and the like; whoever gets it never meets a
+ * container that is half started. Descriptor. *ret_status
  * (NULL: not wanted) is the row's then, as container_row_status tells it. */
 int container_lock(struct engine *engine, const char *id, enum container_status *ret_status,
         struct error **err);
@@ -101,6 +102,7 @@ int container_prepare_mounts(struct engine *engine, struct arena *arena, const c
 /* ---- running (bundle.c, start.c, stop.c, teardown.c) ---- */
 
 struct container_run_options {
+    int lock_fd; /* container_lock's, which the caller holds; borrowed */
     int restart_count;
     unsigned attach; /* enum control_attach */
     bool own_teardown;
@@ -111,7 +113,8 @@ struct container_run_options {
 int container_write_bundle(struct engine *engine, struct container *c,
         const struct container_run_options *options, int run_dir_fd, struct error **err);
 
-/* Starts the container; the caller holds container_lock and knows that no run of it is alive. *ret_control
+/* Starts the container; the caller holds container_lock and knows that no run of it is alive. The monitor shares
+ * that lock until the start is through: when the command dies meanwhile, the next one waits for the outcome. *ret_control
  * (may be NULL) is the connection to its monitor. On failure the row tells why, and *ret_exit_code is 125 to 128. */
 int container_run(struct engine *engine, struct container *container,
         const struct container_run_options *options, struct control **ret_control,

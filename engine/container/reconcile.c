@@ -85,8 +85,9 @@ static int recover(struct engine *engine, const char *id, struct error **err)
         return r;
     fault_point("container.reconcile.restart");
     return container_run(engine, c,
-            &(struct container_run_options){ .restart_count = (int)state->restart_count + 1 }, NULL,
-            &exit_code, err);
+            &(struct container_run_options){
+                    .lock_fd = lock, .restart_count = (int)state->restart_count + 1 },
+            NULL, &exit_code, err);
 }
 
 int engine_reconcile(struct engine *engine, struct error **err)

@@ -84,6 +84,7 @@ static int spawn(struct engine *engine, const struct container *c,
         .id = c->id,
         .container_dir_fd = run_dir_fd,
         .lock_fd = lock,
+        .start_lock_fd = options->lock_fd,
         .attach = options->attach,
         .console_height = options->console_height,
         .console_width = options->console_width,
@@ -195,7 +196,8 @@ int container_start(struct engine *engine, const char *reference,
             *options->ret_exit_code = 0;
         return 0;
     }
-    r = container_run(engine, c, &(struct container_run_options){ 0 }, NULL, &exit_code, err);
+    r = container_run(
+            engine, c, &(struct container_run_options){ .lock_fd = lock }, NULL, &exit_code, err);
     if (options && options->ret_exit_code)
         *options->ret_exit_code = exit_code;
     return r < 0 ? r : 1;

@@ -226,7 +226,8 @@ int container_restart(
         return r;
     if (!c)
         return container_not_found(reference, err);
-    r = container_run(engine, c, &(struct container_run_options){ 0 }, NULL, &exit_code, err);
+    r = container_run(
+            engine, c, &(struct container_run_options){ .lock_fd = lock }, NULL, &exit_code, err);
     if (r < 0)
         return error_wrap(err, r, "cannot restart container %s", reference);
     return 0;

@@ -37,6 +37,9 @@ struct monitor_spawn_options {
     int container_dir_fd; /* RUN/containers/ID with config.json and monitor.json; borrowed */
     /* its lock, held by the caller; the monitor shares it. -EBADF: the monitor takes it */
     int lock_fd;
+    /* a further lock of the caller's, or -EBADF: the monitor shares it until the start is through, so
+     * that it stays locked that long even if the caller dies. */
+    int start_lock_fd;
     /* enum control_attach: from the first byte on; the container waits for nobody else */
     unsigned attach;
     uint16_t console_height, console_width; /* for a terminal; 0: what config.json says */

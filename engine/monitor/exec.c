@@ -145,6 +145,7 @@ static int spawn_helper(
         [EXEC_DIR_FD] = options->container_dir_fd,
         [EXEC_BINARY_FD] = binary_fd,
         [EXEC_REQUEST_FD] = request_fd,
+        [PROGRAM_START_LOCK_FD] = -EBADF,
     };
     int r = program_spawn(program, argv, fds, &exec->helper, &pidfd, err);
     fd_close(pidfd);

@@ -2,7 +2,7 @@
  * `exec`. Started by the command (spawn.c, exec.c), never by hand:
  *
  *     berth-monitor start ID ATTACH HEIGHT WIDTH FLAGS
- *             3: control connection, 4: lock, 5: its own program, 6: directory
+ *             3: control connection, 4: lock, 5: its own program, 6: directory, 7: lock of the start
  *     berth-monitor exec
  *             3: control connection, 4: directory, 5: its own program, 6: request
  */

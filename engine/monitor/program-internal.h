@@ -13,7 +13,13 @@ int start_main(int argc, char **argv);
 int exec_main(void);
 
 /* Numbers of the descriptors that the command passes. */
-enum { PROGRAM_CONTROL_FD = 3, PROGRAM_LOCK_FD = 4, PROGRAM_BINARY_FD = 5, PROGRAM_DIR_FD = 6 };
+enum {
+    PROGRAM_CONTROL_FD = 3,
+    PROGRAM_LOCK_FD = 4,
+    PROGRAM_BINARY_FD = 5,
+    PROGRAM_DIR_FD = 6,
+    PROGRAM_START_LOCK_FD = 7, /* start only; closed when the start is through */
+};
 
 enum program_flags { PROGRAM_SUBSCRIBE = 1, PROGRAM_OWN_TEARDOWN = 2 };
 

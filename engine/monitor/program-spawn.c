@@ -20,7 +20,7 @@ static char *const empty_environment[] = { NULL };
 
 #define MONITORS_DIRECTORY "/sys/fs/cgroup" MONITOR_CGROUP
 
-/* Everything for execve, as descriptors 0 to 6. */
+/* Everything for execve, as descriptors 0 to 7. */
 struct program_process {
     const char *path;
     char *const *argv;

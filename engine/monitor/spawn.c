@@ -45,6 +45,7 @@ int monitor_spawn(const struct monitor_spawn_options *options, struct control **
         [PROGRAM_LOCK_FD] = options->lock_fd,
         [PROGRAM_BINARY_FD] = binary_fd,
         [PROGRAM_DIR_FD] = options->container_dir_fd,
+        [PROGRAM_START_LOCK_FD] = options->start_lock_fd,
     };
     r = program_spawn(program, argv, fds, &pid, &pidfd, err);
     if (r < 0)

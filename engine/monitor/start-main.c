@@ -238,6 +238,7 @@ int start_main(int argc, char **argv)
     strbuf_init(&m->stdin_pending, 1u << 20);
     fd_set_cloexec(PROGRAM_DIR_FD, true);
     fd_set_cloexec(PROGRAM_LOCK_FD, true);
+    fd_set_cloexec(PROGRAM_START_LOCK_FD, true);
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_NAME, PROGRAM_NAME, 0, 0, 0);
 
@@ -254,6 +255,8 @@ int start_main(int argc, char **argv)
         error_free(error);
         return EXIT_FAILED;
     }
+    /* Whoever waits for this lock finds the state published, and a socket that answers. */
+    close(PROGRAM_START_LOCK_FD);
     if (client)
         control_server_send_start(client, 0, 0, "", 0);
     malloc_trim(0);

@@ -163,9 +163,10 @@ struct box *box_new(const char *const *args)
     struct box *box = NEW(struct box);
     char *lower;
 
-    *box = (struct box){
-        .arena = ARENA_INIT, .out = STRBUF_INIT(OUTPUT_MAX), .err = STRBUF_INIT(OUTPUT_MAX)
-    };
+    *box = (struct box){ .start_lock_fd = -EBADF,
+        .arena = ARENA_INIT,
+        .out = STRBUF_INIT(OUTPUT_MAX),
+        .err = STRBUF_INIT(OUTPUT_MAX) };
     snprintf(box->dir, sizeof(box->dir), "/tmp/berth-runtime.XXXXXX");
     assert_non_null(mkdtemp(box->dir));
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
@@ -237,6 +238,7 @@ int box_start(struct box *box)
         .id = ID,
         .container_dir_fd = box->dir_fd,
         .lock_fd = -EBADF,
+        .start_lock_fd = box->start_lock_fd,
         .attach = CONTROL_ATTACH_STDIN | CONTROL_ATTACH_STDOUT | CONTROL_ATTACH_STDERR,
         .subscribe = true,
     };

@@ -25,7 +25,8 @@
 
 struct box {
     char dir[64];
-    int dir_fd; /* RUN/containers/ID */
+    int dir_fd;        /* RUN/containers/ID */
+    int start_lock_fd; /* monitor_spawn_options; -EBADF unless the test sets it */
     json_t *spec;
     struct monitor_config config;
     struct arena arena;

@@ -182,9 +182,17 @@ static void container_ends_although_somebody_else_writes_to_its_output_without_e
             continue;
         _exit(0);
     }
+    int pidfd = proc_open_pidfd(box->start.pid);
+    assert_true(pidfd >= 0);
     assert_int_equal(control_begin_stop(box->control, 0, CONTROL_TIMEOUT_DEFAULT, NULL), 0);
-    while (!box->state || box->state->status != MONITOR_EXITED)
+    assert_int_equal(proc_wait_pidfd(pidfd, time_monotonic_usec() + PATIENCE_USEC), 1);
+    close(pidfd);
+    /* From here on a pipe and the buffers on the way, however slowly we read. */
+    strbuf_reset(&box->out);
+    while (!box->state || box->state->status != MONITOR_EXITED) {
         assert_true(box_take_event(box));
+        assert_true(box->out.len < OUTPUT_MAX / 2);
+    }
     assert_int_equal(box->state->exit_code, 4);
     (void)proc_wait(writer);
     box_free(box);
@@ -486,6 +494,52 @@ static void monitor_killed_while_it_starts_leaves_nothing_that_the_next_trips_ov
     }
 }
 
+static int try_lock(struct box *box, bool wait)
+{
+    return fs_lock(box->dir_fd, "start-lock", true, wait);
+}
+
+static void start_stays_locked_when_the_command_dies_until_its_outcome_is_known(void **state)
+{
+    struct box *box = box_new(ARGS("pause"));
+    const char *fifo = box_path_in(box, "fifo");
+    pid_t command;
+
+    (void)state;
+    /* The start stands still until somebody opens the other end, and fails then. */
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    box->config.network = MONITOR_NETWORK_JOIN;
+    box->config.netns_path = (char *)(uintptr_t)fifo;
+    box->start_lock_fd = try_lock(box, true);
+    assert_true(box->start_lock_fd >= 0);
+    command = start_aside(box);
+    while (first_child(command) == 0)
+        assert_int_equal(waitpid(command, NULL, WNOHANG), 0);
+    close(box->start_lock_fd);
+    assert_int_equal(kill(command, SIGKILL), 0);
+    assert_int_equal(waitpid(command, NULL, 0), command);
+    assert_int_equal(try_lock(box, false), -EWOULDBLOCK);
+
+    int other_end = open(fifo, O_WRONLY | O_CLOEXEC);
+    assert_true(other_end >= 0);
+    int lock = try_lock(box, true);
+    assert_true(lock >= 0);
+    close(other_end);
+    close(lock);
+
+    /* One that runs does not hold it. */
+    box->config.network = MONITOR_NETWORK_NONE;
+    box->config.netns_path = NULL;
+    box->start_lock_fd = try_lock(box, true);
+    box_must_start(box);
+    close(box->start_lock_fd);
+    box_wait_output(box, "ready");
+    lock = try_lock(box, false);
+    assert_true(lock >= 0);
+    close(lock);
+    box_free(box);
+}
+
 static void second_monitor_of_a_container_is_refused(void **state)
 {
     struct box *box = box_new(ARGS("pause"));
@@ -574,6 +628,7 @@ int main(void)
         cmocka_unit_test(monitor_that_is_told_to_end_stops_its_container),
         cmocka_unit_test(teardown_is_executed_with_the_lock_held),
         cmocka_unit_test(monitor_killed_while_it_starts_leaves_nothing_that_the_next_trips_over),
+        cmocka_unit_test(start_stays_locked_when_the_command_dies_until_its_outcome_is_known),
         cmocka_unit_test(second_monitor_of_a_container_is_refused),
         cmocka_unit_test(client_that_goes_away_leaves_the_container_running),
         cmocka_unit_test(reader_that_does_not_read_gets_everything_later),
