@@ -230,16 +230,83 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(((const struct node_entry *)a)->key, ((const struct node_entry *)b)->key);
 }
 
-void node_sort_keys(struct node *map)
+static bool is_letter(unsigned char c)
+{
+    return c >= 0x80 || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool is_digit(unsigned char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The number that digits from `p` on make; *ret_len tells how many they are. */
+static uint64_t number_at(const unsigned char *p, uint64_t before, size_t *ret_len)
+{
+    uint64_t number = before;
+
+    for (*ret_len = 0; is_digit(p[*ret_len]); ++*ret_len)
+        number = number * 10 +
+                 (uint64_t)(p[*ret_len] - '0'); /* wraps as in the printer of Compose */
+    return number;
+}
+
+/* Orders what follows a common beginning: letters by code; otherwise numbers by value. */
+static int compare_rest(const unsigned char *start, const unsigned char *x, const unsigned char *y)
+{
+    bool after_digit = x > start && is_digit(x[-1]);
+    uint64_t before = 0;
+    size_t x_len, y_len;
+
+    if (is_letter(*x) && is_letter(*y))
+        return *x < *y ? -1 : 1;
+    if (is_letter(*x) || is_letter(*y)) /* "9a" before "9-", but "-" before "a" */
+        return is_letter(*x) == after_digit ? -1 : 1;
+    if (*x == '0' || *y == '0') /* a zero within a number counts, one that leads does not */
+        for (const unsigned char *p = x; p > start && is_digit(p[-1]); p--)
+            if (p[-1] != '0')
+                before = 1;
+    uint64_t x_number = number_at(x, before, &x_len), y_number = number_at(y, before, &y_len);
+    if (x_number != y_number)
+        return x_number < y_number ? -1 : 1;
+    if (x_len != y_len)
+        return x_len < y_len ? -1 : 1;
+    return *x < *y ? -1 : 1;
+}
+
+static int compare_naturally(const void *a, const void *b)
+{
+    const unsigned char *x = (const unsigned char *)((const struct node_entry *)a)->key;
+    const unsigned char *y = (const unsigned char *)((const struct node_entry *)b)->key;
+    const unsigned char *start = x;
+
+    for (; *x && *x == *y; y++)
+        x++;
+    if (!*x || !*y)
+        return *x ? 1 : *y ? -1 : 0;
+    return compare_rest(start, x, y);
+}
+
+static void sort_by(struct node *map, int (*compare)(const void *, const void *))
 {
     assert(map->kind == NODE_MAP);
     if (map->len > 1)
-        qsort(map->entries, map->len, sizeof(*map->entries), compare_entries);
+        qsort(map->entries, map->len, sizeof(*map->entries), compare);
     if (map->index) {
         memset(map->index, 0, map->index_cap * sizeof(*map->index));
         for (uint32_t i = 0; i < map->len; i++)
             index_add(map, i);
     }
+}
+
+void node_sort_keys(struct node *map)
+{
+    sort_by(map, compare_entries);
+}
+
+void node_sort_keys_naturally(struct node *map)
+{
+    sort_by(map, compare_naturally);
 }
 
 struct node *node_sorted(struct arena *arena, struct node *node)

@@ -84,6 +84,10 @@ void node_set(struct arena *arena, struct node *map, const char *key, const stru
 void node_remove(struct node *map, const char *key);
 void node_sort_keys(struct node *map);
 
+/* The same, but numbers in the keys count by value (s1, s2, s10) and letters come after other characters,
+ * except after a digit: the order in which Docker Compose prints YAML. */
+void node_sort_keys_naturally(struct node *map);
+
 /* The value with the keys of every map below it in order; shares what has none. */
 struct node *node_sorted(struct arena *arena, struct node *node);
 

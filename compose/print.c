@@ -407,6 +407,50 @@ static struct node *json_view(struct arena *arena, const struct attr *attr, stru
     return view;
 }
 
+static struct node *yaml_view(struct arena *arena, const struct attr *attr, struct node *node);
+
+/* The attributes as they are, then the extensions in order. */
+static struct node *yaml_struct_view(
+        struct arena *arena, const struct attr_table *table, const struct node *node)
+{
+    struct node *view = node_new(arena, NODE_MAP, &node->at);
+    struct node *extensions = node_new(arena, NODE_MAP, &node->at);
+
+    NODE_FOREACH(node, entry)
+    {
+        const struct attr *row = schema_find(table, entry->key);
+
+        node_set(arena, row ? view : extensions, entry->key, &entry->key_at,
+                yaml_view(arena, row, entry->value));
+    }
+    node_sort_keys_naturally(extensions);
+    NODE_FOREACH(extensions, entry)
+    node_set(arena, view, entry->key, &entry->key_at, entry->value);
+    return view;
+}
+
+/* With the keys of every free map in the order of Docker Compose's YAML; attr NULL: of an extension. */
+static struct node *yaml_view(struct arena *arena, const struct attr *attr, struct node *node)
+{
+    const struct attr *items = attr ? attr->items : NULL;
+    struct node *view;
+
+    if (node->kind != NODE_LIST && node->kind != NODE_MAP)
+        return node;
+    if (node->kind == NODE_MAP && attr && attr->type->shape == SHAPE_STRUCT)
+        return yaml_struct_view(arena, attr->table, node);
+    view = node_copy(arena, node);
+    for (uint32_t i = 0; view->kind == NODE_LIST && i < view->len; i++)
+        view->items[i] = yaml_view(arena, items, view->items[i]);
+    if (view->kind == NODE_MAP)
+        node_sort_keys_naturally(view);
+    if (attr && attr->type->shape == SHAPE_MAP && !items) /* soft and hard of a limit stay */
+        return view;
+    NODE_FOREACH(view, entry)
+    entry->value = yaml_view(arena, items, entry->value);
+    return view;
+}
+
 static void add_section(
         struct arena *arena, struct node *model, const char *name, struct node *section)
 {
@@ -454,7 +498,7 @@ void project_print(
         print_json(&printer, model, 0);
         strbuf_addc(out, '\n');
     } else {
-        print_yaml(&printer, model, 0, false);
+        print_yaml(&printer, yaml_view(&arena, &compose_attr, model), 0, false);
     }
     arena_release(&arena);
 }

@@ -118,9 +118,29 @@ static void long_texts_are_cut_between_characters_in_messages(void **state)
     arena_release(&arena);
 }
 
+static void keys_are_sorted_naturally_as_compose_prints_them(void **state)
+{
+    /* In this order Docker Compose prints them. */
+    static const char *const keys[] = { "#x", "_s", "9", "9a", "9-", "10", "A.1", "A_1", "A1",
+        "A01", "A2", "A10", "A100", "A101", "B", "a1", "a1b", "a1_", "net", "net-x", "net.a", "x",
+        "x.b", "x1", "xa" };
+    struct arena arena = ARENA_INIT;
+    struct node *map = node_new(&arena, NODE_MAP, &SOURCE_NONE);
+
+    (void)state;
+    for (size_t i = ARRAY_LEN(keys); i-- > 0;)
+        node_set(&arena, map, keys[i], NULL, node_new_int(&arena, (int64_t)i, &SOURCE_NONE));
+    node_sort_keys_naturally(map);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        assert_string_equal(map->entries[i].key, keys[i]);
+    assert_int_equal(node_get(map, "net")->integer, 18);
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_are_sorted_naturally_as_compose_prints_them),
         cmocka_unit_test(a_map_finds_its_keys_at_every_size),
         cmocka_unit_test(setting_a_key_again_keeps_its_position),
         cmocka_unit_test(copies_do_not_change_what_they_were_made_from),
