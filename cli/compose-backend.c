@@ -351,7 +351,7 @@ static int build(struct backend *backend, const struct backend_build_spec *spec,
     struct strings tags = { 0 };
     struct build_options options = {
         .context = from->context,
-        .dockerfile = from->dockerfile,
+        .dockerfile = string_is_empty(from->dockerfile) ? NULL : from->dockerfile,
         .inline_text = from->dockerfile_inline,
         .inline_name = from->at.file ? from->at.file : "dockerfile_inline",
         .target = from->target,
