@@ -75,6 +75,7 @@ struct monitor {
     struct arena arena; /* of the configuration and the specification */
     struct monitor_config *config;
     struct runtime_spec *spec;
+    const char *bundle; /* path of dir_fd, for hooks; NULL until the first start */
     struct loop *loop;
     int dir_fd; /* RUN/containers/ID */
     enum monitor_phase phase;

@@ -48,6 +48,7 @@
 #include "engine/monitor/control.h"
 #include "engine/monitor/monitor-internal.h"
 #include "engine/network/sandbox.h"
+#include "engine/runtime/hooks.h"
 #include "engine/runtime/seccomp-filter.h"
 #include "engine/runtime/spec.h"
 
@@ -120,10 +121,16 @@ static const char *cgroup_path(struct monitor *m)
 /* Takes down what one run had. */
 static void end_run(struct monitor *m)
 {
+    struct hook_state state = { .id = m->config->id, .bundle = m->bundle, .status = "stopped" };
+
     loop_remove(TAKE(m->pidfd_source));
     streams_end(m);
     container_process_release(&m->process);
     (void)cgroup_remove_open(&m->cgroup, NULL);
+    /* "MUST log a warning, but the remaining hooks and lifecycle continue": there is nobody left
+     * to tell. */
+    if (m->bundle)
+        (void)hooks_run(m->spec, HOOK_POSTSTOP, &state, NULL);
     m->netns_fd = fd_close(m->netns_fd);
 }
 
@@ -159,6 +166,10 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
         return error_set(err, errno, NULL, "cannot find the container's directory");
     dir[len] = 0;
     mount_point = mem_printf("%s/%s", dir, MONITOR_ROOTFS_DIR);
+    if (!m->bundle)
+        m->bundle = arena_strdup(&m->arena, dir);
+    options.id = m->config->id;
+    options.bundle = m->bundle;
     options.rootfs = (struct container_rootfs){
         .mount_point = mount_point,
         .lower_dirs = rootfs->lower_dirs,
@@ -178,6 +189,13 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
                 m->loop, m->process.pidfd, EPOLLIN, on_process_end, m, &m->pidfd_source, err);
     if (r >= 0)
         r = container_start_process(&m->process, err);
+    if (r >= 0) {
+        struct hook_state state = {
+            .id = options.id, .bundle = options.bundle, .status = "running", .pid = m->process.pid
+        };
+
+        r = hooks_run(m->spec, HOOK_POSTSTART, &state, err);
+    }
     if (r < 0) {
         /* Whether it failed by itself or by us: it must go, and be reaped. */
         (void)proc_kill_pidfd(m->process.pidfd, SIGKILL);

@@ -23,6 +23,7 @@
 #include "base/str.h"
 #include "engine/runtime/cgroup.h"
 #include "engine/runtime/clone.h"
+#include "engine/runtime/procfs.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
 
@@ -45,13 +46,13 @@ static void write_sysctls(struct start *start)
 {
     for (size_t i = 0; i < start->spec->sysctl_count; i++) {
         const struct runtime_sysctl *sysctl = &start->spec->sysctls[i];
-        char path[SYSCTL_PATH_MAX] = "/proc/sys/";
+        char path[SYSCTL_PATH_MAX] = "sys/";
         size_t len = strlen(path);
 
         for (const char *c = sysctl->key; *c && len + 1 < sizeof(path); c++)
             path[len++] = *c == '.' ? '/' : *c;
         path[len] = 0;
-        int r = fs_write_small(AT_FDCWD, path, sysctl->value);
+        int r = procfs_write(path, sysctl->value);
         if (r < 0) {
             errno = -r;
             start_fail(start->process.sync_fd, STAGE_SYSCTL, i);
@@ -119,6 +120,7 @@ static _Noreturn void run_child(struct start *start)
         start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
     umask(0022);
     start_write_oom_score(process);
+    start_open_labels(process);
     enter_surroundings(start);
     start_take_binds(start);
     int root_fd = start_make_root(start);
@@ -131,6 +133,7 @@ static _Noreturn void run_child(struct start *start)
     }
     start_hide_paths(start, root_fd);
     make_cwd(start, root_fd);
+    start_run_create_hooks(start);
     start_resolve_user(process, root_fd, &identity);
     start_change_root(start, root_fd);
     start_prepare_process(process, &identity, slave);
@@ -239,15 +242,22 @@ int container_create_process(const struct container_process_options *options,
     start.process.group_add = options->group_add;
     start.process.seccomp = options->seccomp;
     start.process.seccomp_flags = options->seccomp_flags;
+    start.process.hook_spec = spec;
+    start.process.id = options->id;
+    start.process.bundle = options->bundle;
     start.bind_fds = ARENA_NEW_ARRAY(&arena, spec->mount_count + 1, int);
     for (size_t i = 0; i < spec->mount_count; i++)
         start.bind_fds[i] = -EBADF;
     start.makes_devices = !has_bound_dev(spec);
     start.bring_lo_up = options->netns_fd < 0 &&
                         spec->namespaces[NAMESPACE_NETWORK].mode == NAMESPACE_PRIVATE;
-    int r = open_namespaces(options, namespace_fds, err);
+    int r = lsm_check(&spec->process, spec->mount_label, err);
+    if (r >= 0)
+        r = open_namespaces(options, namespace_fds, err);
     if (r >= 0)
         r = spawn(&start, ret, err);
+    if (r >= 0)
+        r = start_serve_hooks(&start, ret, err);
     if (r >= 0)
         r = start_receive(
                 ret->sync_fd, START_READY, &ret->console_fd, &start, &ret->exit_code, err);

@@ -36,6 +36,7 @@ struct container_process_options {
     const struct runtime_spec *spec;
     struct container_rootfs rootfs;
     const struct cgroup *cgroup;
+    const char *id, *bundle;          /* what hooks and listeners are told; NULL: "" */
     int netns_fd;                     /* -EBADF: as the specification says */
     const char *user;                 /* looked up in the root, in place of spec's; NULL: spec's */
     char *const *group_add;           /* with user */

@@ -44,7 +44,7 @@ static int compare_fds(const void *a, const void *b)
 static void close_foreign_fds(const struct start *start, const struct join_options *options)
 {
     const struct start_process *process = &start->process;
-    int keep[NAMESPACE_MAX_ + 5];
+    int keep[NAMESPACE_MAX_ + 7];
     unsigned count = 0;
 
     keep[count++] = process->sync_fd;
@@ -52,6 +52,8 @@ static void close_foreign_fds(const struct start *start, const struct join_optio
     keep[count++] = process->stdin_fd;
     keep[count++] = process->stdout_fd;
     keep[count++] = process->stderr_fd;
+    keep[count++] = process->labels.apparmor_fd;
+    keep[count++] = process->labels.selinux_fd;
     for (int type = 0; type < NAMESPACE_MAX_; type++)
         keep[count++] = start->namespace_fds[type];
     qsort(keep, count, sizeof(keep[0]), compare_fds);
@@ -77,6 +79,13 @@ static _Noreturn void run_child(
     if (process->parent_death_signal && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
     start_write_oom_score(process);
+    start_open_labels(process);
+    /* Before the cgroup, whose cpuset then has the last word until exec_final. */
+    r = scheduling_apply_mask(&process->scheduling.exec_initial);
+    if (r < 0) {
+        errno = -r;
+        start_fail(process->sync_fd, STAGE_AFFINITY, 0);
+    }
     r = cgroup_enter(options->cgroup, in_cgroup);
     if (r < 0) {
         errno = -r;
@@ -172,6 +181,7 @@ static void prepare(
     process->user = options->user;
     process->group_add = options->group_add;
     process->parent_death_signal = true;
+    process->applies_exec_mask = true;
     if (options->privileged) {
         uint64_t all = process->own_bounding;
 

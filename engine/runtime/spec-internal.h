@@ -7,6 +7,7 @@
 
 struct arena;
 struct error;
+struct id_mappings;
 struct runtime_spec;
 
 #define SPEC_MOUNTS_MAX 4096
@@ -28,5 +29,14 @@ int spec_get_texts(
 /* An error unless the member is missing or empty. */
 int spec_refuse(struct spec_parse *p, const json_t *object, const char *key, const char *what);
 
+/* {containerID, hostID, size}… under `key`, checked for overlaps. In the arena. */
+int spec_get_mappings(
+        struct spec_parse *p, const json_t *object, const char *key, struct id_mappings *ret);
+
+void spec_warn(struct spec_parse *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+int spec_parse_hooks(struct spec_parse *p, const json_t *root);
 int spec_parse_process(struct spec_parse *p, const json_t *root);
+/* process.scheduler, ioPriority, execCPUAffinity; linux.personality, memoryPolicy. */
+int spec_parse_scheduling(struct spec_parse *p, const json_t *process, const json_t *linux_json);
 int spec_parse_mounts(struct spec_parse *p, const json_t *root);

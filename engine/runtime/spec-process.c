@@ -71,9 +71,13 @@ static int parse_capabilities(struct spec_parse *p, const json_t *process)
             const char *name = json_string_value(json_array_get(list, n));
             int cap = name ? capability_parse(str_from(name)) : -EINVAL;
 
-            if (cap < 0)
-                return error_set_plain(
-                        p->err, EINVAL, NULL, "invalid capability: \"%s\"", name ? name : "");
+            if (!name)
+                return error_set_plain(p->err, EINVAL, NULL,
+                        "capabilities: member \"%s\": expected a list of names", members[i].key);
+            if (cap < 0) {
+                spec_warn(p, "the unknown capability \"%s\" is ignored", name);
+                continue;
+            }
             *members[i].mask |= UINT64_C(1) << cap;
         }
     }
@@ -209,15 +213,11 @@ int spec_parse_process(struct spec_parse *p, const json_t *root)
     if (r >= 0)
         r = jsonx_get_int(process, "oomScoreAdj", &score, p->err);
     if (r >= 0)
-        r = spec_refuse(p, process, "apparmorProfile", "an AppArmor profile");
+        r = spec_get_text(p, process, "apparmorProfile", &ret->apparmor_profile);
     if (r >= 0)
-        r = spec_refuse(p, process, "selinuxLabel", "an SELinux label");
+        r = spec_get_text(p, process, "selinuxLabel", &ret->selinux_label);
     if (r >= 0)
-        r = spec_refuse(p, process, "scheduler", "a scheduler");
-    if (r >= 0)
-        r = spec_refuse(p, process, "ioPriority", "an I/O priority");
-    if (r >= 0)
-        r = spec_refuse(p, process, "execCPUAffinity", "a CPU affinity of exec");
+        r = spec_parse_scheduling(p, process, json_object_get(root, "linux"));
     if (r < 0)
         return r;
     if (score != INT64_MIN) {

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/mount.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/json/json.h"
 #include "base/limits.h"
@@ -21,6 +23,7 @@ const char *const namespace_type_names[NAMESPACE_MAX_] = {
     [NAMESPACE_PID] = "pid",
     [NAMESPACE_NETWORK] = "network",
     [NAMESPACE_CGROUP] = "cgroup",
+    [NAMESPACE_TIME] = "time",
     [NAMESPACE_USER] = "user",
 };
 
@@ -33,6 +36,7 @@ uint64_t namespace_clone_flag(enum namespace_type type)
         [NAMESPACE_PID] = CLONE_NEWPID,
         [NAMESPACE_NETWORK] = CLONE_NEWNET,
         [NAMESPACE_CGROUP] = CLONE_NEWCGROUP,
+        [NAMESPACE_TIME] = CLONE_NEWTIME,
         [NAMESPACE_USER] = CLONE_NEWUSER,
     };
 
@@ -94,6 +98,66 @@ int spec_refuse(struct spec_parse *p, const json_t *object, const char *key, con
     return error_set_plain(p->err, EOPNOTSUPP, NULL, "%s (\"%s\") is not supported", what, key);
 }
 
+void spec_warn(struct spec_parse *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    char *text = arena_vprintf(p->arena, format, args);
+    va_end(args);
+    for (size_t i = 0; i < p->spec->warnings.len; i++) {
+        if (strcmp(p->spec->warnings.items[i], text) == 0)
+            return;
+    }
+    *ARRAY_APPEND_ARENA(p->arena, &p->spec->warnings) = text;
+}
+
+static bool ranges_overlap(uint32_t a, uint32_t b, uint32_t a_size, uint32_t b_size)
+{
+    return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
+}
+
+int spec_get_mappings(
+        struct spec_parse *p, const json_t *object, const char *key, struct id_mappings *ret)
+{
+    json_t *list = NULL;
+    int r = jsonx_get_array(object, key, &list, p->err);
+
+    if (r < 0)
+        return r;
+    if (json_array_size(list) > ID_MAPPING_MAX)
+        return error_set_plain(
+                p->err, E2BIG, NULL, "%s has more than %d entries", key, ID_MAPPING_MAX);
+    ret->items = ARENA_NEW_ARRAY(p->arena, json_array_size(list) + 1, struct id_mapping);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        int64_t container = -1, host = -1, size = 0;
+
+        r = spec_get_number(p, item, "containerID", -1, UINT32_MAX - 1, &container);
+        if (r >= 0)
+            r = spec_get_number(p, item, "hostID", -1, UINT32_MAX - 1, &host);
+        if (r >= 0)
+            r = spec_get_number(p, item, "size", 0, UINT32_MAX, &size);
+        if (r < 0)
+            return error_wrap(p->err, r, "%s", key);
+        if (container < 0 || host < 0 || size == 0 || container + size > UINT32_MAX ||
+                host + size > UINT32_MAX)
+            return error_set_plain(p->err, EINVAL, NULL,
+                    "%s: entry %zu is not a range of containerID, hostID and size", key, i + 1);
+        struct id_mapping m = { (uint32_t)container, (uint32_t)host, (uint32_t)size };
+        for (size_t n = 0; n < ret->count; n++) {
+            const struct id_mapping *o = &ret->items[n];
+
+            if (ranges_overlap(m.container_id, o->container_id, m.size, o->size) ||
+                    ranges_overlap(m.host_id, o->host_id, m.size, o->size))
+                return error_set_plain(
+                        p->err, EINVAL, NULL, "%s: entries %zu and %zu overlap", key, n + 1, i + 1);
+        }
+        ret->items[ret->count++] = m;
+    }
+    return 0;
+}
+
 /* ---- linux ---- */
 
 static int parse_namespaces(struct spec_parse *p, const json_t *linux_json)
@@ -110,7 +174,7 @@ static int parse_namespaces(struct spec_parse *p, const json_t *linux_json)
             if (string_is_equal(type, namespace_type_names[n]))
                 which = n;
         }
-        if (which == NAMESPACE_INVALID || which == NAMESPACE_USER)
+        if (which == NAMESPACE_INVALID || which == NAMESPACE_USER || which == NAMESPACE_TIME)
             return error_set_plain(p->err, EOPNOTSUPP, NULL,
                     "namespaces: type \"%s\" is not supported", type ? type : "");
         struct runtime_namespace *ns = &p->spec->namespaces[which];
@@ -250,6 +314,16 @@ static int parse_paths(struct spec_parse *p, const json_t *linux_json, const cha
     return 0;
 }
 
+/* Even an empty object asks for a group of its own. */
+static int refuse_rdt(struct spec_parse *p, const json_t *linux_json)
+{
+    const json_t *rdt = json_object_get(linux_json, "intelRdt");
+
+    if (!rdt || json_is_null(rdt))
+        return 0;
+    return error_set_plain(p->err, EOPNOTSUPP, NULL, "linux.intelRdt: Intel RDT is not supported");
+}
+
 static int parse_linux(struct spec_parse *p, const json_t *root)
 {
     struct runtime_spec *spec = p->spec;
@@ -287,11 +361,9 @@ static int parse_linux(struct spec_parse *p, const json_t *root)
     if (r >= 0)
         r = spec_refuse(p, object, "timeOffsets", "a time namespace");
     if (r >= 0)
-        r = spec_refuse(p, object, "mountLabel", "an SELinux label of mounts");
+        r = spec_get_text(p, object, "mountLabel", &spec->mount_label);
     if (r >= 0)
-        r = spec_refuse(p, object, "intelRdt", "Intel RDT");
-    if (r >= 0)
-        r = spec_refuse(p, object, "personality", "a personality");
+        r = refuse_rdt(p, object);
     if (r >= 0)
         r = spec_refuse(p, object, "netDevices", "moving network devices");
     if (r < 0)
@@ -311,6 +383,30 @@ static int parse_linux(struct spec_parse *p, const json_t *root)
                     p->err, EINVAL, NULL, "rootfsPropagation: unknown value \"%s\"", propagation);
     }
     spec->seccomp = seccomp;
+    return 0;
+}
+
+static int parse_annotations(struct spec_parse *p, const json_t *root)
+{
+    struct runtime_spec *spec = p->spec;
+    json_t *object = NULL, *value;
+    const char *key;
+    int r = jsonx_get_object(root, "annotations", &object, p->err);
+
+    if (r < 0)
+        return r;
+    spec->annotations = ARENA_NEW_ARRAY(
+            p->arena, json_object_size(object) + 1, struct runtime_annotation);
+    json_object_foreach(object, key, value)
+    {
+        if (!*key || !json_is_string(value))
+            return error_set_plain(
+                    p->err, EINVAL, NULL, "annotations: \"%s\" is not a name with a text", key);
+        spec->annotations[spec->annotation_count++] = (struct runtime_annotation){
+            .key = arena_strdup(p->arena, key),
+            .value = arena_strdup(p->arena, json_string_value(value)),
+        };
+    }
     return 0;
 }
 
@@ -359,7 +455,9 @@ int runtime_spec_parse(
     if (r >= 0)
         r = parse_linux(&p, root);
     if (r >= 0)
-        r = spec_refuse(&p, root, "hooks", "a hook");
+        r = spec_parse_hooks(&p, root);
+    if (r >= 0)
+        r = parse_annotations(&p, root);
     if (r < 0)
         return error_wrap(err, r, "the OCI configuration cannot be used");
     if ((spec->hostname || spec->domainname) &&

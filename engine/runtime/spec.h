@@ -1,8 +1,9 @@
 /* An OCI runtime configuration (config.json, Linux part of runtime-spec 1.2) as typed data,
  * checked once when it is read: whoever executes it meets no unknown mount option, capability or
  * namespace any more. This module makes no system call. What the specification knows and berth
- * does not do is an error, never ignored: hooks, user namespaces with mappings, id-mapped mounts,
- * Intel RDT, personality, VM sections.
+ * does not do is an error, never ignored: Intel RDT, network devices, sections of other platforms.
+ * Members that the specification does not know are ignored, as it demands; values that the kernel
+ * may not know (capabilities) are left out with a warning.
  *
  *     struct arena arena = ARENA_INIT;
  *     struct runtime_spec *spec;
@@ -17,8 +18,12 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "base/array.h"
 #include "engine/runtime/capability.h"
+#include "engine/runtime/hooks.h"
+#include "engine/runtime/id-mapping.h"
 #include "engine/runtime/resources.h"
+#include "engine/runtime/scheduling.h"
 
 struct arena;
 struct error;
@@ -30,6 +35,7 @@ enum namespace_type {
     NAMESPACE_PID,
     NAMESPACE_NETWORK,
     NAMESPACE_CGROUP,
+    NAMESPACE_TIME,
     NAMESPACE_USER,
     NAMESPACE_MAX_,
     NAMESPACE_INVALID = -22,
@@ -69,6 +75,8 @@ struct runtime_process {
     bool no_new_privileges;
     bool has_oom_score_adj;
     int oom_score_adj;
+    struct scheduling scheduling;
+    const char *apparmor_profile, *selinux_label; /* NULL: none */
 };
 
 /* One mount, its options resolved by the table in mount-options.c. */
@@ -99,6 +107,18 @@ struct runtime_sysctl {
     const char *value;
 };
 
+struct runtime_annotation {
+    const char *key, *value;
+};
+
+enum time_clock { TIME_MONOTONIC, TIME_BOOTTIME, TIME_CLOCK_MAX_ };
+
+struct time_offset {
+    bool is_set;
+    int64_t sec;
+    uint32_t nsec;
+};
+
 struct runtime_spec {
     const char *oci_version;
     const char *root_path; /* as given; relative ones belong to the bundle */
@@ -112,12 +132,20 @@ struct runtime_spec {
     size_t device_count;
     struct runtime_sysctl *sysctls;
     size_t sysctl_count;
+    struct id_mappings uid_mappings, gid_mappings; /* of a new user namespace; in the arena */
+    struct time_offset time_offsets[TIME_CLOCK_MAX_];
+    struct runtime_hooks hooks[HOOK_MAX_];
+    struct runtime_annotation *annotations;
+    size_t annotation_count;
     char **masked_paths, **readonly_paths; /* NULL-terminated */
+    const char *mount_label;               /* SELinux; NULL: none */
     unsigned long rootfs_propagation;      /* MS_…|MS_REC of the container's root */
     const char *cgroups_path;              /* NULL: /berth/<id> */
     struct runtime_resources resources;
     const json_t
             *seccomp; /* borrowed from the JSON, for the command that compiles it; NULL for none */
+    /* What was left out, for whoever talks to the user: the specification wants it logged. */
+    struct strings warnings;
 };
 
 /* Reads and checks `root` (borrowed). All of *ret lives in `arena` (texts are copied), except

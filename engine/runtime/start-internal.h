@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "engine/runtime/capability.h"
+#include "engine/runtime/lsm.h"
+#include "engine/runtime/scheduling.h"
 #include "engine/runtime/start-protocol.h"
 #include "engine/runtime/user.h"
 
@@ -46,6 +48,12 @@ struct start_process {
     size_t rlimit_count;
     bool has_oom_score_adj;
     int oom_score_adj;
+    struct scheduling scheduling;
+    bool applies_exec_mask; /* scheduling.exec_final is for this one */
+    const char *apparmor_profile, *selinux_label;
+    struct lsm_files labels;
+    const struct runtime_spec *hook_spec; /* whose startContainer hooks are run; NULL: none */
+    const char *id, *bundle;              /* what they are told */
     bool no_new_privileges;
     bool parent_death_signal; /* ends with its parent */
     const struct sock_fprog *seccomp;
@@ -81,6 +89,12 @@ void start_bind_console(struct start *start, int root_fd, int slave_fd);
 
 /* While /proc is still the host's. */
 void start_write_oom_score(struct start_process *process);
+void start_open_labels(struct start_process *process);
+
+/* prestart and createRuntime, by the parent, which start_serve_hooks stands for; createContainer. */
+void start_run_create_hooks(struct start *start);
+/* startContainer. */
+void start_run_start_hooks(const struct start_process *process);
 
 /* In parts, since other things come in between. The identity is looked up while the root is at
  * hand; preparing goes as far as credentials, so that nothing after GO makes the kernel forget
@@ -107,5 +121,9 @@ void start_process_prepare(
  * error in the words of the stage table. `exit_code` as Docker's. */
 int start_receive(int sync_fd, enum start_message_kind expected, int *ret_console_fd,
         const struct start *start, int *ret_exit_code, struct error **err);
+
+/* Runs the parent's hooks when the child is that far. */
+int start_serve_hooks(
+        const struct start *start, const struct container_process *process, struct error **err);
 
 #define START_TIMEOUT_USEC (120 * INT64_C(1000000))

@@ -24,6 +24,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "engine/runtime/container.h"
+#include "engine/runtime/procfs.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
 
@@ -38,6 +39,14 @@ _Noreturn void start_fail(int sync_fd, enum start_stage stage, size_t index)
 
     (void)!write(sync_fd, &message, sizeof(message));
     _exit(127);
+}
+
+static void check(const struct start_process *process, enum start_stage stage, int r)
+{
+    if (r < 0) {
+        errno = -r;
+        start_fail(process->sync_fd, stage, 0);
+    }
 }
 
 void start_process_prepare(
@@ -74,6 +83,10 @@ void start_process_prepare(
     process->has_oom_score_adj = spec->has_oom_score_adj;
     process->oom_score_adj = spec->oom_score_adj;
     process->no_new_privileges = spec->no_new_privileges;
+    process->scheduling = spec->scheduling;
+    process->apparmor_profile = spec->apparmor_profile;
+    process->selinux_label = spec->selinux_label;
+    process->labels = (struct lsm_files){ -EBADF, -EBADF };
 }
 
 void start_resolve_user(struct start_process *process, int root_fd, struct user_identity *identity)
@@ -151,11 +164,26 @@ void start_write_oom_score(struct start_process *process)
     if (!process->has_oom_score_adj)
         return;
     snprintf(text, sizeof(text), "%d", process->oom_score_adj);
-    int r = fs_write_small(AT_FDCWD, "/proc/self/oom_score_adj", text);
-    if (r < 0) {
-        errno = -r;
-        start_fail(process->sync_fd, STAGE_OOM_SCORE, 0);
-    }
+    check(process, STAGE_OOM_SCORE, procfs_write("self/oom_score_adj", text));
+}
+
+void start_open_labels(struct start_process *process)
+{
+    check(process, STAGE_LABEL,
+            lsm_open(&process->labels, process->apparmor_profile, process->selinux_label));
+}
+
+/* While the rights for it are still there. */
+static void set_scheduling(struct start_process *process)
+{
+    const struct scheduling *scheduling = &process->scheduling;
+
+    if (process->applies_exec_mask)
+        check(process, STAGE_AFFINITY, scheduling_apply_mask(&scheduling->exec_final));
+    check(process, STAGE_SCHEDULER, scheduling_apply_scheduler(scheduling));
+    check(process, STAGE_IO_PRIORITY, scheduling_apply_io_priority(scheduling));
+    check(process, STAGE_MEMORY_POLICY, scheduling_apply_memory_policy(scheduling));
+    check(process, STAGE_PERSONALITY, scheduling_apply_personality(scheduling));
 }
 
 static void set_limits(struct start_process *process)
@@ -246,6 +274,7 @@ void start_prepare_process(
     set_stdio(process, terminal_slave);
     give_stdio(identity->uid);
     set_limits(process);
+    set_scheduling(process);
     /* Nothing that the monitor has open comes along: all is close-on-exec, and this is the belt to
      * it (not there before Linux 5.11). */
     (void)syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -256,12 +285,15 @@ void start_prepare_process(
 
 static void set_capabilities(struct start_process *process)
 {
-    int r = capability_apply_rest(&process->capabilities, process->own_bounding);
+    check(process, STAGE_CAPABILITIES,
+            capability_apply_rest(&process->capabilities, process->own_bounding));
+}
 
-    if (r < 0) {
-        errno = -r;
-        start_fail(process->sync_fd, STAGE_CAPABILITIES, 0);
-    }
+/* They take effect with the next exec: after the hooks', before the program's. */
+static void apply_labels(struct start_process *process)
+{
+    check(process, STAGE_LABEL,
+            lsm_apply(&process->labels, process->apparmor_profile, process->selinux_label));
 }
 
 static _Noreturn void fail_exec(struct start_process *process, const char *path)
@@ -320,10 +352,14 @@ _Noreturn void start_execute(struct start_process *process)
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
             start_fail(process->sync_fd, STAGE_SECCOMP, 0);
         set_capabilities(process);
+        start_run_start_hooks(process);
+        apply_labels(process);
         load_seccomp(process);
     } else {
         load_seccomp(process);
         set_capabilities(process);
+        start_run_start_hooks(process);
+        apply_labels(process);
     }
     search_and_execute(process);
 }

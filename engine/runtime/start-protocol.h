@@ -1,6 +1,7 @@
 /* What the monitor and a process that it is setting up (the container's first, or one of exec) say
  * to each other over a SOCK_SEQPACKET pair, until the process is somebody else's program:
  *
+ *     0. child: HOOKS, parent: GO   (the parent has run its hooks; only when there are some)
  *     1. child: READY, with the terminal's master attached if there is one   (set-up is done)
  *     2. parent: GO      (everything is wired up)
  *     3. child: nothing more; the socket closes by execve   (it runs)
@@ -12,7 +13,14 @@
 
 #include <stdint.h>
 
-enum start_message_kind { START_READY = 1, START_GO, START_FAILED };
+#define START_DETAIL_MAX 512
+
+enum start_message_kind {
+    START_READY = 1,
+    START_GO,
+    START_FAILED,
+    START_HOOKS,
+};
 
 /* Where it failed. The row in the table of start-report.c words it; `index` tells which item of the
  * configuration it was. */
@@ -42,6 +50,13 @@ enum start_stage {
     STAGE_CWD,
     STAGE_CWD_OUTSIDE,
     STAGE_RLIMIT, /* index: rlimit */
+    STAGE_SCHEDULER,
+    STAGE_IO_PRIORITY,
+    STAGE_AFFINITY,
+    STAGE_MEMORY_POLICY,
+    STAGE_PERSONALITY,
+    STAGE_LABEL,
+    STAGE_HOOK, /* index: enum hook_point; `detail` says it */
     STAGE_OOM_SCORE,
     STAGE_USER,      /* no such user */
     STAGE_GROUP,     /* no such group */
@@ -63,4 +78,5 @@ struct start_message {
     uint32_t stage;
     int32_t code; /* errno */
     uint32_t index;
+    char detail[START_DETAIL_MAX]; /* words of the child's own; "" for all but hooks */
 };

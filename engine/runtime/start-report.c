@@ -27,6 +27,7 @@ enum subject {
     SUBJECT_USER,
     SUBJECT_GROUP,
     SUBJECT_GROUP_ADD,
+    SUBJECT_HOOK,
     SUBJECT_ARGV
 };
 
@@ -64,6 +65,13 @@ static const struct {
     [STAGE_CWD_OUTSIDE] = { "the working directory \"%s\" is outside of the container", SUBJECT_CWD,
             true },
     [STAGE_RLIMIT] = { "error setting rlimit %s", SUBJECT_RLIMIT, false },
+    [STAGE_SCHEDULER] = { "cannot set the scheduler", SUBJECT_NONE, false },
+    [STAGE_IO_PRIORITY] = { "cannot set the I/O priority", SUBJECT_NONE, false },
+    [STAGE_AFFINITY] = { "cannot set the CPU affinity", SUBJECT_NONE, false },
+    [STAGE_MEMORY_POLICY] = { "cannot set the memory policy", SUBJECT_NONE, false },
+    [STAGE_PERSONALITY] = { "cannot set the personality", SUBJECT_NONE, false },
+    [STAGE_LABEL] = { "cannot set the label of the security module", SUBJECT_NONE, false },
+    [STAGE_HOOK] = { "a %s hook failed", SUBJECT_HOOK, true },
     [STAGE_OOM_SCORE] = { "cannot set the oom score adj", SUBJECT_NONE, false },
     [STAGE_USER] = { "unable to find user %s: no matching entries in passwd file", SUBJECT_USER,
             true },
@@ -120,6 +128,8 @@ static const char *subject_text(
         return colon ? colon + 1 : "";
     case SUBJECT_GROUP_ADD:
         return start->process.group_add ? start->process.group_add[i] : "";
+    case SUBJECT_HOOK:
+        return i < HOOK_MAX_ ? hook_point_names[i] : "";
     case SUBJECT_ARGV:
         return start->process.argv[0];
     }
@@ -161,6 +171,8 @@ static int failure(const struct start *start, const struct start_message *messag
     if (message->stage >= STAGE_MAX_ || !stages[message->stage].text)
         return error_set(err, EPROTO, NULL, "the process of the container sent nonsense");
     int code = message->code > 0 ? message->code : EIO;
+    if (message->detail[0])
+        return error_set_plain(err, code, NULL, "%.*s", START_DETAIL_MAX - 1, message->detail);
     const char *subject = subject_text(start, message, buffer, sizeof(buffer));
     *ret_exit_code = exit_code(message);
     /* The table's texts have at most one %s; it is put in by hand to keep formats literal. */
@@ -199,7 +211,7 @@ int start_receive(int sync_fd, enum start_message_kind expected, int *ret_consol
         return failure(start, &message, ret_exit_code, err);
     if (expected == START_GO && len == 0)
         return 0; /* closed by execve */
-    if (expected == START_READY && len == sizeof(message) && message.kind == START_READY)
+    if (expected != START_GO && len == sizeof(message) && message.kind == expected)
         return 0;
     if (len == 0)
         return error_set_plain(

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -90,6 +91,25 @@ static int do_stat(char **args)
         return refuse(args[0]);
     printf("%o %u:%u %u %u\n", st.st_mode, major(st.st_rdev), minor(st.st_rdev), st.st_uid,
             st.st_gid);
+    return 0;
+}
+
+/* Scheduling policy and nice value, I/O priority, personality. */
+static int do_scheduling(char **args)
+{
+    (void)args;
+    struct {
+        unsigned size, policy;
+        unsigned long long flags;
+        int nice;
+        unsigned priority;
+        unsigned long long runtime, deadline, period;
+    } attr = { 0 };
+
+    if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) < 0)
+        return refuse("sched_getattr");
+    printf("policy %u nice %d io %#lx personality %#x\n", attr.policy, attr.nice,
+            syscall(SYS_ioprio_get, 1, 0), (unsigned)personality(0xffffffff));
     return 0;
 }
 
@@ -381,6 +401,7 @@ static const struct {
     { "pause", do_pause, 0 },
     { "readlink", do_readlink, 1 },
     { "rlimit", do_rlimit, 0 },
+    { "scheduling", do_scheduling, 0 },
     { "stat", do_stat, 1 },
     { "syscall", do_syscall, 1 },
     { "tty", do_tty, 0 },

@@ -70,7 +70,6 @@ static void mistakes_are_named(void **state)
         { "", "ociVersion", "'2.0'", "ociVersion: \"2.0\" is not a version 1" },
         { "", "process", "null", "member \"process\" is missing" },
         { "", "linux", "null", "member \"linux\" is missing" },
-        { "", "hooks", "{'prestart':[{'path':'/x'}]}", "a hook (\"hooks\") is not supported" },
         { "", "mounts", "[{'type':'tmpfs'}]", "no destination" },
         { "", "mounts", "[{'destination':'/x','type':'bind','options':['rbind']}]", "no source" },
         { "", "mounts", "[{'destination':'/x','type':'bind','source':'/y','options':['frob']}]",
@@ -83,14 +82,28 @@ static void mistakes_are_named(void **state)
         { "process", "env", "['NOVALUE']", "not of the form NAME=value" },
         { "process", "user", "{'uid':-1}", "uid: -1 is not between" },
         { "process", "user", "{'uid':2147483648}", "uid: 2147483648 is not between" },
-        { "process", "capabilities", "{'bounding':['CAP_X']}", "invalid capability: \"CAP_X\"" },
         { "process", "rlimits", "[{'type':'RLIMIT_X','soft':1,'hard':1}]",
                 "unknown limit \"RLIMIT_X\"" },
         { "process", "rlimits", "[{'type':'RLIMIT_NOFILE','soft':2,'hard':1}]",
                 "above the hard one" },
         { "process", "oomScoreAdj", "1001",
                 "Invalid value 1001, range for oom score adj is [-1000, 1000]" },
-        { "process", "apparmorProfile", "'p'", "not supported" },
+        { "", "hooks", "{'prestart':[{'path':'x'}]}", "hooks.prestart: \"x\" is not the absolute" },
+        { "", "hooks", "{'poststop':[{'path':'/x','timeout':0}]}", "timeout: 0 is not between" },
+        { "", "annotations", "{'':'x'}", "annotations: \"\" is not a name" },
+        { "process", "capabilities", "{'bounding':[1]}", "expected a list of names" },
+        { "process", "scheduler", "{'policy':'SCHED_X'}", "unknown value \"SCHED_X\"" },
+        { "process", "scheduler", "{'policy':'SCHED_OTHER','nice':20}", "nice: 20 is not between" },
+        { "process", "scheduler", "{'policy':'SCHED_RR','runtime':1}", "SCHED_DEADLINE alone" },
+        { "process", "scheduler", "{'policy':'SCHED_RR','flags':['X']}", "flags: unknown value" },
+        { "process", "ioPriority", "{'class':'IOPRIO_CLASS_X'}", "unknown value" },
+        { "process", "ioPriority", "{'class':'IOPRIO_CLASS_BE','priority':8}", "is not between" },
+        { "process", "execCPUAffinity", "{'initial':'3-1'}", "is not a list like 0-3,7" },
+        { "linux", "personality", "{'domain':'BSD'}", "unknown value \"BSD\"" },
+        { "linux", "personality", "{'domain':'LINUX','flags':['X']}", "not supported" },
+        { "linux", "memoryPolicy", "{'mode':'MPOL_X'}", "unknown value \"MPOL_X\"" },
+        { "linux", "intelRdt", "{}", "Intel RDT is not supported" },
+        { "linux", "netDevices", "{'eth0':{}}", "not supported" },
         { "linux", "namespaces", "[{'type':'pid'}]", "needs a mount namespace of its own" },
         { "linux", "namespaces", "[{'type':'mount'},{'type':'mount'}]", "given twice" },
         { "linux", "namespaces", "[{'type':'user'},{'type':'mount'}]",
@@ -143,6 +156,49 @@ static void mount_options_become_flags_and_data(void **state)
     assert_true(spec->mounts[1].recursive_set == MOUNT_ATTR_RDONLY);
 }
 
+static void unknown_capabilities_are_left_out_with_one_warning(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_json json_t *json = with("process", "capabilities",
+            "{'bounding':['CAP_CHOWN','CAP_X'],'effective':['CAP_X'],'ambient':['CAP_KILL']}");
+    struct runtime_spec *spec;
+
+    (void)state;
+    assert_int_equal(runtime_spec_parse(&arena, json, &spec, NULL), 0);
+    assert_true(spec->process.capabilities.bounding == 1);
+    assert_true(spec->process.capabilities.ambient == 1 << 5);
+    assert_int_equal(spec->warnings.len, 1);
+    assert_string_equal(spec->warnings.items[0], "the unknown capability \"CAP_X\" is ignored");
+}
+
+static void hooks_keep_their_order_and_default_to_their_path(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_json json_t *json = with("", "hooks",
+            "{'poststop':[{'path':'/a','args':['x','y'],'env':['A=1'],'timeout':3},{'path':'/b'}]}");
+    struct runtime_spec *spec;
+
+    (void)state;
+    assert_int_equal(runtime_spec_parse(&arena, json, &spec, NULL), 0);
+    const struct runtime_hooks *hooks = &spec->hooks[HOOK_POSTSTOP];
+    assert_int_equal(hooks->count, 2);
+    assert_string_equal(hooks->items[0].args[1], "y");
+    assert_string_equal(hooks->items[0].env[0], "A=1");
+    assert_int_equal(hooks->items[0].timeout_sec, 3);
+    assert_string_equal(hooks->items[1].args[0], "/b");
+    assert_int_equal(spec->hooks[HOOK_PRESTART].count, 0);
+}
+
+static void members_that_the_specification_does_not_know_are_ignored(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_json json_t *json = with("linux", "somethingNew", "{'a':[1,2]}");
+    struct runtime_spec *spec;
+
+    (void)state;
+    assert_int_equal(runtime_spec_parse(&arena, json, &spec, NULL), 0);
+}
+
 static void sysctls_of_own_namespaces_are_taken(void **state)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
@@ -174,6 +230,9 @@ int main(void)
         cmocka_unit_test(minimal_configuration_has_the_documented_defaults),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(mount_options_become_flags_and_data),
+        cmocka_unit_test(unknown_capabilities_are_left_out_with_one_warning),
+        cmocka_unit_test(hooks_keep_their_order_and_default_to_their_path),
+        cmocka_unit_test(members_that_the_specification_does_not_know_are_ignored),
         cmocka_unit_test(sysctls_of_own_namespaces_are_taken),
         cmocka_unit_test(every_mount_option_is_found_by_its_name),
     };

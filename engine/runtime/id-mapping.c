@@ -1,0 +1,12 @@
+#include "engine/runtime/id-mapping.h"
+
+uint32_t id_mappings_to_host(const struct id_mappings *mappings, uint32_t container_id)
+{
+    for (size_t i = 0; i < mappings->count; i++) {
+        const struct id_mapping *m = &mappings->items[i];
+
+        if (container_id >= m->container_id && container_id - m->container_id < m->size)
+            return m->host_id + (container_id - m->container_id);
+    }
+    return ID_UNMAPPED;
+}
