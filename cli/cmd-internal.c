@@ -1,25 +1,31 @@
 /* Commands that berth's own programs call; hidden. */
 #include "base/error.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
 
-/* What a monitor execs when its container has ended for good. Its output goes nowhere. */
+/* What a monitor execs when its container has ended for good. Its output goes nowhere. As the main process of a
+ * service it ends with the status of the container. */
 static int run_teardown(struct cli *cli, const void *data, int argc, char **argv)
 {
     auto_error struct error *err = NULL;
 
     (void)data;
-    if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+    uint32_t status = 0;
+
+    if (argc < 1 || argc > 2 ||
+            (argc == 2 && parse_uint32(str_from(argv[1]), UINT8_MAX, &status) < 0))
+        return report_failure(cli, "\"%s\" takes an id and an exit status", cli->command);
     struct engine *engine = cli_engine_plain(cli, &err);
-    return !engine || container_teardown(engine, argv[0], &err) < 0 ? report_error(cli, err) : 0;
+    return !engine || container_teardown(engine, argv[0], &err) < 0 ? report_error(cli, err)
+                                                                    : (int)status;
 }
 
 static const struct command internal_commands[] = {
     { .name = "teardown",
-            .usage = "ID",
+            .usage = "ID [STATUS]",
             .summary = "Remove what the run of a container left",
             .run = run_teardown },
     { 0 },

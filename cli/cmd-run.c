@@ -40,7 +40,7 @@ struct run_options {
     /* Rights. */
     bool privileged;
     struct strings cap_add, cap_drop, security_opt, devices, device_rules, sysctls;
-    const char *pid, *ipc, *uts, *cgroupns, *cgroup_parent;
+    const char *pid, *ipc, *uts, *cgroupns, *cgroup_parent, *cgroups, *sdnotify;
     /* Limits. */
     uint64_t memory_bytes, memory_reservation_bytes;
     const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems;
@@ -107,6 +107,11 @@ static const struct run_options run_defaults = {
                 .arg = "PATH",                                                                   \
                 AT(cgroup_parent),                                                               \
                 .help = "Cgroup above the container's" },                                        \
+            { .name = "cgroups",                                                                 \
+                .type = &opt_string,                                                             \
+                .arg = "MODE",                                                                   \
+                AT(cgroups),                                                                     \
+                .help = "enabled, or split: below the group of the service that this is" },      \
             { .name = "cgroupns",                                                                \
                 .type = &opt_string,                                                             \
                 .arg = "MODE",                                                                   \
@@ -390,6 +395,11 @@ static const struct run_options run_defaults = {
                 .type = &opt_flag,                                                               \
                 AT(auto_remove),                                                                 \
                 .help = "Remove the container when it ends" },                                   \
+            { .name = "sdnotify",                                                                \
+                .type = &opt_string,                                                             \
+                .arg = "MODE",                                                                   \
+                AT(sdnotify),                                                                    \
+                .help = "Ready for systemd: conmon, container, healthy" },                       \
             { .name = "security-opt",                                                            \
                 .type = &opt_list,                                                               \
                 .arg = "OPTION",                                                                 \
@@ -624,6 +634,37 @@ static int fill_network(struct cli *cli, const struct run_options *o,
     return 0;
 }
 
+/* What Podman's --cgroups and --sdnotify say for a container that is a systemd service. */
+static int fill_service(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    static const struct {
+        const char *option, *moment;
+    } moments[] = { { "ignore", NULL }, { "conmon", "started" }, { "container", "container" },
+        { "healthy", "healthy" } };
+    bool known = !o->sdnotify;
+
+    for (size_t i = 0; o->sdnotify && i < ARRAY_LEN(moments); i++)
+        if (strcmp(o->sdnotify, moments[i].option) == 0) {
+            config->notify = moments[i].moment;
+            known = true;
+        }
+    if (!known)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid value \"%s\" for --sdnotify: expected conmon, container, healthy or ignore",
+                o->sdnotify);
+    if (!o->cgroups || strcmp(o->cgroups, "enabled") == 0)
+        return 0;
+    if (strcmp(o->cgroups, "split") != 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid value \"%s\" for --cgroups: expected enabled or split", o->cgroups);
+    if (o->cgroup_parent)
+        return error_set_plain(
+                err, EINVAL, NULL, "--cgroups=split and --cgroup-parent exclude each other");
+    config->monitor_in_parent = true;
+    return container_enter_service_cgroup(&cli->arena, &config->cgroup_parent, err);
+}
+
 static int fill_limits(struct cli *cli, const struct run_options *o,
         struct container_config *config, struct error **err)
 {
@@ -660,6 +701,7 @@ static int fill_limits(struct cli *cli, const struct run_options *o,
     config->has_oom_score_adj = o->oom_score_adj_given;
     config->oom_score_adj = o->oom_score_adj;
     config->cgroup_parent = o->cgroup_parent;
+    r = fill_service(cli, o, config, err);
     for (size_t i = 0; i < o->ulimits.len && r >= 0; i++)
         r = spec_parse_ulimit(
                 arena, o->ulimits.items[i], ARRAY_APPEND_ARENA(arena, &config->ulimits), err);

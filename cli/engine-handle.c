@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "engine/container/container.h"
 #include "engine/engine.h"
@@ -15,6 +16,16 @@ static const char *program_path(struct cli *cli)
     if (len <= 0 || (size_t)len == sizeof(path))
         return "/usr/bin/berth";
     return arena_strndup(&cli->arena, path, (size_t)len);
+}
+
+/* Set by systemd beside NOTIFY_SOCKET; for whom it is does not matter, since a monitor takes the place of the main
+ * process. */
+static int64_t watchdog_usec(struct cli *cli)
+{
+    const char *text = cli_env(cli, "WATCHDOG_USEC");
+    int64_t usec = 0;
+
+    return text && parse_int64(str_from(text), 1, INT64_MAX, &usec) == 0 ? usec : 0;
 }
 
 const struct engine_options *cli_engine_options(struct cli *cli)
@@ -30,6 +41,8 @@ const struct engine_options *cli_engine_options(struct cli *cli)
         .docker_config_dir = cli_env(cli, "DOCKER_CONFIG"),
         .registry_auth_file = cli_env(cli, "REGISTRY_AUTH_FILE"),
         .xdg_runtime_dir = cli_env(cli, "XDG_RUNTIME_DIR"),
+        .notify_socket = cli_env(cli, "NOTIFY_SOCKET"),
+        .watchdog_usec = watchdog_usec(cli),
         .fault = cli_env(cli, "BERTH_FAULT"),
         .cancel = &cli->interrupted,
         .cancel_fd = cli_interrupt_fd(),

@@ -39,6 +39,8 @@ struct bundle {
     const char *names_dir; /* whose hosts, hostname and resolv.conf are used */
     const char *hostname;
     const char *cgroup_path;
+    enum monitor_ready ready;
+    const char *notify_dir;
     struct network_start network;
     enum monitor_network network_mode;
     const char *netns_path;
@@ -408,6 +410,7 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
         .container_dir = b->dir,
         .names_dir = b->names_dir,
         .cgroup_path = b->cgroup_path,
+        .notify_dir = b->notify_dir,
         .capabilities = b->capabilities,
         .cgroup_v2 = v2,
         .has_swap_accounting = b->c->config.memory_bytes != 0 && has_swap_accounting(v2),
@@ -556,6 +559,9 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .init = config->init,
         .libexec_dir = b->engine->options.libexec_dir,
         .cgroup_path = b->cgroup_path,
+        .ready = b->ready,
+        .notify_socket = b->engine->options.notify_socket,
+        .watchdog_usec = b->engine->options.watchdog_usec,
         .teardown_argv = teardown_argv(b),
         .teardown_env = teardown_env(b),
     };
@@ -566,6 +572,9 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
     if (r < 0)
         return r;
     fill_health(b, &monitor.health);
+    if (config->monitor_in_parent)
+        monitor.monitor_cgroup_path = arena_printf(
+                &b->arena, "%s/" CONTAINER_SUPERVISOR_CGROUP, config->cgroup_parent);
     if (!string_is_empty(config->stop_signal))
         (void)parse_signal(str_from(config->stop_signal), &monitor.stop_signal);
     monitor.stop_timeout_usec = config->stop_timeout_sec == CONTAINER_STOP_TIMEOUT_UNSET
@@ -574,6 +583,27 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
                                         ? TIMEOUT_NEVER
                                         : config->stop_timeout_sec * USEC_PER_SEC;
     return monitor_config_write(run_dir_fd, &monitor, err);
+}
+
+/* Only a start by the service manager is a service: later ones by hand have nobody to tell. */
+static int prepare_service(struct bundle *b, int run_dir_fd, struct error **err)
+{
+    const char *notify = b->c->config.notify;
+    int ready;
+
+    if (!notify || !b->engine->options.notify_socket)
+        return 0;
+    ready = parse_name(str_from(notify), monitor_ready_names, MONITOR_READY_MAX_);
+    if (ready < 0)
+        return error_set_plain(err, EINVAL, NULL, "unknown moment of readiness \"%s\"", notify);
+    b->ready = (enum monitor_ready)ready;
+    if (b->ready != MONITOR_READY_CONTAINER)
+        return 0;
+    if (mkdirat(run_dir_fd, MONITOR_NOTIFY_DIR, 0755) < 0 && errno != EEXIST)
+        return error_set(err, errno, NULL, "cannot make the directory of the notify socket");
+    b->notify_dir = arena_printf(&b->arena, "%s/containers/%s/" MONITOR_NOTIFY_DIR,
+            b->engine->options.run_dir, b->c->id);
+    return 0;
 }
 
 int container_write_bundle(struct engine *engine, struct container *c,
@@ -598,6 +628,8 @@ int container_write_bundle(struct engine *engine, struct container *c,
         r = oci_devices_resolve(&b->arena, &c->config, &b->devices, err);
     if (r >= 0)
         r = prepare_seccomp(b, err);
+    if (r >= 0)
+        r = prepare_service(b, run_dir_fd, err);
     if (r >= 0)
         r = write_spec(b, run_dir_fd, err);
     if (r >= 0)

@@ -148,6 +148,9 @@ extern const char *const container_restart_names[CONTAINER_RESTART_MAX_];
 #define CONTAINER_STOP_TIMEOUT_UNSET (-2) /* ten seconds then */
 #define CONTAINER_STOP_TIMEOUT_NEVER (-1)
 #define CONTAINER_STOP_TIMEOUT_DEFAULT_SEC 10
+/* Below a service's own group: where its monitor is, since a group with limits for groups below it has no
+ * processes itself (cgroup v2). */
+#define CONTAINER_SUPERVISOR_CGROUP "supervisor"
 
 struct container_config {
     const char *name;  /* NULL: one is made up */
@@ -200,6 +203,9 @@ struct container_config {
     int64_t oom_score_adj;
     struct container_ulimits ulimits;
     const char *cgroup_parent;
+    bool monitor_in_parent; /* the monitor's group lies below cgroup_parent, too (a service's own group) */
+    const char *
+            notify; /* when a service manager is told that it is ready: monitor_ready_names; NULL: never */
 
     /* Its life. */
     enum container_restart restart;

@@ -131,6 +131,12 @@ int container_inspect(
 char *container_status_text(
         struct arena *arena, const struct container *container, int64_t now_nsec);
 
+/* For a container that is to live in the control group of the service that the caller is: moves the caller into
+ * CONTAINER_SUPERVISOR_CGROUP below it, and gives the service's group (config.cgroup_parent). -EINVAL when the
+ * caller has no group of its own. Single-threaded callers only. */
+int container_enter_service_cgroup(
+        struct arena *arena, const char **ret_parent, struct error **err);
+
 /* ---- Life ---- */
 
 /* Makes a container from an image that is in the store (-ENOENT otherwise). Either everything of it is

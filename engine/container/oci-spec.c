@@ -10,8 +10,11 @@
 #include "base/json/json.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "engine/monitor/monitor-config.h"
 #include "engine/runtime/capability.h"
 
+/* Podman's place for it, which programs in images may know. */
+#define NOTIFY_TARGET "/run/notify"
 #define SHM_DEFAULT_BYTES (UINT64_C(64) << 20)
 #define CPU_PERIOD_DEFAULT_USEC INT64_C(100000)
 #define NANO_PER_CPU INT64_C(1000000000)
@@ -164,6 +167,8 @@ static json_t *build_env(const struct oci_spec_input *input)
     append_text(env, hostname);
     if (config->tty)
         append_text(env, "TERM=xterm");
+    if (input->notify_dir)
+        append_text(env, "NOTIFY_SOCKET=" NOTIFY_TARGET "/" MONITOR_NOTIFY_SOCKET);
     for (char **entry = config->env; entry && *entry; entry++)
         env_set(env, *entry);
     return env;
@@ -285,6 +290,19 @@ static void add_name_files(const struct oci_spec_input *input, json_t *mounts)
     }
 }
 
+static void add_notify_socket(const struct oci_spec_input *input, json_t *mounts)
+{
+    static const char *const options[] = { "bind", "rprivate", "nosuid", "nodev", "noexec", "ro" };
+    json_t *mount;
+
+    if (!input->notify_dir)
+        return;
+    mount = mount_new(NOTIFY_TARGET, "bind", input->notify_dir);
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        append_text(mount_options(mount), options[i]);
+    json_array_append_new(mounts, mount);
+}
+
 static void add_split(json_t *options, const char *text)
 {
     struct str rest = str_from(text), word;
@@ -392,6 +410,7 @@ static json_t *build_mounts(const struct oci_spec_input *input)
         insert_by_depth(own, build_file_mount(input, &config->files.items[i], i));
     json_array_extend(mounts, own);
     json_decref(own);
+    add_notify_socket(input, mounts);
     return mounts;
 }
 

@@ -46,6 +46,8 @@ struct oci_spec_input {
     const char *container_dir; /* ROOT/containers/ID */
     const char *names_dir; /* where hosts, hostname and resolv.conf lie; NULL: none are mounted */
     const char *cgroup_path;
+    const char *
+            notify_dir; /* holds the socket for its own messages to the service manager; NULL: none */
     uint64_t capabilities; /* from oci_spec_capabilities */
     bool cgroup_v2;
     bool has_swap_accounting;

@@ -33,6 +33,14 @@ const char *const monitor_network_names[] = {
 };
 _Static_assert(ARRAY_LEN(monitor_network_names) == MONITOR_NETWORK_MAX_, "name every mode");
 
+const char *const monitor_ready_names[] = {
+    [MONITOR_READY_NONE] = "none",
+    [MONITOR_READY_STARTED] = "started",
+    [MONITOR_READY_CONTAINER] = "container",
+    [MONITOR_READY_HEALTHY] = "healthy",
+};
+_Static_assert(ARRAY_LEN(monitor_ready_names) == MONITOR_READY_MAX_, "name every moment");
+
 /* ---- The members, once, for both directions ---- */
 
 enum member_type {
@@ -45,6 +53,7 @@ enum member_type {
     MEMBER_BOOL,
     MEMBER_LOG_DRIVER,
     MEMBER_RESTART,
+    MEMBER_READY,
     MEMBER_NETWORK
 };
 
@@ -94,6 +103,9 @@ static const struct member members[] = {
     MEMBER("libexec_dir", libexec_dir, MEMBER_TEXT),
     MEMBER("cgroup_path", cgroup_path, MEMBER_TEXT),
     MEMBER("monitor_cgroup_path", monitor_cgroup_path, MEMBER_TEXT),
+    MEMBER("ready", ready, MEMBER_READY),
+    MEMBER("notify_socket", notify_socket, MEMBER_TEXT),
+    MEMBER("watchdog_usec", watchdog_usec, MEMBER_INT64),
     MEMBER("teardown_argv", teardown_argv, MEMBER_TEXTS),
     MEMBER("teardown_env", teardown_env, MEMBER_TEXTS),
 };
@@ -110,6 +122,8 @@ static struct name_table names_of(enum member_type type)
         return (struct name_table){ monitor_log_driver_names, MONITOR_LOG_DRIVER_MAX_ };
     case MEMBER_RESTART:
         return (struct name_table){ monitor_restart_names, MONITOR_RESTART_MAX_ };
+    case MEMBER_READY:
+        return (struct name_table){ monitor_ready_names, MONITOR_READY_MAX_ };
     default:
         return (struct name_table){ monitor_network_names, MONITOR_NETWORK_MAX_ };
     }
@@ -118,6 +132,7 @@ static struct name_table names_of(enum member_type type)
 /* The enums have no negative values in a valid configuration, so all are read as int. */
 _Static_assert(sizeof(enum monitor_log_driver) == sizeof(int) &&
                        sizeof(enum monitor_restart) == sizeof(int) &&
+                       sizeof(enum monitor_ready) == sizeof(int) &&
                        sizeof(enum monitor_network) == sizeof(int),
         "enums are stored as int");
 
@@ -146,6 +161,7 @@ static json_t *member_to_json(const struct member *member, const void *at)
         return json_boolean(*(const bool *)at);
     case MEMBER_LOG_DRIVER:
     case MEMBER_RESTART:
+    case MEMBER_READY:
     case MEMBER_NETWORK:
         return json_string(names_of(member->type).names[*(const int *)at]);
     }
@@ -204,6 +220,7 @@ static int member_from_json(struct arena *arena, const json_t *json, const struc
         return jsonx_get_bool(json, member->key, at, err);
     case MEMBER_LOG_DRIVER:
     case MEMBER_RESTART:
+    case MEMBER_READY:
     case MEMBER_NETWORK:
         r = jsonx_get_string(json, member->key, &text, err);
         if (r < 0 || !text)

@@ -20,6 +20,9 @@ struct sandbox_config; /* engine/network/sandbox.h */
 #define MONITOR_LOCK_FILE "lock"
 #define MONITOR_SOCKET_FILE "control.sock"
 #define MONITOR_ROOTFS_DIR "rootfs"
+/* The socket through which a container tells that it is ready (MONITOR_READY_CONTAINER). */
+#define MONITOR_NOTIFY_DIR "notify"
+#define MONITOR_NOTIFY_SOCKET "notify.sock"
 
 enum monitor_log_driver {
     MONITOR_LOG_JSON_FILE,
@@ -48,6 +51,17 @@ enum monitor_network {
     MONITOR_NETWORK_INVALID = -22,
 };
 extern const char *const monitor_network_names[MONITOR_NETWORK_MAX_];
+
+/* What makes the container ready in the eyes of the service manager (notify_socket). */
+enum monitor_ready {
+    MONITOR_READY_NONE,      /* it is told nothing */
+    MONITOR_READY_STARTED,   /* the program was executed */
+    MONITOR_READY_CONTAINER, /* the container says so by itself */
+    MONITOR_READY_HEALTHY,   /* the first health check succeeded */
+    MONITOR_READY_MAX_,
+    MONITOR_READY_INVALID = -22,
+};
+extern const char *const monitor_ready_names[MONITOR_READY_MAX_];
 
 struct monitor_rootfs {
     char **lower_dirs; /* absolute, from the TOP layer to the bottom (overlay's order) */
@@ -101,6 +115,10 @@ struct monitor_config {
     const char
             *cgroup_path; /* below each hierarchy: "/berth/ID"; NULL: linux.cgroupsPath or that */
     const char *monitor_cgroup_path; /* where the monitor itself goes; NULL: /berth/monitors */
+    /* A service of systemd's. The monitor is its main process then and ends with the exit code of the container. */
+    enum monitor_ready ready;
+    const char *notify_socket; /* $NOTIFY_SOCKET; NULL: nobody is told */
+    int64_t watchdog_usec;     /* $WATCHDOG_USEC; 0: none */
     /* Program that the monitor becomes at its very end, keeping its pid and the lock (descriptor
      * MONITOR_LOCK_FD): {"…/berth", "internal", "teardown", ID}. NULL: it just ends. */
     char **teardown_argv;

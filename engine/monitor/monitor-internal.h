@@ -32,6 +32,8 @@ enum monitor_phase {
     PHASE_OVER,     /* for good; somebody else's teardown is awaited */
 };
 
+#define SERVICE_STATUS_MAX 80
+
 /* Standard output or error of the container, or the terminal's master. */
 struct output {
     struct monitor *monitor;
@@ -106,6 +108,12 @@ struct monitor {
 
     int listen_fd;
     struct list clients;
+
+    /* As a service, see service.c. */
+    int notify_fd; /* the container's own messages; -EBADF: none */
+    struct loop_source *notify_source, *watchdog_timer;
+    bool told_main_pid, told_ready;
+    char told_status[SERVICE_STATUS_MAX];
 };
 
 /* ---- monitor.c ---- */
@@ -174,6 +182,14 @@ void control_server_send_start(
 /* Waits until what is queued for the clients has been sent, as far as they take it within a
  * moment. */
 void control_server_flush(struct monitor *m);
+
+/* ---- service.c ---- */
+
+/* Before the container starts. Nothing happens in these unless it is a service. */
+int service_open(struct monitor *m, struct error **err);
+void service_close(struct monitor *m);
+void service_tell_state(struct monitor *m);
+void service_tell_stopping(struct monitor *m, int64_t timeout_usec);
 
 /* ---- probe.c ---- */
 

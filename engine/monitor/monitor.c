@@ -63,6 +63,7 @@ void monitor_publish(struct monitor *m)
     (void)fs_replace_file(
             m->dir_fd, MONITOR_STATE_FILE, text.data, text.len, 0600, FS_NO_SYNC, NULL);
     control_server_publish(m, text.data, text.len);
+    service_tell_state(m);
 }
 
 static void set_error(struct monitor *m, const struct error *error)
@@ -398,6 +399,7 @@ static int stop(struct monitor *m, int signo, int64_t timeout_usec, struct error
         if (r < 0)
             return r;
     }
+    service_tell_stopping(m, timeout_usec);
     if (timeout_usec <= 0)
         return send_signal(m, SIGKILL, err);
     int r = send_signal(m, signo, err);

@@ -145,6 +145,8 @@ static int prepare(struct monitor *m, const char *id, struct error **err)
     if (r >= 0)
         r = control_server_open(m, err);
     if (r >= 0)
+        r = service_open(m, err);
+    if (r >= 0)
         r = log_file_open(&m->log, &m->config->log, err);
     if (r >= 0)
         r = hold_ports(m, err);
@@ -182,12 +184,22 @@ static void become_teardown(struct monitor *m)
     static char *const no_environment[] = { path, NULL };
     char **argv = m->config->teardown_argv;
     sigset_t none;
+    size_t argc = 0;
 
     if (!argv || !argv[0])
         return;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     (void)fd_set_cloexec(PROGRAM_LOCK_FD, false);
+    if (m->config->ready != MONITOR_READY_NONE) {
+        /* The service manager judges the service by how this process ends. */
+        while (argv[argc])
+            argc++;
+        char **longer = ARENA_NEW_ARRAY(&m->arena, argc + 2, char *);
+        memcpy(longer, argv, argc * sizeof(*argv));
+        longer[argc] = arena_printf(&m->arena, "%d", m->state.exit_code);
+        argv = longer;
+    }
     execve(argv[0], argv, m->config->teardown_env ? m->config->teardown_env : no_environment);
 }
 
@@ -229,7 +241,7 @@ int start_main(int argc, char **argv)
 
     list_init(&m->clients);
     m->dir_fd = PROGRAM_DIR_FD;
-    m->listen_fd = m->netns_fd = m->stdin_fd = -EBADF;
+    m->listen_fd = m->netns_fd = m->stdin_fd = m->notify_fd = -EBADF;
     m->process = (struct container_process)CONTAINER_PROCESS_INIT;
     m->probe.pidfd = m->probe.output_fd = -EBADF;
     m->log.fd = m->log.dir_fd = -EBADF;
@@ -264,6 +276,7 @@ int start_main(int argc, char **argv)
     probe_cancel(m);
     log_file_close(&m->log);
     close_ports(m);
+    service_close(m);
     control_server_flush(m);
     control_server_close(m);
     become_teardown(m);

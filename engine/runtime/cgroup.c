@@ -437,6 +437,39 @@ int cgroup_enter_path(const char *path, struct error **err)
     return walk_layout(&layout, leave_hierarchy, (void *)(uintptr_t)path, err);
 }
 
+struct own_path {
+    char *buffer;
+    size_t size;
+    bool too_long;
+};
+
+static int note_own_path(struct cgroup *layout, struct str own, void *userdata, struct error **err)
+{
+    const struct cgroup_hierarchy *h = &layout->hierarchies[layout->count - 1];
+    struct own_path *note = userdata;
+
+    (void)err;
+    /* In a hybrid layout one of the two may be without services. */
+    if ((h->v2 || strcmp(h->directory, "systemd") == 0) && !str_is_equal_z(own, "/")) {
+        int len = snprintf(note->buffer, note->size, "%.*s", STR_FMT(own));
+        note->too_long = len < 0 || (size_t)len >= note->size;
+    }
+    return 0;
+}
+
+int cgroup_read_own_path(char *buffer, size_t size, struct error **err)
+{
+    struct cgroup layout = CGROUP_INIT;
+    struct own_path note = { buffer, size, false };
+
+    snprintf(buffer, size, "/");
+    int r = walk_layout(&layout, note_own_path, &note, err);
+    if (r >= 0 && note.too_long)
+        r = error_set_plain(
+                err, ENAMETOOLONG, NULL, "the path of this process's control group is too long");
+    return r;
+}
+
 /* ---- Asking ---- */
 
 static uint64_t read_key(int fd, const char *file, const char *key)

@@ -98,6 +98,10 @@ int cgroup_remove_open(struct cgroup *cgroup, struct error **err); /* and releas
  * it. */
 int cgroup_enter_path(const char *path, struct error **err);
 
+/* Path of the caller's group in the hierarchy that the service manager keeps (v2, or v1's "name=systemd"). 0, or
+ * -ENAMETOOLONG. */
+int cgroup_read_own_path(char *buffer, size_t size, struct error **err);
+
 /* What this machine can limit. */
 struct cgroup_support {
     bool unified;

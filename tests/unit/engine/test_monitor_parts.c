@@ -22,6 +22,7 @@
 #include "base/strbuf.h"
 #include "engine/monitor/health.h"
 #include "engine/monitor/log-file.h"
+#include "engine/monitor/notify.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/monitor/restart.h"
 #include "engine/monitor/state-file.h"
@@ -374,9 +375,48 @@ static void state_survives_writing_and_reading(void **state_)
     assert_string_equal(read->health_log[0].output, "out<put>");
 }
 
+static void assert_passes(const char *message, size_t len, const char *expected)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(NOTIFY_MESSAGE_MAX);
+
+    notify_filter(message, len, &out);
+    assert_string_equal(out.data ? out.data : "", expected);
+}
+
+static void a_container_tells_how_it_is_and_nothing_that_concerns_other_processes(void **state)
+{
+    static const char cut[] = "READY=1\0STATUS=x";
+
+    (void)state;
+    assert_passes("READY=1\nSTATUS=warm\n", 20, "READY=1\nSTATUS=warm\n");
+    assert_passes("MAINPID=1\nFDSTORE=1\nFDNAME=x\nBARRIER=1\nNOTIFYACCESS=all", 53, "");
+    assert_passes("EXTEND_TIMEOUT_USEC=5\nMAINPID=1\nWATCHDOG=1", 42,
+            "EXTEND_TIMEOUT_USEC=5\nWATCHDOG=1\n");
+    assert_passes("STATUS=\033[2J", 11, "");
+    assert_passes(cut, sizeof(cut) - 1, "");
+    assert_passes("", 0, "");
+}
+
+static void a_socket_that_cannot_be_is_refused(void **state)
+{
+    char longest[200];
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[0] = '/';
+    longest[sizeof(longest) - 1] = '\0';
+    assert_int_equal(notify_send("", "READY=1", 7), -EINVAL);
+    assert_int_equal(notify_send("/", "READY=1", 7), -EINVAL);
+    assert_int_equal(notify_send("vsock:2:1", "READY=1", 7), -EINVAL);
+    assert_int_equal(notify_send(longest, "READY=1", 7), -EINVAL);
+    assert_int_equal(notify_send("/nowhere/notify", "READY=1", 7), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_container_tells_how_it_is_and_nothing_that_concerns_other_processes),
+        cmocka_unit_test(a_socket_that_cannot_be_is_refused),
         cmocka_unit_test(backoff_doubles_to_a_minute_and_starts_anew_after_a_long_run),
         cmocka_unit_test(policies_decide_as_dockers),
         cmocka_unit_test(failures_in_the_start_period_do_not_count),
