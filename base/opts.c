@@ -103,9 +103,37 @@ const struct opt_type opt_tristate = { .name = "flag", .is_flag = true, .parse =
 
 #define OPTS_FOREACH(command, it) for (const struct opt *it = (command)->opts; it && it->name; it++)
 
+/* The command's own rows, then those that it shares with its group. */
+static const struct opt *next_row(const struct command *command, const struct opt *row)
+{
+    bool own = false;
+
+    OPTS_FOREACH(command, opt)
+    {
+        own |= opt == row;
+    }
+    row = row ? row + 1 : command->opts;
+    if (row && !row->name)
+        row = NULL;
+    if (!row && (own || !command->opts || !command->opts->name))
+        row = command->common_opts && command->common_opts->name ? command->common_opts : NULL;
+    return row;
+}
+
+#define ROWS_FOREACH(command, it) \
+    for (const struct opt *it = next_row(command, NULL); it; it = next_row(command, it))
+
+static bool is_common(const struct command *command, const struct opt *row)
+{
+    for (const struct opt *opt = command->common_opts; opt && opt->name; opt++)
+        if (opt == row)
+            return true;
+    return false;
+}
+
 static const struct opt *find_long(const struct command *command, struct str name)
 {
-    OPTS_FOREACH(command, opt)
+    ROWS_FOREACH(command, opt)
     {
         if (str_is_equal_z(name, opt->name))
             return opt;
@@ -115,7 +143,7 @@ static const struct opt *find_long(const struct command *command, struct str nam
 
 static const struct opt *find_letter(const struct command *command, char letter)
 {
-    OPTS_FOREACH(command, opt)
+    ROWS_FOREACH(command, opt)
     {
         if (opt->letter && opt->letter == letter)
             return opt;
@@ -131,7 +159,7 @@ static int unknown_long(const struct command *command, struct str name, struct e
     } names = { 0 };
     auto_free char *word = mem_strndup(name.data, name.len);
 
-    OPTS_FOREACH(command, opt)
+    ROWS_FOREACH(command, opt)
     {
         if (!(opt->flags & OPT_HIDDEN))
             *ARRAY_APPEND(&names) = opt->name;
@@ -161,12 +189,17 @@ static int apply(struct scan *scan, const struct opt *opt, const char *value, st
     if (opt->flags & OPT_UNSUPPORTED)
         return error_set_plain(
                 err, EOPNOTSUPP, NULL, "option \"--%s\" is not supported", opt->name);
-    assert(opt->offset < scan->command->options_bytes);
-    int r = opt->type->parse(scan->options + opt->offset, value, err);
+    char *options = scan->options;
+
+    if (is_common(scan->command, opt))
+        options = scan->command->common_options;
+    else
+        assert(opt->offset < scan->command->options_bytes);
+    int r = opt->type->parse(options + opt->offset, value, err);
     if (r < 0)
         return error_wrap(err, r, "invalid value \"%s\" for option \"--%s\"", value, opt->name);
     if (opt->set_offset != OPT_NO_SET)
-        *(bool *)(void *)(scan->options + opt->set_offset) = true;
+        *(bool *)(void *)(options + opt->set_offset) = true;
     return 0;
 }
 
@@ -378,7 +411,7 @@ static void help_options(const struct command *command, size_t width, struct str
     auto_(strbuf_release) struct strbuf line = STRBUF_INIT(HELP_LINE_MAX_BYTES);
     size_t column = HELP_INDENT + sizeof("    --help") + 1;
 
-    OPTS_FOREACH(command, opt)
+    ROWS_FOREACH(command, opt)
     {
         strbuf_reset(&line);
         describe_option(opt, &line);
@@ -386,7 +419,7 @@ static void help_options(const struct command *command, size_t width, struct str
             widen(&column, line.len);
     }
     strbuf_adds(out, "\nOptions:\n");
-    OPTS_FOREACH(command, opt)
+    ROWS_FOREACH(command, opt)
     {
         if (!is_shown(opt))
             continue;

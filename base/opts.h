@@ -76,6 +76,10 @@ struct command {
     const struct command *subcommands; /* ends with a row without name; NULL: none */
     bool stop_at_first_argument;       /* `run IMAGE ARG -x`: options end at the first argument */
     bool hidden;
+    /* Options of the group that its commands take too, into the group's own struct. A command's own option of
+     * the same name is stronger. Lists are freed with the group's. */
+    const struct opt *common_opts; /* ends with OPT_END; NULL: none */
+    void *common_options;
 };
 
 /* Parses argv[0..argc) (without the program's or command's name) into `options`, which first gets the

@@ -385,6 +385,8 @@ static int run_run(struct cli *cli, const void *data, int argc, char **argv)
     if (status == 0)
         status = compose_check_supported(compose);
     if (status == 0)
+        status = compose_lock(compose);
+    if (status == 0)
         status = compose_observe(compose);
     if (status)
         return status;
@@ -501,6 +503,10 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
         return status;
     if (!observed_container_is_active(container))
         return report_failure(cli, "service \"%s\" is not running", argv[0]);
+    if (compose->options->dry_run) {
+        cli_print(cli, "exec      Container %s\nrun %s in 1 container\n", container->name, argv[1]);
+        return 0;
+    }
     for (size_t i = 0; i < o->env.len; i++)
         spec_add_env(cli, &compose->arena, o->env.items[i], &env);
     bool tty = !o->no_tty && o->tty && !o->detach && isatty(STDIN_FILENO) && cli->out_is_terminal;

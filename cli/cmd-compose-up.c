@@ -446,6 +446,8 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
             !project_find_service(compose->project, o->exit_code_from))
         status = report_failure(cli, "no such service: %s", o->exit_code_from);
     if (status == 0)
+        status = compose_lock(compose);
+    if (status == 0)
         status = compose_observe(compose);
     if (status)
         return status;

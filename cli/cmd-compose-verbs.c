@@ -257,7 +257,9 @@ static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
 
     if (status == 0)
         status = compose_observe(compose);
-    if (status || !confirm_rm(compose, o, argc, argv, &status))
+    if (status)
+        return status;
+    if (!compose->options->dry_run && !confirm_rm(compose, o, argc, argv, &status))
         return status;
     return run_verb(cli, PLAN_VERB_RM,
             &(struct plan_verb_options){ .stop = o->stop,

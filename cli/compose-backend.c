@@ -24,6 +24,7 @@
 #include "engine/image/image.h"
 #include "engine/network/network.h"
 #include "engine/progress.h"
+#include "engine/state/projects.h"
 #include "engine/volume/volume.h"
 
 #define HOOK_OUTPUT_MAX (1u << 20)
@@ -237,7 +238,24 @@ static int observe(struct backend *backend, struct arena *arena, const struct ba
         r = observe_volumes(engine, arena, query, state, err);
     if (r >= 0)
         r = observe_images(engine, arena, query, state, err);
+    struct project_row *row = NULL;
+    if (r >= 0)
+        r = project_row_read(engine, arena, query->project, &row, err);
+    if (row)
+        state->project = (struct observed_project){ row->directory, row->applied };
     return r;
+}
+
+static int store_project(struct backend *backend, const char *project,
+        const struct observed_project *what, struct error **err)
+{
+    return project_row_write(engine_of(backend), project,
+            &(struct project_row){ what->directory, what->applied }, err);
+}
+
+static int forget_project(struct backend *backend, const char *project, struct error **err)
+{
+    return project_row_remove(engine_of(backend), project, err);
 }
 
 /* ------------------------------------------------------------------ images */
@@ -729,6 +747,8 @@ static const struct backend_ops engine_backend_ops = {
     .open_worker = open_worker,
     .close = close_backend,
     .observe = observe,
+    .project_store = store_project,
+    .project_forget = forget_project,
     .image_pull = pull,
     .image_build = build,
     .image_remove = remove_image,

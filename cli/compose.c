@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/error.h"
+#include "base/fdio.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
@@ -25,13 +27,28 @@
 #include "compose/plan-print.h"
 #include "compose/project.h"
 #include "compose/run.h"
+#include "engine/state/projects.h"
 
 /* ------------------------------------------------------------------ the group */
 
 static const struct compose_options compose_defaults = { .parallel = -1 };
 
 #define AT(member) .offset = offsetof(struct compose_options, member)
-static const struct opt compose_opts[] = {
+#define DRY_RUN_ROW                                           \
+    {                                                         \
+        .name = "dry-run", .type = &opt_flag, AT(dry_run),    \
+        .help = "Print what would be done and change nothing" \
+    }
+#define ADOPT_ROW                                                                   \
+    {                                                                               \
+        .name = "adopt", .type = &opt_flag, AT(adopt),                              \
+        .help = "Take over what another directory made under the same project name" \
+    }
+
+/* Before the command, as the others, or after it. */
+static const struct opt common_opts[] = { ADOPT_ROW, DRY_RUN_ROW, OPT_END };
+
+static const struct opt compose_opts[] = { ADOPT_ROW,
     { .name = "all-resources",
             .type = &opt_flag,
             AT(all_resources),
@@ -45,10 +62,7 @@ static const struct opt compose_opts[] = {
             .type = &opt_flag,
             AT(compatibility),
             .help = "Join container names with _ instead of -" },
-    { .name = "dry-run",
-            .type = &opt_flag,
-            AT(dry_run),
-            .help = "Print what would be done and change nothing" },
+    DRY_RUN_ROW,
     { .name = "env-file",
             .type = &opt_list,
             .arg = "FILE",
@@ -108,8 +122,7 @@ static const struct opt compose_opts[] = {
             .flags = OPT_HIDDEN,
             AT(project_directory),
             .help = "Older name of --project-directory" },
-    OPT_END
-};
+    OPT_END };
 #undef AT
 
 static const struct command *const compose_commands[] = {
@@ -174,7 +187,7 @@ static int set_ansi(struct cli *cli, const struct compose_options *options)
 
 static int run_group(struct cli *cli, const void *data, int argc, char **argv)
 {
-    const struct compose_options *options = data;
+    struct compose_options given = *(const struct compose_options *)data, *options = &given;
     struct command table[ARRAY_LEN(compose_commands) + 1] = { 0 };
     struct command group = command_compose;
     int status = set_ansi(cli, options);
@@ -183,6 +196,10 @@ static int run_group(struct cli *cli, const void *data, int argc, char **argv)
         return status;
     for (size_t i = 0; i < ARRAY_LEN(compose_commands); i++)
         table[i] = *compose_commands[i];
+    for (size_t i = 0; i < ARRAY_LEN(compose_commands); i++) {
+        table[i].common_opts = common_opts;
+        table[i].common_options = options;
+    }
     cli->compose_options = options;
     group.subcommands = table;
     char version[] = "version", *version_words[] = { version, NULL };
@@ -219,6 +236,7 @@ int compose_begin(struct cli *cli, int argc, char **services, struct compose **r
 
     compose->cli = cli;
     compose->options = options;
+    compose->lock_fd = -EBADF;
     if (!getcwd(cwd, sizeof(cwd))) {
         free(compose);
         return report_failure(cli, "cannot tell the current directory: %s", strerrordesc_np(errno));
@@ -262,6 +280,8 @@ int compose_load(struct compose *compose, enum compose_need need)
         return EXIT_STATUS_FAILURE;
     compose->name = compose->project->name;
     project_digest_files(compose->project);
+    auto_free char *directory = realpath(compose->project->working_dir, NULL);
+    compose->directory = arena_strdup(&compose->arena, directory);
     if (graph_build(&compose->arena, compose->project, &compose->graph, &err) < 0)
         return report_error(cli, err);
     return 0;
@@ -284,6 +304,7 @@ void compose_free(struct compose *compose)
 {
     if (!compose)
         return;
+    fd_close(compose->lock_fd);
     backend_close(compose->backend);
     arena_release(&compose->arena);
     free(compose);
@@ -295,6 +316,25 @@ int compose_check_supported(struct compose *compose)
 
     project_check_supported(compose->project, &diag);
     return report_diag(compose->cli, &diag) ? EXIT_STATUS_FAILURE : 0;
+}
+
+int compose_lock(struct compose *compose)
+{
+    struct cli *cli = compose->cli;
+    auto_error struct error *err = NULL;
+    struct engine *engine = compose->options->dry_run ? NULL : cli_engine(cli, &err);
+
+    if (compose->options->dry_run)
+        return 0;
+    if (!engine)
+        return report_error(cli, err);
+    compose->lock_fd = project_lock(engine, compose->name, false, &err);
+    if (compose->lock_fd == -EWOULDBLOCK) {
+        fprintf(stderr, "waiting for another command that brings up project \"%s\"\n",
+                compose->name);
+        compose->lock_fd = project_lock(engine, compose->name, true, &err);
+    }
+    return compose->lock_fd < 0 ? report_error(cli, err) : 0;
 }
 
 int compose_observe(struct compose *compose)
@@ -318,6 +358,8 @@ struct plan_input compose_plan_input(const struct compose *compose)
         .project_name = compose->name,
         .graph = compose->graph,
         .state = &compose->state,
+        .directory = compose->directory,
+        .adopt = compose->options->adopt,
         .compatibility = compose->load.compatibility,
         .version = BERTH_VERSION,
         .now_nsec = time_realtime_nsec(),
@@ -420,6 +462,7 @@ int compose_run_plan(struct compose *compose, struct plan *plan,
     cli_interrupt_begin(cli);
     int r = run_plan(compose->backend, plan, &how, &result, &err);
     cli_interrupt_end(cli);
+    compose->lock_fd = fd_close(compose->lock_fd);
     compose_progress_finish(progress, options->nothing_changed_line && r >= 0, &result);
     if (r == -ECANCELED && atomic_load(&cli->interrupted)) {
         status = EXIT_STATUS_SIGNAL + cli_interrupt_signal();

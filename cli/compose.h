@@ -22,7 +22,7 @@ struct compose_options {
     const char *ansi, *progress, *project_directory, *project_name;
     struct strings env_files, files, profiles;
     int64_t parallel;
-    bool all_resources, compatibility, dry_run, verbose, version, no_ansi;
+    bool adopt, all_resources, compatibility, dry_run, verbose, version, no_ansi;
 };
 
 enum compose_need {
@@ -40,6 +40,8 @@ struct compose {
     struct project *project; /* NULL: only the name is known */
     struct graph *graph;     /* NULL with it */
     struct backend *backend; /* NULL until compose_observe */
+    const char *directory;   /* real path of the project's; NULL without files */
+    int lock_fd;             /* of compose_lock; -EBADF: not held */
     struct observed_state state;
 };
 
@@ -56,6 +58,10 @@ int compose_load(struct compose *compose, enum compose_need need);
 
 /* Refuses what the engine cannot do, with the places; 0, or the exit status. */
 int compose_check_supported(struct compose *compose);
+
+/* Before observing, for what brings the project up: waits (and says so) while another command does. Let go by
+ * compose_run_plan once the plan has run. Not with --dry-run. 0, or the exit status. */
+int compose_lock(struct compose *compose);
 
 /* Opens the engine and looks at what it has of the project; again after changes. 0, or the exit status. */
 int compose_observe(struct compose *compose);

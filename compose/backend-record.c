@@ -44,6 +44,7 @@ struct record_engine {
         struct observed_volume *items;
         size_t len, cap;
     } volumes;
+    struct observed_project project;
     struct strmap images, offers; /* reference -> id */
     struct strmap behaviours;     /* service -> record_behaviour */
     struct {
@@ -205,6 +206,7 @@ static int fake_observe(struct backend *backend, struct arena *arena,
 
     (void)err;
     pthread_mutex_lock(&engine->lock);
+    state->project = engine->project;
     ARRAY_FOREACH(&engine->containers, c) {
         if (!string_is_equal((*c)->seen.project, query->project))
             continue;
@@ -236,6 +238,30 @@ static int fake_observe(struct backend *backend, struct arena *arena,
         };
     pthread_mutex_unlock(&engine->lock);
     return 0;
+}
+
+static int fake_project_store(struct backend *backend, const char *project,
+        const struct observed_project *what, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "store-project", project, err);
+
+    if (r >= 0) {
+        engine->project.directory = arena_strdup(&engine->arena, what->directory);
+        if (what->applied)
+            engine->project.applied = arena_strdup(&engine->arena, what->applied);
+    }
+    return end(engine, r);
+}
+
+static int fake_project_forget(struct backend *backend, const char *project, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "forget-project", project, err);
+
+    if (r >= 0)
+        engine->project = (struct observed_project){ 0 };
+    return end(engine, r);
 }
 
 /* ------------------------------------------------------- images, networks, volumes */
@@ -776,6 +802,8 @@ static const struct backend_ops fake_ops = {
     .open_worker = fake_open_worker,
     .close = fake_close,
     .observe = fake_observe,
+    .project_store = fake_project_store,
+    .project_forget = fake_project_forget,
     .image_pull = fake_image_pull,
     .image_build = fake_image_build,
     .image_remove = fake_image_remove,

@@ -27,6 +27,7 @@
 struct arena;
 struct error;
 struct hook;
+struct observed_project;
 struct observed_state;
 struct project;
 struct project_network;
@@ -204,6 +205,12 @@ struct backend_ops {
      * id NULL). */
     int (*observe)(struct backend *backend, struct arena *arena, const struct backend_query *query,
             struct observed_state *state, struct error **err);
+
+    /* Keeps the project's directory and what is applied to it (NULL: what was kept before), before anything of
+     * it is made; forgets both when nothing of it is left. */
+    int (*project_store)(struct backend *backend, const char *project,
+            const struct observed_project *what, struct error **err);
+    int (*project_forget)(struct backend *backend, const char *project, struct error **err);
 
     int (*image_pull)(struct backend *backend, const struct backend_pull_spec *spec,
             const struct backend_call *call, char **ret_id, struct error **err);

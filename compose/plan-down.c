@@ -70,7 +70,7 @@ static void take_orphans_down(struct existing *all, const struct plan_down_optio
         if (!existing_is_ours(all, c) || is_going(goings, c) ||
                 (all->input->project && !plan_is_orphan(all->input->project, c)))
             continue;
-        *ARRAY_APPEND_ARENA(&plan->arena, &plan->orphans) = arena_strdup(&plan->arena, c->name);
+        plan_add_orphan(plan, c, options->remove_orphans);
         if (!options->remove_orphans)
             continue;
         *ARRAY_APPEND_ARENA(&plan->arena, goings) = (struct going){
@@ -82,8 +82,8 @@ static void take_orphans_down(struct existing *all, const struct plan_down_optio
     }
     if (plan->orphans.len > 0 && !options->remove_orphans) {
         struct diag_entry *entry = diag_add(diag, DIAG_WARNING, "orphans", NULL,
-                "found orphan containers for this project, the first is %s",
-                plan->orphans.items[0]);
+                "found orphan containers for this project, the first is %s (%s)",
+                plan->orphans.items[0].name, plan_orphan_origin(plan, &plan->orphans.items[0]));
         if (entry)
             diag_hint(diag, entry, "use --remove-orphans to remove them, too");
     }
@@ -207,6 +207,38 @@ static void take_images_down(
     }
 }
 
+static bool is_removed(const struct plan *plan, enum plan_action action, const char *name)
+{
+    ARRAY_FOREACH(&plan->steps, step) {
+        if ((*step)->action == action && strcmp((*step)->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing with the project's label remains: neither container nor network nor volume. */
+static bool leaves_nothing(const struct existing *all, const struct goings *goings)
+{
+    const struct observed_state *state = all->input->state;
+    const struct plan *plan = all->plan;
+
+    ARRAY_FOREACH(&state->containers, c) {
+        if (existing_is_ours(all, c) && !is_going(goings, c))
+            return false;
+    }
+    ARRAY_FOREACH(&state->networks, network) {
+        if (string_is_equal(network->project, plan->project) &&
+                !is_removed(plan, PLAN_REMOVE_NETWORK, network->name))
+            return false;
+    }
+    ARRAY_FOREACH(&state->volumes, volume) {
+        if (string_is_equal(volume->project, plan->project) &&
+                !is_removed(plan, PLAN_REMOVE_VOLUME, volume->name))
+            return false;
+    }
+    return true;
+}
+
 int plan_down(const struct plan_input *input, const struct plan_down_options *options,
         struct plan **ret, struct diag *diag, struct error **err)
 {
@@ -216,7 +248,8 @@ int plan_down(const struct plan_input *input, const struct plan_down_options *op
     int r;
 
     existing_init(&all, plan, input);
-    if ((r = existing_select(&all, &options->services, true, err)) < 0)
+    if ((r = plan_check_identity(input, err)) < 0 ||
+            (r = existing_select(&all, &options->services, true, err)) < 0)
         return r;
     take_services_down(&all, options, &goings);
     if (options->services.len == 0)
@@ -225,6 +258,9 @@ int plan_down(const struct plan_input *input, const struct plan_down_options *op
     if (options->volumes)
         take_volumes_down(&all, &goings, options->services.len ? NULL : diag);
     take_images_down(&all, options, &goings);
+    plan->forgets_project = options->services.len == 0 && leaves_nothing(&all, &goings);
+    if (input->adopt)
+        plan->record.directory = arena_strdup(&plan->arena, plan_directory(input));
     plan_finish(plan);
     *ret = TAKE(plan);
     return 0;

@@ -55,5 +55,14 @@ struct strings plan_label_dependencies(
  * containers that have ended. */
 bool plan_is_orphan(const struct project *project, const struct observed_container *container);
 
+/* Notes the container as an orphan; `removed` says that steps of the plan remove it. */
+void plan_add_orphan(struct plan *plan, const struct observed_container *container, bool removed);
+
+/* "services.x of /a/compose.yaml", "a run of services.x": where an orphan came from. Lives in the plan. */
+const char *plan_orphan_origin(struct plan *plan, const struct plan_orphan *orphan);
+
+/* The directory that the files' project is in. */
+const char *plan_directory(const struct plan_input *input);
+
 /* A container that an interrupted recreate left under its temporary name. */
 bool plan_is_stand_in(const struct observed_container *container);

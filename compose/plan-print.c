@@ -236,6 +236,15 @@ void plan_print_text(const struct plan *plan, struct strbuf *out)
         if ((*step)->part == PLAN_WHOLE || (*step)->part == PLAN_RECREATE_FIRST)
             print_step(*step, out);
     }
+    ARRAY_FOREACH(&plan->orphans, orphan) {
+        const char *from = orphan->files ? orphan->files : orphan->directory;
+
+        if (orphan->removed)
+            continue;
+        strbuf_addf(out, "%-9s Container %s\n          made for %sservices.%s%s%s\n", "orphan",
+                orphan->name, orphan->oneoff ? "a run of " : "", orphan->service,
+                from ? " of " : "", from ? from : "");
+    }
     plan_print_verdict(plan, out);
     strbuf_addc(out, '\n');
 }
@@ -330,6 +339,23 @@ static void print_step_json(const struct plan_step *step, struct strbuf *out)
     strbuf_addc(out, '}');
 }
 
+static void print_orphans(const struct plan *plan, struct strbuf *out)
+{
+    strbuf_adds(out, ",\"orphans\":[");
+    for (size_t i = 0; i < plan->orphans.len; i++) {
+        const struct plan_orphan *orphan = &plan->orphans.items[i];
+
+        strbuf_adds(out, i ? ",{\"name\":" : "{\"name\":");
+        json_print_text(orphan->name, out);
+        print_text_member(out, "service", orphan->service);
+        print_text_member(out, "files", orphan->files);
+        print_text_member(out, "directory", orphan->directory);
+        strbuf_addf(out, ",\"oneoff\":%s,\"removed\":%s}", orphan->oneoff ? "true" : "false",
+                orphan->removed ? "true" : "false");
+    }
+    strbuf_addc(out, ']');
+}
+
 void plan_print_json(const struct plan *plan, struct strbuf *out)
 {
     strbuf_adds(out, "{\"project\":");
@@ -346,7 +372,7 @@ void plan_print_json(const struct plan *plan, struct strbuf *out)
         json_print_text(plan->kept.items[i].container->name, out);
     }
     strbuf_addc(out, ']');
-    print_texts(out, "orphans", &plan->orphans);
+    print_orphans(plan, out);
     print_texts(out, "changed_volumes", &plan->changed_volumes);
 
     auto_(strbuf_release) struct strbuf verdict = STRBUF_INIT(4096);

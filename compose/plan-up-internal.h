@@ -147,6 +147,9 @@ struct plan_step *up_emit_wait(
 int up_emit_oneoff(struct up *up, struct up_instance *instance, bool start,
         struct backend_container_spec **ret, struct error **err);
 
+/* plan-applied.c: plan->record, once all is decided. */
+void up_note_applied(struct up *up);
+
 /* What plan_run shares with plan_up. */
 int up_prepare(struct up *up, const struct plan_input *input, const struct plan_up_options *options,
         struct error **err);

@@ -193,8 +193,9 @@ static void handle_orphans(struct up *up)
     ARRAY_FOREACH(&up->input->state->containers, c) {
         if (!string_is_equal(c->project, plan->project) || !plan_is_orphan(up->input->project, c))
             continue;
-        *ARRAY_APPEND_ARENA(&plan->arena, &plan->orphans) = arena_strdup(&plan->arena, c->name);
-        strbuf_addf(&names, "%s%s", names.len ? ", " : "", c->name);
+        plan_add_orphan(plan, c, up->options->remove_orphans);
+        strbuf_addf(&names, "%s%s: %s", names.len ? ", " : "", c->name,
+                plan_orphan_origin(plan, &plan->orphans.items[plan->orphans.len - 1]));
         if (!up->options->remove_orphans)
             continue;
         struct plan_reasons reasons = { 0 };
@@ -230,7 +231,8 @@ int up_prepare(struct up *up, const struct plan_input *input, const struct plan_
     strmap_init_arena(&up->images, arena);
     strmap_init_arena(&up->networks, arena);
     strmap_init_arena(&up->volumes, arena);
-    if ((r = check_scale(up, err)) < 0 || (r = choose_scopes(up, err)) < 0)
+    if ((r = plan_check_identity(input, err)) < 0 || (r = check_scale(up, err)) < 0 ||
+            (r = choose_scopes(up, err)) < 0)
         return r;
     ARRAY_FOREACH(&input->graph->nodes, node) {
         struct up_service *service = up_service_of(up, *node);
@@ -379,6 +381,7 @@ int plan_up(const struct plan_input *input, const struct plan_up_options *option
         r = up_converge(&up, err);
     if (r < 0)
         return r;
+    up_note_applied(&up);
     if (options->wait && !options->no_start)
         wait_for_all(&up);
     wait_for_images(&up);
@@ -474,6 +477,10 @@ int plan_run(const struct plan_input *input, const struct plan_run_options *opti
         r = emit_oneoff(&up, options, node, err);
     if (r < 0)
         return r;
+    if (!up.leave_services)
+        up_note_applied(&up);
+    else
+        plan->record.directory = arena_strdup(&plan->arena, plan_directory(input));
     wait_for_images(&up);
     plan_finish(plan);
     *ret = TAKE(plan);

@@ -183,7 +183,10 @@ int plan_verb(const struct plan_input *input, enum plan_verb verb,
 
     (void)diag;
     existing_init(&v.all, plan, input);
-    if ((r = existing_select(&v.all, &options->services, false, err)) < 0)
+    if (input->adopt)
+        plan->record.directory = arena_strdup(&plan->arena, plan_directory(input));
+    if ((r = plan_check_identity(input, err)) < 0 ||
+            (r = existing_select(&v.all, &options->services, false, err)) < 0)
         return r;
     if (verb == PLAN_VERB_RESTART && !options->no_deps)
         select_restarted(&v);

@@ -335,14 +335,6 @@ struct strings plan_label_dependencies(
     return names;
 }
 
-bool plan_is_orphan(const struct project *project, const struct observed_container *container)
-{
-    if (container->oneoff)
-        return container->status == OBSERVED_EXITED || container->status == OBSERVED_DEAD;
-    return !project_find_service(project, container->service) &&
-           !project_find_disabled_service(project, container->service);
-}
-
 bool plan_is_stand_in(const struct observed_container *container)
 {
     return container->replaces && !string_is_equal(container->replaces, container->name);

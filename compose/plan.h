@@ -26,12 +26,11 @@
 #include "base/source.h"
 #include "base/strmap.h"
 #include "compose/backend.h"
+#include "compose/state.h"
 
 struct diag;
 struct error;
 struct graph;
-struct observed_container;
-struct observed_state;
 struct project;
 struct service;
 
@@ -154,6 +153,16 @@ struct plan_kept {
     const char *status;  /* Compose's word: "Running", "Created" */
 };
 
+/* A container that no service of the files accounts for, and where it came from. */
+struct plan_orphan {
+    const char *name;
+    const char *service;   /* that it was made for */
+    const char *files;     /* with commas between them; NULL: unknown */
+    const char *directory; /* NULL: unknown */
+    bool oneoff;           /* made by `run`, and over */
+    bool removed;          /* on request, by steps of the plan */
+};
+
 struct plan {
     struct arena arena;
     const char *project;
@@ -167,7 +176,13 @@ struct plan {
         size_t len, cap;
     } kept;
     /* Containers of services that the files no longer have; listed, removed only on request. */
-    struct strings orphans;
+    struct {
+        struct plan_orphan *items;
+        size_t len, cap;
+    } orphans;
+    /* What the engine is to keep of the project from now on; directory NULL: as it is. */
+    struct observed_project record;
+    bool forgets_project; /* nothing of it is left afterwards */
     /* Volumes (names) whose configuration changed; they stay as they are unless recreate_volumes. */
     struct strings changed_volumes;
     struct plan_step *oneoff; /* plan_run: the step that creates the container */
@@ -179,9 +194,11 @@ struct plan_input {
     const char *project_name;      /* when project is NULL */
     const struct graph *graph;     /* of that project; NULL with it */
     const struct observed_state *state;
-    bool compatibility;  /* names joined with "_" */
-    const char *version; /* label com.docker.compose.version; NULL: none */
-    int64_t now_nsec;    /* for pull policies with an age; 0: images never age */
+    const char *directory; /* real path of the project's; NULL: as the project says */
+    bool adopt;            /* the project is this directory's from now on */
+    bool compatibility;    /* names joined with "_" */
+    const char *version;   /* label com.docker.compose.version; NULL: none */
+    int64_t now_nsec;      /* for pull policies with an age; 0: images never age */
 };
 
 struct plan_up_options {
@@ -269,6 +286,10 @@ struct plan_verb_options {
 int plan_verb(const struct plan_input *input, enum plan_verb verb,
         const struct plan_verb_options *options, struct plan **ret, struct diag *diag,
         struct error **err);
+
+/* A project is its name and its directory: -EEXIST with both paths when the engine knows the name from another
+ * one, unless input->adopt. The functions above ask themselves. */
+int plan_check_identity(const struct plan_input *input, struct error **err);
 
 void plan_free(struct plan *plan);
 DEFINE_CLEANUP(struct plan *, plan_free);

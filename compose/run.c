@@ -529,8 +529,8 @@ static int first_failure(const struct run_result *result, struct error **err)
     return r;
 }
 
-int run_plan(struct backend *backend, const struct plan *plan, const struct run_options *options,
-        struct run_result *result, struct error **err)
+static int run_steps(struct backend *backend, const struct plan *plan,
+        const struct run_options *options, struct run_result *result, struct error **err)
 {
     size_t len = plan->steps.len;
     struct run run = {
@@ -540,11 +540,6 @@ int run_plan(struct backend *backend, const struct plan *plan, const struct run_
         .parallel = (size_t)(options->parallel > 0 ? options->parallel : RUN_PARALLEL_DEFAULT),
     };
 
-    *result = (struct run_result){
-        .states = mem_zalloc((len + 1) * sizeof(*result->states)),
-        .ids = mem_zalloc((len + 1) * sizeof(*result->ids)),
-        .steps = len,
-    };
     if (len == 0)
         return 0;
     run_init(&run);
@@ -565,6 +560,27 @@ int run_plan(struct backend *backend, const struct plan *plan, const struct run_
     if (result->counts[RUN_CANCELLED] > 0)
         return error_set_plain(err, ECANCELED, NULL, "cancelled");
     return 0;
+}
+
+int run_plan(struct backend *backend, const struct plan *plan, const struct run_options *options,
+        struct run_result *result, struct error **err)
+{
+    size_t len = plan->steps.len;
+    int r = 0;
+
+    *result = (struct run_result){
+        .states = mem_zalloc((len + 1) * sizeof(*result->states)),
+        .ids = mem_zalloc((len + 1) * sizeof(*result->ids)),
+        .steps = len,
+    };
+    /* First, so that whatever is left of a run that dies has its project noted. */
+    if (plan->record.directory && !(options->cancel && atomic_load(options->cancel)))
+        r = backend->ops->project_store(backend, plan->project, &plan->record, err);
+    if (r >= 0)
+        r = run_steps(backend, plan, options, result, err);
+    if (r >= 0 && plan->forgets_project)
+        r = backend->ops->project_forget(backend, plan->project, err);
+    return r;
 }
 
 void run_result_release(struct run_result *result)

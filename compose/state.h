@@ -111,7 +111,15 @@ struct observed_image {
             *service; /* labels of an image that was built for a service; NULL for none */
 };
 
+/* What the engine keeps of the project itself. */
+struct observed_project {
+    const char *directory; /* that it belongs to, absolute; NULL: not known */
+    const char
+            *applied; /* what the last `up` was to make (compose/plan-applied.c); NULL: not known */
+};
+
 struct observed_state {
+    struct observed_project project;
     struct {
         struct observed_container *items;
         size_t len, cap;
@@ -132,7 +140,7 @@ struct observed_state {
 
 #define OBSERVED_STATE_INIT \
     {                       \
-        0                   \
+        .project = { 0 }    \
     }
 
 /* Look-ups; NULL when there is none. Borrowed from the state. */

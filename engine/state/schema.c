@@ -123,6 +123,13 @@ static const char *const steps[] = {
     " PRIMARY KEY (container_id, volume)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX container_volumes_volume ON container_volumes(volume);",
+    /* 2 */
+    "CREATE TABLE projects ("
+    " name TEXT PRIMARY KEY,"
+    " directory TEXT NOT NULL,"
+    " applied TEXT," /* compose's text, opaque here; null: nothing yet */
+    " applied_nsec INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int schema_version(void)

@@ -270,6 +270,34 @@ static void help_shows_what_may_be_used_and_wraps(void **state)
     assert_string_equal(text.data, expected);
 }
 
+static void options_of_a_group_are_taken_after_its_commands_name_too(void **state)
+{
+    struct group {
+        bool dry_run, follow;
+    } group = { 0 };
+    static const struct opt common[] = {
+        { .name = "dry-run", .type = &opt_flag, .offset = offsetof(struct group, dry_run) },
+        { .name = "follow", .type = &opt_flag, .offset = offsetof(struct group, follow) }, OPT_END
+    };
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(1 << 16);
+    struct command own = command;
+    struct options options;
+    char *argv[] = { "x", "--dry-run", "--follow", NULL };
+    int args = 0;
+
+    (void)state;
+    own.common_opts = common;
+    own.common_options = &group;
+    assert_int_equal(opts_parse(&own, 3, argv, &options, &args, NULL), 0);
+    assert_int_equal(args, 2);
+    assert_true(group.dry_run);
+    assert_true(options.follow); /* the command's own is stronger */
+    assert_false(group.follow);
+    opts_release(&own, &options);
+    opts_help(&own, "berth exec", 80, &text);
+    assert_non_null(strstr(text.data, "--dry-run"));
+}
+
 static void help_of_a_group_lists_its_commands(void **state)
 {
     static const struct command subcommands[] = {
@@ -335,6 +363,7 @@ int main(void)
         cmocka_unit_test(help_is_asked_for_by_word_or_letter),
         cmocka_unit_test(mistakes_are_told_in_the_users_words),
         cmocka_unit_test(help_shows_what_may_be_used_and_wraps),
+        cmocka_unit_test(options_of_a_group_are_taken_after_its_commands_name_too),
         cmocka_unit_test(help_of_a_group_lists_its_commands),
         cmocka_unit_test(commands_are_found_by_name_alias_and_nearness),
     };

@@ -337,7 +337,7 @@ static void orphans_are_listed_and_removed_on_request_only(void **state)
     struct plan *plan = world_up(&w, UP());
     assert_int_equal(plan->steps.len, 0);
     assert_int_equal(plan->orphans.len, 1);
-    assert_string_equal(plan->orphans.items[0], "demo-gone-1");
+    assert_string_equal(plan->orphans.items[0].name, "demo-gone-1");
     assert_int_equal(w.diag.warnings, 1);
     plan_free(plan);
     const char *text = do_up(&w, UP(.remove_orphans = true));
@@ -522,7 +522,8 @@ static void a_fixed_address_is_given_up_before_it_is_taken_again(void **state)
     assert_contains(text, "recreate  Container demo-a-1\n          services.a.hostname changed");
     assert_contains(text, "\nrecreate 1 container\n");
     char *log = record_take_log(w.engine);
-    assert_string_equal(log, "stop-container demo-a-1\nremove-container demo-a-1\n"
+    assert_string_equal(log, "store-project demo\n"
+                             "stop-container demo-a-1\nremove-container demo-a-1\n"
                              "create-container demo-a-1\nstart-container demo-a-1\n");
     free(log);
     world_release(&w);
