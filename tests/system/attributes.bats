@@ -299,8 +299,8 @@ YAML
     berth up -d
     [ "$(berth compose port a 80)" = "127.0.0.1:$tcp" ]
     [ "$(berth compose port --protocol udp a 53)" = "127.0.0.1:$udp" ]
-    wait_for 20 curl -fsS "http://127.0.0.1:$tcp/passwd"
-    wait_for 20 curl -fsS "http://$(berth compose port a 81)/passwd"
+    wait_for 120 curl -fsS "http://127.0.0.1:$tcp/passwd"
+    wait_for 120 curl -fsS "http://$(berth compose port a 81)/passwd"
 }
 
 @test "scale makes so many containers, and takes back what is too much" {
@@ -319,7 +319,7 @@ YAML
     berth up -d
     [ "$(berth wait attributes-a-1)" = 3 ]
     given_up() { [ "$(berth inspect -f '{{.RestartCount}} {{.State.Status}}' attributes-a-1)" = "2 exited" ]; }
-    wait_for 30 given_up
+    wait_for 120 given_up
     [ "$(berth compose logs --no-log-prefix a | grep -c run)" = 3 ]
     sed -i 's/restart:.*/restart: "no"/' compose.yaml
     berth up -d
@@ -328,7 +328,7 @@ YAML
     sed -i 's/restart:.*/restart: always/' compose.yaml
     berth up -d
     again() { [ "$(berth inspect -f '{{.RestartCount}}' attributes-a-1)" -ge 2 ]; }
-    wait_for 30 again
+    wait_for 120 again
 }
 
 @test "healthcheck as a text, CMD, CMD-SHELL and NONE" {
@@ -340,7 +340,7 @@ YAML
     done
     service 'healthcheck: {test: ["CMD", "false"], interval: 1s, timeout: 10s, retries: 1}'
     unhealthy() { [ "$(berth inspect -f '{{.State.Health.Status}}' attributes-a-1)" = unhealthy ]; }
-    wait_for 30 unhealthy
+    wait_for 120 unhealthy
     run berth up -d --wait
     assert_status 1
     assert_output_has "unhealthy"
@@ -378,5 +378,5 @@ services:
 volumes: {shared: {}}
 YAML
     berth up -d
-    wait_for 20 sh -c '[ "$(berth compose logs --no-log-prefix last | sort | xargs)" = "healthy job" ]'
+    wait_for 120 sh -c '[ "$(berth compose logs --no-log-prefix last | sort | xargs)" = "healthy job" ]'
 }

@@ -153,7 +153,7 @@ while True:
     c.close()
 PY
     REGISTRY=$!
-    wait_for 20 test -s "$STATE/port"
+    wait_for 120 test -s "$STATE/port"
     PORT=$(cat "$STATE/port")
 }
 
@@ -244,10 +244,10 @@ import os, socket, sys, time
 s = socket.create_server(("127.0.0.1", 0))
 open(sys.argv[1] + ".new", "w").write(str(s.getsockname()[1]))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
-time.sleep(60)
+time.sleep(600)
 PY
     local holder=$! port
-    wait_for 20 test -s "$STATE/port"
+    wait_for 120 test -s "$STATE/port"
     port=$(cat "$STATE/port")
     project <<YAML
 name: taken
@@ -348,7 +348,7 @@ name: full
 services:
   logs:
     image: busybox
-    command: [sh, -c, "yes some words | head -c 60000000; echo done >/out/done; exec sleep 1000"]
+    command: [sh, -c, "yes some words | head -c 6000000; echo done >/out/done; exec sleep 1000"]
     init: true
     volumes: ["./out:/out"]
   files:

@@ -402,7 +402,7 @@ END
     printf 'FROM busybox\nRUN echo one >/one\nRUN echo started; sleep 1000\n' | dockerfile
     berth build -t killed . >out 2>&1 3>&- &
     pid=$!
-    wait_for 30 grep -q started out
+    wait_for 120 grep -q started out
     kill -9 $pid
     wait $pid || :
     [ -n "$(berth ps -aq)" ] || [ -n "$(berth image ls -aq)" ]
@@ -419,7 +419,7 @@ END
     # A shell's background jobs ignore SIGINT, so SIGTERM.
     berth build -t interrupted . >out 2>&1 3>&- &
     pid=$!
-    wait_for 30 grep -q started out
+    wait_for 120 grep -q started out
     kill -TERM $pid
     status=0
     wait $pid || status=$?
@@ -481,5 +481,5 @@ END
     assert_status 1
     in_image busybox true
     assert_no_leftovers
-    wait_for 20 umount "$BERTH_ROOT" # the network of the last RUN is taken down behind our back
+    wait_for 120 umount "$BERTH_ROOT" # the network of the last RUN is taken down behind our back
 }

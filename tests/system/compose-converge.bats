@@ -52,9 +52,9 @@ all_run() {
 
 # One that a killed command had begun to start comes up by itself: hence the patience.
 converges() {
-    run -0 timeout 60 berth compose up -d -t 1
-    wait_for 20 all_run || { berth compose ps -a >&2; return 1; }
-    run -0 timeout 60 berth compose up -d -t 1
+    run -0 timeout 300 berth compose up -d -t 1
+    wait_for 120 all_run || { berth compose ps -a >&2; return 1; }
+    run -0 timeout 300 berth compose up -d -t 1
     assert_output_lacks Recreate
     assert_output_lacks Creat
     assert_output_lacks Remov
@@ -68,11 +68,11 @@ points_of() {
     local point killed=0
     for point in $(points_of 'container\.(create|start)|network\.start|volume\.create'); do
         project 1
-        run env BERTH_FAULT="$point:kill:2" timeout 60 berth compose up -d -t 1
+        run env BERTH_FAULT="$point:kill:2" timeout 300 berth compose up -d -t 1
         [ "$status" -ne 137 ] || killed=$((killed + 1))
         echo "killed at $point ($status)"
         converges
-        run -0 timeout 60 berth compose down -v -t 1
+        run -0 timeout 300 berth compose down -v -t 1
     done
     [ $killed -gt 5 ]
 }
@@ -80,15 +80,15 @@ points_of() {
 @test "an up that replaces containers, killed at any place, is completed by up" {
     local point value=0 killed=0
     project 0
-    run -0 timeout 60 berth compose up -d
+    run -0 timeout 300 berth compose up -d
     for point in $(points_of 'container\.(create|start|stop|finish|remove)|network\.(start|teardown)'); do
         value=$((value + 1))
         project $value
-        run env BERTH_FAULT="$point:kill" timeout 60 berth compose up -d -t 1
+        run env BERTH_FAULT="$point:kill" timeout 300 berth compose up -d -t 1
         [ "$status" -ne 137 ] || killed=$((killed + 1))
         echo "killed at $point ($status)"
         converges
-        run -0 timeout 60 berth compose exec -T db hostname
+        run -0 timeout 300 berth compose exec -T db hostname
         assert_output_has "h$value"
     done
     [ $killed -gt 5 ]
@@ -98,11 +98,11 @@ points_of() {
     local point killed=0
     for point in $(points_of 'container\.(stop|finish|remove)|network\.teardown|volume\.remove'); do
         project 1
-        run -0 timeout 60 berth compose up -d
-        run env BERTH_FAULT="$point:kill:2" timeout 60 berth compose down -v -t 1
+        run -0 timeout 300 berth compose up -d
+        run env BERTH_FAULT="$point:kill:2" timeout 300 berth compose down -v -t 1
         [ "$status" -ne 137 ] || killed=$((killed + 1))
         echo "killed at $point ($status)"
-        run -0 timeout 60 berth compose down -v -t 1
+        run -0 timeout 300 berth compose down -v -t 1
         run -0 berth ps -aq
         [ -z "$output" ]
         run -0 berth volume ls -q

@@ -21,7 +21,7 @@ name: order
 services:
   app:
     image: busybox
-    command: sh -c 'test -f /shared/migrated && echo app sees the migration; sleep 60'
+    command: sh -c 'test -f /shared/migrated && echo app sees the migration; sleep 1000'
     init: true
     volumes: ["shared:/shared"]
     depends_on:
@@ -35,7 +35,7 @@ services:
       db: {condition: service_healthy}
   db:
     image: busybox
-    command: sh -c 'touch /shared/db; sleep 60'
+    command: sh -c 'touch /shared/db; sleep 1000'
     init: true
     volumes: ["shared:/shared"]
     healthcheck: {test: "test -f /shared/db", interval: 200ms}
@@ -47,16 +47,16 @@ YAML
     assert_output_has "app running  0"
     assert_output_has "db running healthy 0"
     assert_output_has "migrate exited  0"
-    wait_for 10 grep -q "sees the migration" <(berth compose logs app)
+    wait_for 120 sh -c 'berth compose logs app | grep -q "sees the migration"'
 }
 
 @test "a dependency that fails stops what needs it, with its exit status in the message" {
     project <<'YAML'
 name: fails
 services:
-  app: {image: busybox, command: sleep 60, depends_on: {job: {condition: service_completed_successfully}}}
+  app: {image: busybox, command: sleep 1000, depends_on: {job: {condition: service_completed_successfully}}}
   job: {image: busybox, command: sh -c 'exit 4'}
-  free: {image: busybox, command: sleep 60, init: true}
+  free: {image: busybox, command: sleep 1000, init: true}
 YAML
     run berth compose up -d
     assert_status 1
@@ -71,7 +71,7 @@ YAML
     project <<'YAML'
 name: twice
 services:
-  web: {image: busybox, command: sleep 60, init: true, environment: {A: "1"}, volumes: ["data:/data"], ports: ["127.0.0.1::80"]}
+  web: {image: busybox, command: sleep 1000, init: true, environment: {A: "1"}, volumes: ["data:/data"], ports: ["127.0.0.1::80"]}
 volumes: {data: }
 YAML
     berth compose up -d
@@ -89,10 +89,10 @@ YAML
     project <<'YAML'
 name: change
 services:
-  web: {image: busybox, command: sleep 60, init: true}
+  web: {image: busybox, command: sleep 1000, init: true}
   app:
     image: busybox
-    command: sleep 60
+    command: sleep 1000
     init: true
     environment:
       COLOUR: ${COLOUR:-red}
@@ -116,7 +116,7 @@ YAML
     project <<'YAML'
 name: keep
 services:
-  web: {image: busybox, command: sleep 60, init: true, volumes: ["data:/data"]}
+  web: {image: busybox, command: sleep 1000, init: true, volumes: ["data:/data"]}
 volumes: {data: }
 YAML
     berth compose up -d
@@ -136,15 +136,15 @@ YAML
     project <<'YAML'
 name: clean
 services:
-  web: {image: busybox, command: sleep 60, init: true, scale: 2, networks: [front, back]}
-  app: {image: busybox, command: sleep 60, networks: [back], tmpfs: /tmp}
+  web: {image: busybox, command: sleep 1000, init: true, scale: 2, networks: [front, back]}
+  app: {image: busybox, command: sleep 1000, networks: [back], tmpfs: /tmp}
 networks: {front: , back: }
 YAML
     berth compose up -d
     berth compose down -t 0
     [ -z "$(berth ps -aq)" ]
     [ -z "$(berth network ls -q --filter type=custom)" ]
-    wait_for 10 test -z "$(berth_leftovers)"
+    wait_for 120 nothing_lives
     [ -z "$(find "$BERTH_RUN/containers" "$BERTH_RUN/netns" -mindepth 1)" ]
 }
 
@@ -153,7 +153,7 @@ YAML
 name: replicas
 services:
   web: {image: busybox, command: sh -c 'hostname >/tmp/index.html; exec httpd -f -h /tmp', init: true}
-  probe: {image: busybox, command: sleep 60, init: true}
+  probe: {image: busybox, command: sleep 1000, init: true}
 YAML
     berth compose up -d --scale web=3
     run berth compose ps -q web
@@ -178,7 +178,7 @@ YAML
     berth compose up -d
     run berth compose port web 80
     [ "$output" = "127.0.0.1:$port" ]
-    wait_for 10 curl -fsS "http://127.0.0.1:$port/"
+    wait_for 120 curl -fsS "http://127.0.0.1:$port/"
     [ "$(curl -fsS "http://127.0.0.1:$port/")" = served ]
 }
 
@@ -186,8 +186,8 @@ YAML
     project <<'YAML'
 name: verbs
 services:
-  a: {image: busybox, command: sleep 60, init: true}
-  b: {image: busybox, command: sleep 60, init: true}
+  a: {image: busybox, command: sleep 1000, init: true}
+  b: {image: busybox, command: sleep 1000, init: true}
 YAML
     states() { berth compose ps -a --format '{{.Service}}:{{.State}}' | sort | tr '\n' ' '; }
     berth compose up -d
@@ -199,7 +199,7 @@ YAML
     berth compose restart -t 0 b
     [ "$(berth inspect -f '{{.State.StartedAt}}' verbs-b-1)" != "$started" ]
     berth compose kill b
-    wait_for 10 sh -c 'berth compose ps -a --format "{{.Service}}:{{.State}}" | grep -q b:exited'
+    wait_for 120 sh -c 'berth compose ps -a --format "{{.Service}}:{{.State}}" | grep -q b:exited'
     run berth compose rm -f b
     assert_status 0
     [ "$(states)" = "a:running " ]
@@ -209,8 +209,8 @@ YAML
     project <<'YAML'
 name: oneoff
 services:
-  db: {image: busybox, command: sleep 60, init: true}
-  app: {image: busybox, command: sleep 60, environment: {A: file}, depends_on: [db]}
+  db: {image: busybox, command: sleep 1000, init: true}
+  app: {image: busybox, command: sleep 1000, environment: {A: file}, depends_on: [db]}
 YAML
     run berth compose run --rm -T -e B=line app sh -c 'echo "$A $B"; exit 7'
     assert_status 7
@@ -226,7 +226,7 @@ YAML
     project <<'YAML'
 name: execs
 services:
-  app: {image: busybox, command: sleep 60, init: true}
+  app: {image: busybox, command: sleep 1000, init: true}
 YAML
     berth compose up -d
     run berth compose exec -T -u app -w /tmp -e X=1 app sh -c 'echo "$(id -u) $(pwd) $X"; exit 3'
@@ -257,7 +257,7 @@ YAML
     [ "$output" = second ]
     run berth compose logs -t one
     [[ ${lines[0]} =~ ^one-1\ \ \|\ 20[0-9-]+T[0-9:.]+Z\ first$ ]]
-    run timeout 20 berth compose logs -f
+    run timeout 300 berth compose logs -f
     assert_status 0
 }
 
@@ -268,12 +268,12 @@ services:
   a: {image: busybox, command: sh -c 'echo from a'}
   b: {image: busybox, command: sh -c 'echo from b; exit 5'}
 YAML
-    run timeout 60 berth compose up
+    run timeout 300 berth compose up
     assert_status 0
     assert_output_has "a-1  | from a"
     assert_output_has "b-1  | from b"
     assert_output_has "b-1 exited with code 5"
-    run timeout 60 berth compose up --exit-code-from b
+    run timeout 300 berth compose up --exit-code-from b
     assert_status 5
 }
 
@@ -287,7 +287,7 @@ services:
 YAML
     env --default-signal=INT berth compose up >out 2>err &
     pid=$!
-    wait_for 20 grep -q "web-1  | ready" out
+    wait_for 120 grep -q "web-1  | ready" out
     kill -INT $pid
     status=0
     wait $pid || status=$?
@@ -308,9 +308,9 @@ services:
 YAML
     env --default-signal=INT berth compose up >out 2>err &
     pid=$!
-    wait_for 20 grep -q "web-1  | ready" out
+    wait_for 120 grep -q "web-1  | ready" out
     kill -INT $pid
-    wait_for 20 sh -c 'berth compose logs | grep -q ignored'
+    wait_for 120 sh -c 'berth compose logs | grep -q ignored'
     kill -INT $pid
     status=0
     wait $pid || status=$?
@@ -322,12 +322,12 @@ YAML
     project <<'YAML'
 name: halfway
 services:
-  slow: {image: busybox, command: sleep 60, init: true, healthcheck: {test: "test -f /go", interval: 200ms, retries: 1000}}
-  app: {image: busybox, command: sleep 60, init: true, depends_on: {slow: {condition: service_healthy}}}
+  slow: {image: busybox, command: sleep 1000, init: true, healthcheck: {test: "test -f /go", interval: 200ms, retries: 1000}}
+  app: {image: busybox, command: sleep 1000, init: true, depends_on: {slow: {condition: service_healthy}}}
 YAML
     env --default-signal=INT berth compose up -d >out 2>&1 &
     pid=$!
-    wait_for 20 grep -q "halfway-slow-1  Waiting" out
+    wait_for 120 grep -q "halfway-slow-1  Waiting" out
     kill -INT $pid
     status=0
     wait $pid || status=$?
@@ -342,8 +342,8 @@ YAML
     project <<'YAML'
 name: killed
 services:
-  a: {image: busybox, command: sleep 60, init: true, scale: 4}
-  b: {image: busybox, command: sleep 60, init: true, depends_on: [a], volumes: ["data:/data"]}
+  a: {image: busybox, command: sleep 1000, init: true, scale: 4}
+  b: {image: busybox, command: sleep 1000, init: true, depends_on: [a], volumes: ["data:/data"]}
 volumes: {data: }
 YAML
     for delay in 0.01 0.03 0.06 0.1 0.15 0.2; do
@@ -364,14 +364,14 @@ YAML
     project <<'YAML'
 name: orphans
 services:
-  a: {image: busybox, command: sleep 60, init: true}
-  b: {image: busybox, command: sleep 60, init: true}
+  a: {image: busybox, command: sleep 1000, init: true}
+  b: {image: busybox, command: sleep 1000, init: true}
 YAML
     berth compose up -d
     project <<'YAML'
 name: orphans
 services:
-  a: {image: busybox, command: sleep 60, init: true}
+  a: {image: busybox, command: sleep 1000, init: true}
 YAML
     run berth compose up -d
     assert_status 0
@@ -390,7 +390,7 @@ name: files
 services:
   app:
     image: busybox
-    command: sleep 60
+    command: sleep 1000
     init: true
     secrets: [token]
     configs: [{source: conf, target: /etc/app.conf}]
@@ -410,7 +410,7 @@ YAML
     project <<'YAML'
 name: dry
 services:
-  a: {image: busybox, command: sleep 60}
+  a: {image: busybox, command: sleep 1000}
 YAML
     run berth compose --dry-run up -d
     assert_status 0
@@ -423,26 +423,27 @@ YAML
     project <<'YAML'
 name: waits
 services:
-  sick: {image: busybox, command: sleep 60, init: true, healthcheck: {test: "false", interval: 100ms, retries: 2}}
+  sick: {image: busybox, command: sleep 1000, init: true, healthcheck: {test: "false", interval: 100ms, retries: 2}}
 YAML
-    run timeout 60 berth compose up -d --wait
+    run timeout 300 berth compose up -d --wait
     assert_status 1
     assert_output_has unhealthy
 }
 
 @test "a port that is taken is one clear error, and the rest of the project stays as it was" {
     port=$(free_port)
-    python3 -c "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', $port)); s.listen(); print('ok', flush=True); time.sleep(60)" >taken &
+    python3 -c "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', $port)); s.listen(); print('ok', flush=True); time.sleep(600)" >taken &
     holder=$!
-    wait_for 10 grep -q ok taken
+    wait_for 120 grep -q ok taken
     project <<YAML
 name: taken
 services:
-  web: {image: busybox, command: sleep 60, init: true, ports: ["127.0.0.1:$port:80"]}
-  other: {image: busybox, command: sleep 60, init: true}
+  web: {image: busybox, command: sleep 1000, init: true, ports: ["127.0.0.1:$port:80"]}
+  other: {image: busybox, command: sleep 1000, init: true}
 YAML
     run berth compose up -d
     kill $holder
+    wait $holder || :
     assert_status 1
     assert_output_has "$port"
     [ "$(berth inspect -f '{{.State.Status}}' taken-other-1)" = running ]
@@ -454,7 +455,7 @@ YAML
     project <<'YAML'
 name: named
 services:
-  a: {image: busybox, command: sleep 60, init: true}
+  a: {image: busybox, command: sleep 1000, init: true}
 YAML
     berth compose up -d
     mkdir -p "$STATE/elsewhere"
@@ -476,7 +477,7 @@ services:
   a: {image: busybox, init: true, command: sh -c 'while :; do echo tick; sleep 0.05; done'}
 YAML
     berth compose up -d
-    run timeout 30 bash -c 'berth compose logs -f | head -n 1'
+    run timeout 300 bash -c 'berth compose logs -f | head -n 1'
     assert_status 0
     assert_output_has tick
     [ "$(berth inspect -f '{{.State.Status}}' unread-a-1)" = running ]
@@ -487,7 +488,7 @@ YAML
 name: noimage
 services:
   a: {image: "localhost:1/none", pull_policy: missing}
-  b: {image: busybox, command: sleep 60, init: true}
+  b: {image: busybox, command: sleep 1000, init: true}
 YAML
     run berth compose up -d
     assert_status 1
@@ -504,17 +505,17 @@ name: builds
 services:
   app: {build: ., init: true}
 YAML
-    printf 'FROM busybox\nCOPY text /text\nCMD ["sh", "-c", "cat /text; sleep 60"]\n' >Dockerfile
+    printf 'FROM busybox\nCOPY text /text\nCMD ["sh", "-c", "cat /text; sleep 1000"]\n' >Dockerfile
     echo one >text
     berth compose up -d
-    wait_for 20 sh -c 'berth compose logs app | grep -q one'
+    wait_for 120 sh -c 'berth compose logs app | grep -q one'
     id=$(id_of builds-app-1)
     berth compose up -d --build
     [ "$(id_of builds-app-1)" = "$id" ]
     echo two >text
     berth compose up -d --build
     [ "$(id_of builds-app-1)" != "$id" ]
-    wait_for 20 sh -c 'berth compose logs app | grep -q two'
+    wait_for 120 sh -c 'berth compose logs app | grep -q two'
     printf 'FROM busybox\nCOPPY text /text\n' >Dockerfile
     run berth compose build
     assert_status 1

@@ -79,7 +79,7 @@ is_in_state() {
     berth stop -t 0 x1
     [ "$(state_of x1)" = "exited 137" ]
     berth start x1
-    wait_for 10 berth exec x1 test -f /file
+    wait_for 120 berth exec x1 test -f /file
     run berth exec x1 cat /file
     [ "$output" = $'run\nrun' ]
     berth rm -f x1
@@ -88,11 +88,11 @@ is_in_state() {
 
 @test "a program that handles the stop signal ends with its own status" {
     berth run -d --name x1 --network none busybox sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
-    wait_for 10 sh -c 'berth logs x1 | grep -q ready'
+    wait_for 120 sh -c 'berth logs x1 | grep -q ready'
     berth stop x1
     [ "$(state_of x1)" = "exited 5" ]
     berth run -d --name x2 --stop-signal USR1 --network none busybox sh -c 'trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done' >/dev/null
-    wait_for 10 sh -c 'berth logs x2 | grep -q ready'
+    wait_for 120 sh -c 'berth logs x2 | grep -q ready'
     berth stop x2
     [ "$(state_of x2)" = "exited 6" ]
 }
@@ -163,7 +163,7 @@ is_in_state() {
     berth wait x1
     [ "$(state_of x1)" = "exited 0" ]
     berth run -d --name x2 --network none --restart on-failure:2 busybox sh -c 'echo again; exit 3' >/dev/null
-    wait_for 20 is_in_state x2 "exited 3"
+    wait_for 120 is_in_state x2 "exited 3"
     [ "$(berth inspect -f '{{.RestartCount}}' x2)" = 2 ]
     [ "$(berth logs x2 | grep -c again)" = 3 ]
 }
@@ -178,9 +178,9 @@ is_in_state() {
 
 @test "restart keeps a container that was started with --rm" {
     berth run -d --rm --name x1 --network none busybox sh -c 'echo run >>/file; exec sleep 1000' >/dev/null
-    wait_for 10 berth exec x1 test -s /file
+    wait_for 120 berth exec x1 test -s /file
     berth restart -t 0 x1
-    wait_for 10 sh -c '[ "$(berth exec x1 wc -l /file)" = "2 /file" ]'
+    wait_for 120 sh -c '[ "$(berth exec x1 wc -l /file)" = "2 /file" ]'
     berth stop -t 0 x1
     assert_nothing_left
 }
@@ -194,8 +194,10 @@ is_in_state() {
     berth run -d --name x1 --network none busybox sleep 1000 >/dev/null
     berth run -d --name x2 --network none --restart always busybox sleep 1000 >/dev/null
     pid=$(berth inspect -f '{{.State.Pid}}' x1)
-    kill -9 "$(monitor_of x1)" "$(monitor_of x2)"
-    wait_for 10 sh -c "! kill -0 $pid 2>/dev/null"
+    monitors="$(monitor_of x1) $(monitor_of x2)"
+    # shellcheck disable=SC2086 # two of them
+    kill -9 $monitors
+    wait_for 120 are_gone "$pid" $monitors
     [ "$(state_of x1)" = "exited 137" ]
     [ "$(state_of x2)" = "running 0" ]
     [ "$(berth inspect -f '{{.RestartCount}}' x2)" = 1 ]
@@ -211,7 +213,7 @@ is_in_state() {
     berth exec x1 nslookup x2 >/dev/null
     pkill -9 -f "berth-dns $BERTH_RUN/dns"
     berth ps >/dev/null
-    wait_for 10 berth exec x1 nslookup x2
+    wait_for 120 berth exec x1 nslookup x2
     berth rm -f x1 x2
     berth network rm net1
     assert_nothing_left
@@ -219,7 +221,7 @@ is_in_state() {
 
 @test "after a reboot everything is there and exited" {
     berth run -d --name x1 --network none -v data:/data --restart unless-stopped busybox sh -c 'echo x >>/data/log; exec sleep 1000' >/dev/null
-    wait_for 10 berth exec x1 test -s /data/log
+    wait_for 120 berth exec x1 test -s /data/log
     kill -9 "$(monitor_of x1)"
     umount -l "$BERTH_RUN"/netns/* 2>/dev/null || :
     rm -rf --one-file-system "$BERTH_RUN"
@@ -227,7 +229,7 @@ is_in_state() {
     assert_status 0
     [ "$output" = "x1 exited" ]
     berth start x1
-    wait_for 10 sh -c 'test "$(berth exec x1 wc -l </data/log 2>/dev/null || berth exec x1 sh -c "wc -l </data/log")" = 2'
+    wait_for 120 sh -c 'test "$(berth exec x1 wc -l </data/log 2>/dev/null || berth exec x1 sh -c "wc -l </data/log")" = 2'
     berth rm -f x1
     assert_nothing_left
 }
@@ -261,9 +263,9 @@ is_in_state() {
 @test "a foreground run killed before its teardown is finished by the monitor" {
     run env BERTH_FAULT=container.attached.exited:kill berth run --rm --network none busybox true
     assert_status 137
-    wait_for 10 sh -c '[ -z "$(ls -A "$BERTH_RUN/containers")" ]'
+    wait_for 120 sh -c '[ -z "$(ls -A "$BERTH_RUN/containers")" ]'
     [ -z "$(berth ps -aq)" ]
-    wait_for 10 assert_nothing_left
+    wait_for 120 assert_nothing_left
 }
 
 nothing_is_left_after_a_command() {
@@ -275,12 +277,12 @@ nothing_is_left_after_a_command() {
     for fault in container.finish.network container.remove.noted container.remove.rows container.remove.files; do
         BERTH_FAULT=$fault:kill berth run -d --rm --name x1 --network none busybox sleep 1000 >/dev/null
         kill -9 "$(berth inspect -f '{{.State.Pid}}' x1)"
-        wait_for 10 nothing_is_left_after_a_command || { echo "after $fault: $(berth ps -a)" >&2; return 1; }
+        wait_for 120 nothing_is_left_after_a_command || { echo "after $fault: $(berth ps -a)" >&2; return 1; }
     done
     for fault in container.finish.network container.finish.row; do
         BERTH_FAULT=$fault:kill berth run -d --name x1 --network none busybox sleep 1000 >/dev/null
         kill -9 "$(berth inspect -f '{{.State.Pid}}' x1)"
-        wait_for 10 is_in_state x1 "exited 137" || { echo "after $fault: $(berth ps -a)" >&2; return 1; }
+        wait_for 120 is_in_state x1 "exited 137" || { echo "after $fault: $(berth ps -a)" >&2; return 1; }
         berth start x1
         berth rm -f x1
         assert_nothing_left
@@ -373,7 +375,7 @@ nothing_is_left_after_a_command() {
     berth run -d --rm --name x2 --network none busybox sh -c 'sleep 0.2; exit 8' >/dev/null
     run berth wait x2
     [ "$output" = 8 ]
-    wait_for 10 sh -c '[ -z "$(ls -A "$BERTH_RUN/containers")" ]'
+    wait_for 120 sh -c '[ -z "$(ls -A "$BERTH_RUN/containers")" ]'
 }
 
 @test "a full disk is one clear error, leaves nothing half-made, and removing still works" {

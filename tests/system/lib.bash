@@ -62,6 +62,10 @@ berth_teardown() {
     rm -rf --one-file-system "$STATE"
 }
 
+nothing_lives() {
+    [ -z "$(berth_leftovers)" ]
+}
+
 # make_rootfs DIR: a root file system with busybox, its applets, users and a few files.
 make_rootfs() {
     local root=$1 busybox applet
@@ -100,8 +104,16 @@ import_busybox() {
     berth import -c 'CMD ["/bin/sh"]' "$@" "$(busybox_tar)" "$name" >/dev/null
 }
 
+# are_gone PID...: none of these processes lives; one that nobody reaps is gone, too.
+are_gone() {
+    local pid
+    for pid; do
+        [[ $(sed 's/.*) \(.\).*/\1/' "/proc/$pid/stat" 2>/dev/null) == [ZX]* ]] || [ ! -e "/proc/$pid" ] || return 1
+    done
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds; fails after that time. For what has no
-# event to wait on; a pass never depends on how long it took.
+# event to wait on; a pass never depends on how long it took. Be generous: other work may run beside.
 wait_for() {
     local deadline=$((SECONDS + $1))
     shift

@@ -50,48 +50,48 @@ PY
 teardown() { berth_teardown; }
 
 @test "run -it gives a terminal, passes the size and its changes on, and restores the user's" {
-    run timeout 60 python3 user.py 'expect:/ #' 'send:stty size\n' 'expect:24 80' 'size:40x100' \
-        'send:sleep 0.3; stty size\n' 'expect:40 100' 'send:tty; exit 6\n' 'expect:/dev/pts/' \
+    run timeout 300 python3 user.py 'expect:/ #' 'send:stty size\n' 'expect:24 80' 'size:40x100' \
+        'send:stty size\n' 'expect:40 100' 'send:tty; exit 6\n' 'expect:/dev/pts/' \
         -- berth run --rm -it busybox sh
     assert_status 0
     assert_output_has "status 6"
 }
 
 @test "ctrl-c at the terminal reaches the process, not berth" {
-    run timeout 60 python3 user.py 'expect:ready' 'send:\x03' 'expect:caught' \
+    run timeout 300 python3 user.py 'expect:ready' 'send:\x03' 'expect:caught' \
         -- berth run --rm -it busybox sh -c 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done'
     assert_status 0
     assert_output_has "status 9"
 }
 
 @test "ctrl-p ctrl-q leaves the container running, and attach comes back to it" {
-    run timeout 60 python3 user.py 'expect:/ #' 'send:X=kept\n' 'send:\x10\x11' -- berth run -it --name detached busybox sh
+    run timeout 300 python3 user.py 'expect:/ #' 'send:X=kept\n' 'send:\x10\x11' -- berth run -it --name detached busybox sh
     assert_status 0
     assert_output_has "status 0"
     [ "$(berth inspect -f '{{.State.Status}}' detached)" = running ]
-    run timeout 60 python3 user.py 'send:echo is-$X\n' 'expect:is-kept' 'send:exit 4\n' -- berth attach detached
+    run timeout 300 python3 user.py 'send:echo is-$X\n' 'expect:is-kept' 'send:exit 4\n' -- berth attach detached
     assert_status 0
     assert_output_has "status 4"
 }
 
 @test "compose exec and run have a terminal when the user does" {
-    echo 'services: {app: {image: busybox, command: sleep 60, init: true}}' >compose.yaml
+    echo 'services: {app: {image: busybox, command: sleep 1000, init: true}}' >compose.yaml
     berth compose up -d
-    run timeout 60 python3 user.py 'expect:/ #' 'send:tty; exit 3\n' 'expect:/dev/pts/' -- berth compose exec app sh
+    run timeout 300 python3 user.py 'expect:/ #' 'send:tty; exit 3\n' 'expect:/dev/pts/' -- berth compose exec app sh
     assert_output_has "status 3"
-    run timeout 60 python3 user.py 'expect:/ #' 'send:tty; exit 2\n' 'expect:/dev/pts/' -- berth compose run --rm app sh
+    run timeout 300 python3 user.py 'expect:/ #' 'send:tty; exit 2\n' 'expect:/dev/pts/' -- berth compose run --rm app sh
     assert_output_has "status 2"
 }
 
 @test "a command that cannot be found restores the terminal too" {
-    run timeout 60 python3 user.py -- berth run --rm -it busybox nosuchprogram
+    run timeout 300 python3 user.py -- berth run --rm -it busybox nosuchprogram
     assert_status 0
     assert_output_has "status 127"
 }
 
 @test "up on a terminal shows its progress as a block and ends it with the cursor below" {
-    echo 'services: {app: {image: busybox, command: sleep 60, init: true}}' >compose.yaml
-    run timeout 60 python3 user.py 'expect:[+] Running' 'expect:Started' -- berth compose up -d
+    echo 'services: {app: {image: busybox, command: sleep 1000, init: true}}' >compose.yaml
+    run timeout 300 python3 user.py 'expect:[+] Running' 'expect:Started' -- berth compose up -d
     assert_status 0
     assert_output_has "status 0"
 }
