@@ -60,8 +60,12 @@ static int run_container(struct cli *cli, const void *data, int argc, char **arg
     ls.aliases = ls_aliases;
     struct command table[] = {
         command_attach,
+        command_commit,
+        command_cp,
         command_create,
+        command_diff,
         command_exec,
+        command_export,
         command_inspect,
         command_kill,
         command_logs,

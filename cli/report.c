@@ -314,6 +314,17 @@ void report_note(struct cli *cli, const char *format, ...)
     REPORT_LINE("note", COLOUR_CYAN);
 }
 
+void report_text(struct cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    (void)cli;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
 static const char *const severity_names[] = {
     [DIAG_ERROR] = "error",
     [DIAG_WARNING] = "warning",

@@ -29,6 +29,9 @@ int report_failure(struct cli *cli, const char *format, ...) __attribute__((form
 void report_warning(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A line of its own words, for what a command tells beside its output. */
+void report_text(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Prints all findings in the order of the files; returns the number of errors among them. */
 unsigned report_diag(struct cli *cli, struct diag *diag);
 

@@ -29,6 +29,8 @@ struct layer_writer {
     struct strmap links; /* "dev:ino" to the first path, for inodes with several names */
     uint64_t size_bytes;
     unsigned depth;
+    bool is_layer;
+    bool (*is_excluded)(const char *path); /* NULL: nothing is */
 };
 
 struct xattrs {
@@ -188,7 +190,8 @@ static int write_body(struct layer_writer *w, int dir_fd, const char *name, cons
         bool opaque, struct error **err)
 {
     if (S_ISREG(st->st_mode)) {
-        auto_close int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+        auto_close int fd = openat(
+                dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
         w->size_bytes += (uint64_t)st->st_size;
         if (fd < 0)
@@ -201,7 +204,7 @@ static int write_body(struct layer_writer *w, int dir_fd, const char *name, cons
 
         if (fd < 0)
             return error_set(err, errno, NULL, "cannot open \"%s\"", w->path.data);
-        r = opaque ? write_marker(w, ".wh..wh..opq", st, err) : 0;
+        r = opaque && w->is_layer ? write_marker(w, ".wh..wh..opq", st, err) : 0;
         return r < 0 ? r : write_directory(w, fd, err);
     }
     return 0;
@@ -215,6 +218,7 @@ static int write_entry(struct layer_writer *w, int dir_fd, const char *name, con
     auto_free char *target = NULL; /* not on the stack: directories are walked recursively */
     bool opaque = false;
     int r = read_xattrs(dir_fd, name, &xattrs, &opaque, err);
+
     struct tar_write_entry entry = {
         .path = w->path.data,
         .mode = st->st_mode,
@@ -262,7 +266,7 @@ static int write_name(struct layer_writer *w, int dir_fd, const char *name, stru
         return error_set(err, errno, NULL, "cannot read \"%s/%s\"", w->path.data, name);
     if (S_ISSOCK(st.st_mode))
         return 0;
-    if (S_ISCHR(st.st_mode) && st.st_rdev == 0) {
+    if (w->is_layer && S_ISCHR(st.st_mode) && st.st_rdev == 0) {
         char marker[NAME_MAX + sizeof(".wh.")];
 
         snprintf(marker, sizeof(marker), ".wh.%s", name);
@@ -272,7 +276,7 @@ static int write_name(struct layer_writer *w, int dir_fd, const char *name, stru
     if (strbuf_is_truncated(&w->path))
         return error_set_plain(
                 err, ENAMETOOLONG, NULL, "a path in the layer is too long: %.200s…", w->path.data);
-    r = write_entry(w, dir_fd, name, &st, err);
+    r = w->is_excluded && w->is_excluded(w->path.data) ? 0 : write_entry(w, dir_fd, name, &st, err);
     strbuf_truncate(&w->path, len);
     return r;
 }
@@ -295,18 +299,44 @@ static int write_directory(struct layer_writer *w, int dir_fd, struct error **er
     return 0;
 }
 
-int tar_write_layer(
-        const struct byte_sink *sink, int dir_fd, uint64_t *ret_size_bytes, struct error **err)
+/* The entry itself under another name, then what is below it. */
+static int write_root(
+        struct layer_writer *w, int dir_fd, const char *name, const char *as, struct error **err)
 {
-    auto_(writer_release) struct layer_writer w = { .sink = sink };
-    int r;
+    struct stat st;
+
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set(err, errno, NULL, "cannot read \"%s\"", name);
+    if (*as)
+        strbuf_adds(&w->path, as);
+    else
+        strbuf_adds(&w->path, ".");
+    return write_entry(w, dir_fd, name, &st, err);
+}
+
+int tar_write_tree(const struct byte_sink *sink, int dir_fd, const char *name,
+        const struct tar_tree_options *options, struct error **err)
+{
+    auto_(writer_release) struct layer_writer w = {
+        .sink = sink, .is_layer = options->is_layer, .is_excluded = options->is_excluded
+    };
 
     strbuf_init(&w.path, LIMIT_PATH_BYTES);
-    r = write_directory(&w, dir_fd, err);
+    int r = name ? write_root(&w, dir_fd, name, options->as, err)
+                 : write_directory(&w, dir_fd, err);
     if (r >= 0)
         r = tar_write_end(sink, err);
     if (r < 0)
         return r;
-    *ret_size_bytes = w.size_bytes;
+    if (options->ret_bytes)
+        *options->ret_bytes = w.size_bytes;
     return 0;
+}
+
+int tar_write_layer(
+        const struct byte_sink *sink, int dir_fd, uint64_t *ret_size_bytes, struct error **err)
+{
+    struct tar_tree_options options = { .is_layer = true, .ret_bytes = ret_size_bytes };
+
+    return tar_write_tree(sink, dir_fd, NULL, &options, err);
 }

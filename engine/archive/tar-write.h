@@ -58,3 +58,16 @@ int tar_write_end(const struct byte_sink *sink, struct error **err);
  * is the sum of the regular files, each inode once. */
 int tar_write_layer(
         const struct byte_sink *sink, int dir_fd, uint64_t *ret_size_bytes, struct error **err);
+
+/* Writes trees as they are, without an overlay's whiteouts meaning anything. */
+struct tar_tree_options {
+    const char *as;      /* what the entry is called in the archive; "" with all below it: "./" */
+    bool is_layer;       /* whiteouts and opaque marks are written as tar_write_layer does */
+    uint64_t *ret_bytes; /* of regular files, each inode once; NULL: nobody asks */
+    /* Says of a path in the archive, by its name alone, that it and all below it stay out; NULL: nothing does. */
+    bool (*is_excluded)(const char *path);
+};
+
+/* The entry `name` of dir_fd and all below it; NULL: what is below dir_fd. Ends the archive. */
+int tar_write_tree(const struct byte_sink *sink, int dir_fd, const char *name,
+        const struct tar_tree_options *options, struct error **err);

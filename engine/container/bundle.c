@@ -253,99 +253,6 @@ static int prepare_directory(struct bundle *b, struct error **err)
     return write_name_files(b, dir_fd, err);
 }
 
-/* ---- Mounts ---- */
-
-/* A volume's own directory, or what is below it; links below cannot lead out. */
-static int resolve_subpath(struct bundle *b, const struct container_mount *m, int volume_fd,
-        struct oci_mount_source *ret, struct error **err)
-{
-    char link[FS_FD_PATH_MAX], path[PATH_MAX];
-    auto_close int data = openat(volume_fd, VOLUME_DATA_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    if (data < 0)
-        return error_set(err, errno, NULL, "cannot open volume \"%s\"", m->source);
-    auto_close int fd = fs_try_open_in_root(data, m->subpath, O_PATH, 0);
-    if (fd < 0)
-        return error_set(err, -fd, NULL, "cannot access path \"%s\" of volume \"%s\"", m->subpath,
-                m->source);
-    ssize_t n = readlink(fs_fd_path(fd, link), path, sizeof(path) - 1);
-    if (n < 0)
-        return error_set(err, errno, NULL, "cannot read the path of volume \"%s\"", m->source);
-    ret->source = arena_strndup(&b->arena, path, (size_t)n);
-    return 0;
-}
-
-static bool has_word(const char *list, const char *word)
-{
-    struct str rest = str_from(list), item;
-
-    while (list && str_split_next(&rest, ',', &item))
-        if (str_is_equal_z(item, word))
-            return true;
-    return false;
-}
-
-static int resolve_volume(struct bundle *b, const struct container_mount *m,
-        struct oci_mount_source *ret, struct error **err)
-{
-    struct volume *volume = NULL;
-    int r = volume_lookup(b->engine, &b->arena, m->source, &volume, err);
-
-    if (r < 0)
-        return r;
-    if (!volume)
-        return error_set_plain(err, ENOENT, NULL, "get %s: no such volume", m->source);
-    const char *device = container_pairs_get(&volume->options, "device");
-    const char *options = container_pairs_get(&volume->options, "o");
-    const char *type = container_pairs_get(&volume->options, "type");
-    if (device || type) {
-        bool is_bind = has_word(options, "bind") || has_word(options, "rbind");
-
-        ret->source = device ? device : type;
-        ret->type = is_bind ? NULL : type;
-        ret->options = is_bind ? NULL : options;
-        if (!is_bind && string_is_empty(type))
-            return error_set_plain(
-                    err, EINVAL, NULL, "volume \"%s\" has a device but no type", m->source);
-        return 0;
-    }
-    auto_close int fd = volume_open_dir(b->engine, m->source, err);
-    if (fd < 0)
-        return fd;
-    ret->source = volume->mountpoint;
-    return string_is_empty(m->subpath) ? 0 : resolve_subpath(b, m, fd, ret, err);
-}
-
-static int resolve_bind(const struct container_mount *m, struct error **err)
-{
-    if (access(m->source, F_OK) == 0 || errno != ENOENT)
-        return 0;
-    if (!m->create_host_path)
-        return error_set_plain(err, EINVAL, NULL,
-                "invalid mount config for type \"bind\": bind source path does not exist: %s",
-                m->source);
-    auto_close int fd = fs_mkdir_parents(AT_FDCWD, m->source, 0755, err);
-    return fd < 0 ? fd : 0;
-}
-
-static int resolve_mounts(struct bundle *b, struct error **err)
-{
-    const struct container_mounts *mounts = &b->c->config.mounts;
-    int r = 0;
-
-    b->mounts = ARENA_NEW_ARRAY(&b->arena, mounts->len + 1, struct oci_mount_source);
-    for (size_t i = 0; r >= 0 && i < mounts->len; i++) {
-        const struct container_mount *m = &mounts->items[i];
-
-        b->mounts[i].source = m->source;
-        if (m->type == CONTAINER_MOUNT_VOLUME)
-            r = resolve_volume(b, m, &b->mounts[i], err);
-        else if (m->type == CONTAINER_MOUNT_BIND)
-            r = resolve_bind(m, err);
-    }
-    return r;
-}
-
 /* ---- Seccomp ---- */
 
 static int prepare_seccomp(struct bundle *b, struct error **err)
@@ -623,7 +530,7 @@ int container_write_bundle(struct engine *engine, struct container *c,
     fault_point("container.start.network");
     r = prepare_directory(b, err);
     if (r >= 0)
-        r = resolve_mounts(b, err);
+        r = oci_mounts_resolve(engine, &b->arena, &c->config, &b->mounts, err);
     if (r >= 0)
         r = oci_devices_resolve(&b->arena, &c->config, &b->devices, err);
     if (r >= 0)

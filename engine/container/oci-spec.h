@@ -20,6 +20,11 @@ struct oci_mount_source {
     const char *options; /* of a volume's own ("o="), comma-separated; NULL */
 };
 
+/* One per entry of config.mounts; missing host paths are made where that was asked for. In the arena. */
+struct engine;
+int oci_mounts_resolve(struct engine *engine, struct arena *arena,
+        const struct container_config *config, struct oci_mount_source **ret, struct error **err);
+
 struct oci_device {
     const char *path; /* in the container */
     char type;        /* 'c' or 'b' */

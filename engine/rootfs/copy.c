@@ -21,6 +21,7 @@
 #define DEPTH_MAX 1024
 /* Each remembered hard link holds a descriptor; later ones become copies of their own. */
 #define LINKS_MAX 256
+#define TAR_BLOCK 512u
 
 struct copier {
     const struct tree_copy *options;
@@ -263,6 +264,11 @@ static int copy_hard_link(
     return 0; /* a copy of its own is right too, only larger */
 }
 
+static uint64_t tar_padded(const struct stat *st)
+{
+    return ((uint64_t)st->st_size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+}
+
 static int copy_entry(struct copier *c, int from_fd, int to_dir_fd, const char *to_name)
 {
     bool excluded = false, descend = false;
@@ -275,6 +281,8 @@ static int copy_entry(struct copier *c, int from_fd, int to_dir_fd, const char *
         excluded = c->options->is_excluded(c->options->userdata, c->path.data, directory, &descend);
     if ((excluded && !(directory && descend)) || S_ISSOCK(st.st_mode))
         return 0;
+    if (c->options->tar_bytes)
+        *c->options->tar_bytes += TAR_BLOCK + (S_ISREG(st.st_mode) ? tar_padded(&st) : 0);
     int r = make_room(c, to_dir_fd, to_name, directory);
     if (r >= 0)
         r = copy_hard_link(c, to_dir_fd, to_name, &st);

@@ -26,6 +26,8 @@ struct tree_copy {
     void *userdata;
     const atomic_bool *cancel; /* NULL: none */
     const char *name;          /* of what is copied, for errors; NULL: none */
+    uint64_t *
+            tar_bytes; /* grows by what each entry would take in a tar archive; NULL: nobody asks */
 };
 
 #define TREE_COPY_INIT                                                   \

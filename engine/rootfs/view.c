@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "engine/rootfs/mount.h"
 #include "engine/rootfs/view-internal.h"
 
 /* The mount options of one call fill one page at most, with the terminator. */
@@ -59,35 +60,21 @@ int rootfs_view_open_detached(const struct rootfs_view *view)
 }
 
 /* Before Linux 6.5 all layers stand in one option. To keep them short their common directory becomes the
- * working directory of a thread that has a mount namespace of its own; the descriptor outlives both. */
+ * working directory of a thread that has a mount namespace of its own. */
 struct attached {
     const struct rootfs_view *view;
     const char *directory, *options;
+    const struct rootfs_mount *mounts;
+    size_t mount_count;
+    struct error **err;
     int result;
+    int namespace_fd; /* -EBADF: not wanted; the descriptor of the view outlives its namespace */
 };
-
-static void *open_attached_thread(void *argument)
-{
-    struct attached *job = argument;
-    int fd = -EBADF;
-
-    /* lint: allow raw-namespace: this thread shares nothing of the file system with the others, and
-     * has no process to come back to; only the descriptor leaves it. */
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            chdir(job->directory) < 0 ||
-            mount("overlay", "/", "overlay", MS_NOSUID | MS_NODEV, job->options) < 0)
-        job->result = -errno;
-    else if ((fd = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
-        job->result = -errno;
-    else
-        job->result = fd;
-    return NULL;
-}
 
 /* Length of the directory part, with its last "/", that all lower directories share. */
 static size_t shared_prefix(const struct rootfs_view *view)
 {
-    size_t len = strlen(view->lower[0]);
+    size_t len = view->lower_count > 0 ? strlen(view->lower[0]) : 0;
 
     for (size_t i = 1; i < view->lower_count; i++) {
         size_t same = 0;
@@ -101,7 +88,50 @@ static size_t shared_prefix(const struct rootfs_view *view)
     return len;
 }
 
-int rootfs_view_open_attached(const struct rootfs_view *view)
+/* Mounts over the thread's root, where "/.." finds it; everything else is still named from below. */
+static int attach_root(const struct attached *job)
+{
+    if (job->view->lower_count == 0) {
+        /* lint: allow raw-namespace: in the namespace of the thread below. */
+        if (mount(job->view->upper, "/", NULL, MS_BIND, NULL) < 0)
+            return -errno;
+    } else if (chdir(job->directory) < 0) {
+        return -errno;
+    } else {
+        if (mount("overlay", "/", "overlay", MS_NOSUID | MS_NODEV, job->options) < 0)
+            return -errno;
+    }
+    int fd = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static void *attached_thread(void *argument)
+{
+    struct attached *job = argument;
+
+    /* lint: allow raw-namespace: this thread shares nothing of the file system with the others, and
+     * has no process to come back to; only descriptors leave it. */
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        job->result = -errno;
+        return NULL;
+    }
+    job->result = attach_root(job);
+    if (job->result < 0 || job->mount_count == 0)
+        return NULL;
+    auto_close int root_fd = job->result;
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < job->mount_count; i++)
+        r = rootfs_mount_attach(root_fd, &job->mounts[i], job->err);
+    if (r >= 0) {
+        job->namespace_fd = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        if (job->namespace_fd < 0)
+            r = error_set(job->err, errno, NULL, "cannot open a mount namespace");
+    }
+    job->result = r < 0 ? r : TAKE_FD(root_fd);
+    return NULL;
+}
+
+static int open_attached(const struct rootfs_view *view, struct attached *job)
 {
     auto_(strbuf_release) struct strbuf options = STRBUF_INIT(MOUNT_OPTIONS_MAX);
     auto_(strbuf_release) struct strbuf directory = STRBUF_INIT(MOUNT_OPTIONS_MAX);
@@ -116,13 +146,21 @@ int rootfs_view_open_attached(const struct rootfs_view *view)
     if (strbuf_is_truncated(&options))
         return -E2BIG;
     strbuf_add(&directory, prefix > 0 ? view->lower[0] : ".", prefix > 0 ? prefix : 1);
-
-    struct attached job = { view, directory.data, options.data, -EIO };
-    int r = pthread_create(&thread, NULL, open_attached_thread, &job);
+    job->view = view;
+    job->directory = directory.data;
+    job->options = options.data;
+    int r = pthread_create(&thread, NULL, attached_thread, job);
     if (r != 0)
         return -r;
     pthread_join(thread, NULL);
-    return job.result;
+    return job->result;
+}
+
+int rootfs_view_open_attached(const struct rootfs_view *view)
+{
+    struct attached job = { .namespace_fd = -EBADF };
+
+    return open_attached(view, &job);
 }
 
 /* Nothing to merge: the directory itself is the view. */
@@ -146,5 +184,25 @@ int rootfs_view_open(const struct rootfs_view *view, struct error **err)
         fd = rootfs_view_open_attached(view);
     if (fd < 0)
         return error_set(err, fd, NULL, "cannot merge %zu layers", view->lower_count);
+    return fd;
+}
+
+int rootfs_view_open_mounted(const struct rootfs_view *view, const struct rootfs_mount *mounts,
+        size_t mount_count, int *ret_namespace_fd, struct error **err)
+{
+    auto_error struct error *cause = NULL;
+    struct attached job = {
+        .mounts = mounts, .mount_count = mount_count, .err = &cause, .namespace_fd = -EBADF
+    };
+
+    *ret_namespace_fd = -EBADF;
+    if (mount_count == 0)
+        return rootfs_view_open(view, err);
+    int fd = open_attached(view, &job);
+    if (fd < 0 && cause)
+        return error_move(err, TAKE(cause));
+    if (fd < 0)
+        return error_set(err, fd, NULL, "cannot merge %zu layers", view->lower_count);
+    *ret_namespace_fd = job.namespace_fd;
     return fd;
 }

@@ -21,3 +21,10 @@ struct rootfs_view {
  * opened directly. Needs CAP_SYS_ADMIN in the user namespace that owns the mounts. Thread-safe.
  * Fails with -EINVAL when a directory is no layer, -E2BIG when the kernel cannot take that many layers. */
 int rootfs_view_open(const struct rootfs_view *view, struct error **err);
+
+struct rootfs_mount; /* engine/rootfs/mount.h */
+
+/* The same with further file systems mounted in it, in their order: a container's root with its volumes, as its
+ * processes will see it. *ret_namespace_fd holds them together (close it after the view; -EBADF: there are none). */
+int rootfs_view_open_mounted(const struct rootfs_view *view, const struct rootfs_mount *mounts,
+        size_t mount_count, int *ret_namespace_fd, struct error **err);

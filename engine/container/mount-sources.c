@@ -1,0 +1,108 @@
+/* oci_mounts_resolve: where the contents of a container's mounts lie on this machine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "engine/container/oci-spec.h"
+#include "engine/volume/volume-internal.h"
+
+/* A volume's own directory, or what is below it; links below cannot lead out. */
+static int resolve_subpath(struct arena *arena, const struct container_mount *m, int volume_fd,
+        struct oci_mount_source *ret, struct error **err)
+{
+    char link[FS_FD_PATH_MAX], path[PATH_MAX];
+    auto_close int data = openat(volume_fd, VOLUME_DATA_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (data < 0)
+        return error_set(err, errno, NULL, "cannot open volume \"%s\"", m->source);
+    auto_close int fd = fs_try_open_in_root(data, m->subpath, O_PATH, 0);
+    if (fd < 0)
+        return error_set(err, -fd, NULL, "cannot access path \"%s\" of volume \"%s\"", m->subpath,
+                m->source);
+    ssize_t n = readlink(fs_fd_path(fd, link), path, sizeof(path) - 1);
+    if (n < 0)
+        return error_set(err, errno, NULL, "cannot read the path of volume \"%s\"", m->source);
+    ret->source = arena_strndup(arena, path, (size_t)n);
+    return 0;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    struct str rest = str_from(list), item;
+
+    while (list && str_split_next(&rest, ',', &item))
+        if (str_is_equal_z(item, word))
+            return true;
+    return false;
+}
+
+static int resolve_volume(struct engine *engine, struct arena *arena,
+        const struct container_mount *m, struct oci_mount_source *ret, struct error **err)
+{
+    struct volume *volume = NULL;
+    int r = volume_lookup(engine, arena, m->source, &volume, err);
+
+    if (r < 0)
+        return r;
+    if (!volume)
+        return error_set_plain(err, ENOENT, NULL, "get %s: no such volume", m->source);
+    const char *device = container_pairs_get(&volume->options, "device");
+    const char *options = container_pairs_get(&volume->options, "o");
+    const char *type = container_pairs_get(&volume->options, "type");
+    if (device || type) {
+        bool is_bind = has_word(options, "bind") || has_word(options, "rbind");
+
+        ret->source = device ? device : type;
+        ret->type = is_bind ? NULL : type;
+        ret->options = is_bind ? NULL : options;
+        if (!is_bind && string_is_empty(type))
+            return error_set_plain(
+                    err, EINVAL, NULL, "volume \"%s\" has a device but no type", m->source);
+        return 0;
+    }
+    auto_close int fd = volume_open_dir(engine, m->source, err);
+    if (fd < 0)
+        return fd;
+    ret->source = volume->mountpoint;
+    return string_is_empty(m->subpath) ? 0 : resolve_subpath(arena, m, fd, ret, err);
+}
+
+static int resolve_bind(const struct container_mount *m, struct error **err)
+{
+    if (access(m->source, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    if (!m->create_host_path)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                m->source);
+    auto_close int fd = fs_mkdir_parents(AT_FDCWD, m->source, 0755, err);
+    return fd < 0 ? fd : 0;
+}
+
+int oci_mounts_resolve(struct engine *engine, struct arena *arena,
+        const struct container_config *config, struct oci_mount_source **ret, struct error **err)
+{
+    const struct container_mounts *mounts = &config->mounts;
+    struct oci_mount_source *sources;
+    int r = 0;
+
+    sources = ARENA_NEW_ARRAY(arena, mounts->len + 1, struct oci_mount_source);
+    for (size_t i = 0; r >= 0 && i < mounts->len; i++) {
+        const struct container_mount *m = &mounts->items[i];
+
+        sources[i].source = m->source;
+        if (m->type == CONTAINER_MOUNT_VOLUME)
+            r = resolve_volume(engine, arena, m, &sources[i], err);
+        else if (m->type == CONTAINER_MOUNT_BIND)
+            r = resolve_bind(m, err);
+    }
+    if (r < 0)
+        return r;
+    *ret = sources;
+    return 0;
+}
