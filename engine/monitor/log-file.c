@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -24,6 +28,10 @@
 #define BATCH_KEPT 8192
 #define LOG_MODE 0640
 #define LOG_FILES_MAX 1000
+/* After a full disk a log waits until there is this much room. The first room that comes is what others need
+ * to say that the disk is full, and to remove what fills it: the state's reserve among them. */
+#define LOG_ROOM_BYTES (1u << 20)
+#define COMPRESSOR_NICE 10
 
 static const char *const stream_names[] = { [LOG_STDOUT] = "stdout", [LOG_STDERR] = "stderr" };
 
@@ -62,6 +70,95 @@ static int open_log(struct log_file *log, int flags)
     return 0;
 }
 
+/* ---- compression ---- */
+
+/* gzip reads a rotated file and writes beside it, both by descriptor, so that files can be rotated meanwhile:
+ * only we rename and remove. What it comes to gets the name that its source has by then. */
+
+static bool new_name(const struct log_file *log, char *buffer, size_t size)
+{
+    int len = snprintf(buffer, size, "%s.gz.new", log->name);
+
+    return len > 0 && (size_t)len < size;
+}
+
+/* The oldest of those that are not compressed: all newer ones are not either. 0: none. */
+static uint32_t oldest_uncompressed(const struct log_file *log)
+{
+    char name[NAME_MAX + 1];
+    uint32_t oldest = 0;
+
+    for (uint32_t n = 1; n < log->max_files; n++) {
+        if (!rotated_name(log, n, false, name, sizeof(name)) ||
+                faccessat(log->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+            break;
+        oldest = n;
+    }
+    return oldest;
+}
+
+static void compress_next(struct log_file *log)
+{
+    char name[NAME_MAX + 1];
+    char *argv[] = { (char[]){ "gzip" }, (char[]){ "-c" }, NULL };
+    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    uint32_t number;
+
+    if (!log->compress || log->compressor > 0 || (number = oldest_uncompressed(log)) == 0)
+        return;
+    (void)rotated_name(log, number, false, name, sizeof(name));
+    auto_close int from = openat(log->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (from < 0 || !new_name(log, name, sizeof(name)))
+        return;
+    auto_close int to = openat(
+            log->dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, LOG_MODE);
+    if (to < 0)
+        return;
+    spawn.path = "gzip";
+    spawn.argv = argv;
+    spawn.stdin_fd = from;
+    spawn.stdout_fd = to;
+    spawn.stderr_fd = PROC_NULL;
+    if (proc_spawn(&spawn, &log->compressor, NULL, NULL) < 0) {
+        log->compressor = 0;
+        (void)unlinkat(log->dir_fd, name, 0);
+        return;
+    }
+    log->compressing = number;
+    (void)setpriority(PRIO_PROCESS, (id_t)log->compressor, COMPRESSOR_NICE);
+}
+
+static void end_compression(struct log_file *log, bool succeeded)
+{
+    char from[NAME_MAX + 1], to[NAME_MAX + 1];
+    uint32_t number = log->compressing;
+
+    log->compressor = 0;
+    log->compressing = 0;
+    if (!new_name(log, from, sizeof(from)))
+        return;
+    if (!succeeded || number >= log->max_files ||
+            !rotated_name(log, number, true, to, sizeof(to)) ||
+            renameat(log->dir_fd, from, log->dir_fd, to) < 0)
+        (void)unlinkat(log->dir_fd, from, 0);
+    else if (rotated_name(log, number, false, from, sizeof(from)))
+        (void)unlinkat(log->dir_fd, from, 0);
+}
+
+void log_file_reap(struct log_file *log)
+{
+    int status;
+
+    if (log->compressor <= 0 || waitpid(log->compressor, &status, WNOHANG) == 0)
+        return;
+    bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    end_compression(log, succeeded);
+    if (succeeded)
+        compress_next(log);
+}
+
+/* ---- opening and closing ---- */
+
 int log_file_open(struct log_file *log, const struct monitor_log *config, struct error **err)
 {
     *log = (struct log_file){
@@ -88,6 +185,7 @@ int log_file_open(struct log_file *log, const struct monitor_log *config, struct
         return error_set(err, -r, NULL, "cannot open the log \"%s\"", config->path);
     auto_free char *attrs = json_object_size(config->attrs) > 0 ? jsonx_dump(config->attrs) : NULL;
     log->attrs = attrs ? mem_printf("\"attrs\":%s,", attrs) : mem_strdup("");
+    compress_next(log);
     return 0;
 }
 
@@ -100,31 +198,19 @@ void log_file_close(struct log_file *log)
         strbuf_release(&log->held[i]);
     }
     strbuf_release(&log->batch);
+    /* Nobody is left to finish it; the next run does. */
+    if (log->compressor > 0) {
+        (void)kill(log->compressor, SIGKILL);
+        (void)proc_wait(log->compressor);
+        end_compression(log, false);
+    }
     log->fd = fd_close(log->fd);
     log->dir_fd = fd_close(log->dir_fd);
     free(TAKE(log->name));
     free(TAKE(log->attrs));
 }
 
-/* gzip does it beside us; that a file is still being compressed is no reason for the container to
- * wait. */
-static void start_compression(struct log_file *log, const char *name)
-{
-    char dir[64];
-    char *argv[] = { (char[]){ "gzip" }, (char[]){ "-f" }, (char[]){ "--" },
-        (char *)(uintptr_t)name, NULL };
-    struct proc_spawn spawn = PROC_SPAWN_INIT;
-
-    if (log->compressor > 0)
-        (void)proc_wait(log->compressor); /* rotating faster than gzip works */
-    log->compressor = 0;
-    snprintf(dir, sizeof(dir), "/proc/self/fd/%d", log->dir_fd);
-    spawn.path = "gzip";
-    spawn.argv = argv;
-    spawn.cwd = dir;
-    spawn.stderr_fd = PROC_NULL;
-    (void)proc_spawn(&spawn, &log->compressor, NULL, NULL);
-}
+/* ---- rotation ---- */
 
 static void rotate(struct log_file *log)
 {
@@ -138,6 +224,9 @@ static void rotate(struct log_file *log)
     }
     for (uint32_t n = log->max_files - 1; n > 0; n--) {
         for (int compressed = 0; compressed <= 1; compressed++) {
+            /* The oldest may be there in the one form while its successor has the other. */
+            if (n == log->max_files - 1 && rotated_name(log, n, compressed, to, sizeof(to)))
+                (void)unlinkat(log->dir_fd, to, 0);
             /* The newest is never compressed yet. */
             if (n == 1 && compressed)
                 continue;
@@ -146,24 +235,48 @@ static void rotate(struct log_file *log)
                 (void)renameat(log->dir_fd, from, log->dir_fd, to);
         }
     }
+    if (log->compressing > 0)
+        log->compressing++;
     log->fd = fd_close(log->fd);
     (void)open_log(log, O_TRUNC);
-    if (log->compress && rotated_name(log, 1, false, to, sizeof(to)))
-        start_compression(log, to);
+    compress_next(log);
+}
+
+static bool has_room(struct log_file *log)
+{
+    struct statvfs fs;
+
+    if (log->is_full && fstatvfs(log->dir_fd, &fs) == 0 &&
+            fs.f_bavail * fs.f_frsize < LOG_ROOM_BYTES)
+        return false;
+    log->is_full = false;
+    return true;
+}
+
+static void write_entries(struct log_file *log)
+{
+    /* Docker writes an entry whole and then looks at the size: a file is at most one batch too
+     * large. */
+    if (log->fd >= 0 && log->max_size_bytes > 0 && log->size_bytes >= log->max_size_bytes)
+        rotate(log);
+    if (log->fd < 0)
+        (void)open_log(log, 0); /* the disk was full or the directory gone; perhaps no longer */
+    if (log->fd < 0)
+        return;
+    int r = fd_write_all(log->fd, log->batch.data, log->batch.len);
+    if (r >= 0) {
+        log->size_bytes += log->batch.len;
+        return;
+    }
+    /* Half an entry would spoil the next one. */
+    (void)!ftruncate(log->fd, (off_t)log->size_bytes);
+    log->is_full = r == -ENOSPC;
 }
 
 static void write_batch(struct log_file *log)
 {
-    /* Docker writes an entry whole and then looks at the size: a file is at most one batch too
-     * large. */
-    if (log->batch.len > 0 && log->fd >= 0) {
-        if (log->max_size_bytes > 0 && log->size_bytes >= log->max_size_bytes)
-            rotate(log);
-        if (log->fd < 0)
-            (void)open_log(log, 0); /* the disk was full or the directory gone; perhaps no longer */
-        if (log->fd >= 0 && fd_write_all(log->fd, log->batch.data, log->batch.len) >= 0)
-            log->size_bytes += log->batch.len;
-    }
+    if (log->batch.len > 0 && log->name && has_room(log))
+        write_entries(log);
     /* A burst of output must not stay in the memory of an idle monitor. */
     if (log->batch.cap > BATCH_KEPT)
         strbuf_release(&log->batch);

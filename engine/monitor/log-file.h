@@ -1,7 +1,8 @@
 /* A container's log in Docker's json-file format: one object per line, rotated by size. Output
  * arrives in arbitrary pieces; lines are cut at newlines, at LIMIT_LOG_LINE_BYTES and at the end
  * of a stream. What has no newline yet is held back. A log that cannot be written (disk full)
- * loses lines, never blocks. */
+ * loses whole lines, never blocks; rotated files are compressed beside the writing, which does not
+ * wait for it. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,14 +23,18 @@ struct log_file {
     char *attrs;    /* "\"attrs\":{…}," or "" */
     uint64_t max_size_bytes, size_bytes;
     uint32_t max_files;
-    bool compress;
-    pid_t compressor;                    /* gzip at work, to be reaped by the owner; 0: none */
+    bool compress, is_full;
+    pid_t compressor;                    /* gzip at work; 0: none */
+    uint32_t compressing;                /* the number that its file has now */
     struct strbuf held[LOG_STREAM_MAX_]; /* the beginning of a line */
     struct strbuf batch;                 /* formatted lines, written in one call */
 };
 
 int log_file_open(struct log_file *log, const struct monitor_log *config, struct error **err);
 void log_file_close(struct log_file *log); /* writes what was held back */
+
+/* To be called after a SIGCHLD: takes what gzip has made. */
+void log_file_reap(struct log_file *log);
 
 /* Takes output; what it completes is in the file when this returns. */
 void log_file_write(struct log_file *log, enum log_stream stream, const char *data, size_t len,

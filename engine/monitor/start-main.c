@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -110,8 +109,7 @@ static void on_signal(struct loop *loop, const struct signalfd_siginfo *info, vo
     (void)loop;
     if (info->ssi_signo == SIGCHLD) {
         /* Everything else is reaped through its pidfd. */
-        if (m->log.compressor > 0 && waitpid(m->log.compressor, NULL, WNOHANG) != 0)
-            m->log.compressor = 0;
+        log_file_reap(&m->log);
         return;
     }
     if (info->ssi_signo != SIGHUP) /* there is no terminal that could hang up */

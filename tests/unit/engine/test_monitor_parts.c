@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +21,7 @@
 #include "base/json/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/strbuf.h"
 #include "engine/monitor/health.h"
 #include "engine/monitor/log-file.h"
@@ -277,6 +280,145 @@ static void a_single_file_starts_over(void **state)
     assert_int_equal(fs_remove_tree(AT_FDCWD, box.dir, NULL), 0);
 }
 
+/* A gzip that waits for a line of the pipe before it begins. */
+static int make_slow_gzip(const struct log_box *box)
+{
+    auto_free char *pipe = mem_printf("%s/go", box->dir);
+    auto_free char *program = mem_printf("%s/gzip", box->dir);
+    auto_free char *path = mem_printf("%s:/usr/bin:/bin", box->dir);
+    auto_free char *script = mem_printf(
+            "#!/bin/sh\nread -r go <'%s'\nPATH=/usr/bin:/bin exec gzip \"$@\"\n", pipe);
+    auto_close int fd = open(program, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, script, strlen(script)), (ssize_t)strlen(script));
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    int pipe_fd = open(pipe, O_RDWR | O_CLOEXEC);
+    assert_true(pipe_fd >= 0);
+    return pipe_fd;
+}
+
+/* Appends what `number`, compressed, says in clear. */
+static void add_compressed(struct strbuf *text, const struct log_box *box, int number)
+{
+    auto_free char *path = mem_printf("%s.%d.gz", box->path, number);
+    auto_free char *plain = mem_printf("%s.%d", box->path, number);
+    char *argv[] = { (char[]){ "gzip" }, (char[]){ "-dc" }, path, NULL };
+    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    auto_free char *output = NULL;
+    size_t len = 0;
+
+    spawn.path = "gzip";
+    spawn.argv = argv;
+    assert_int_equal(access(plain, F_OK), -1);
+    assert_int_equal(proc_run(&spawn, NULL, 0, 1u << 20, &output, &len, NULL), 0);
+    strbuf_add(text, output, len);
+}
+
+static void rotation_does_not_wait_for_gzip_which_catches_up(void **state)
+{
+    auto_free char *search_path = mem_strdup(getenv("PATH"));
+    struct strbuf text = STRBUF_INIT(1u << 20);
+    struct log_box box;
+    char line[32];
+
+    (void)state;
+    open_box(&box, 1000, 4);
+    log_file_close(&box.log);
+    int pipe_fd = make_slow_gzip(&box);
+    struct monitor_log config = { .driver = MONITOR_LOG_JSON_FILE,
+        .path = box.path,
+        .max_size_bytes = 1000,
+        .max_files = 4,
+        .compress = true };
+    assert_int_equal(log_file_open(&box.log, &config, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        int len = snprintf(line, sizeof(line), "line %d\n", i);
+
+        log_file_write(&box.log, LOG_STDOUT, line, (size_t)len, 1);
+    }
+    assert_true(box.log.compressor > 0);
+    assert_int_equal(write(pipe_fd, "1\n2\n3\n4\n5\n", 10), 10);
+    while (box.log.compressor > 0) {
+        siginfo_t info;
+
+        assert_int_equal(waitid(P_PID, (id_t)box.log.compressor, &info, WEXITED | WNOWAIT), 0);
+        log_file_reap(&box.log);
+    }
+    assert_int_equal(setenv("PATH", search_path, 1), 0);
+    log_file_close(&box.log);
+    close(pipe_fd);
+
+    for (int number = 3; number > 0; number--)
+        add_compressed(&text, &box, number);
+    auto_free char *newest = read_text(box.path);
+    strbuf_adds(&text, newest);
+    int first = 100 - (int)count_lines(text.data);
+    const char *at = text.data;
+    for (int i = first; i < 100; i++) {
+        snprintf(line, sizeof(line), "\"line %d\\n\"", i);
+        at = strstr(at, line);
+        assert_non_null(at);
+    }
+    strbuf_release(&text);
+    auto_free char *rest = mem_printf("%s.gz.new", box.path);
+    assert_int_equal(access(rest, F_OK), -1);
+    assert_int_equal(fs_remove_tree(AT_FDCWD, box.dir, NULL), 0);
+}
+
+static char *make_ballast(const struct log_box *box, const char *name, off_t bytes)
+{
+    char *path = mem_printf("%s/%s", box->dir, name);
+    auto_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(fallocate(fd, 0, 0, bytes), 0);
+    return path;
+}
+
+/* Writes enough to fill the disk; the size of the log then. */
+static off_t flood(struct log_box *box)
+{
+    struct stat st;
+
+    for (int i = 0; i < 30000; i++)
+        log_file_write(&box->log, LOG_STDOUT, "words\nwords\nwords\n", 18, 1);
+    assert_int_equal(stat(box->path, &st), 0);
+    auto_free char *text = read_text(box->path);
+    assert_true(st.st_size > 0);
+    assert_int_equal(strlen(text), st.st_size);
+    assert_string_equal(text + st.st_size - 3, "\"}\n");
+    return st.st_size;
+}
+
+static void full_disk_costs_whole_lines_and_its_first_room_is_left_to_others(void **state)
+{
+    struct log_box box = { 0 };
+    struct monitor_log config = { .driver = MONITOR_LOG_JSON_FILE, .path = box.path };
+
+    (void)state;
+    snprintf(box.dir, sizeof(box.dir), "/tmp/berth-log.XXXXXX");
+    assert_non_null(mkdtemp(box.dir));
+    snprintf(box.path, sizeof(box.path), "%s/x-json.log", box.dir);
+    if (mount("tmpfs", box.dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m") < 0) {
+        assert_int_equal(rmdir(box.dir), 0);
+        print_message("a file system cannot be mounted here\n");
+        skip();
+    }
+    auto_free char *small = make_ballast(&box, "small", 256 << 10);
+    auto_free char *large = make_ballast(&box, "large", 2 << 20);
+    assert_int_equal(log_file_open(&box.log, &config, NULL), 0);
+    off_t full = flood(&box);
+    assert_int_equal(unlink(small), 0);
+    assert_int_equal(flood(&box), full);
+    assert_int_equal(unlink(large), 0);
+    assert_true(flood(&box) > full);
+    log_file_close(&box.log);
+    assert_int_equal(umount(box.dir), 0);
+    assert_int_equal(rmdir(box.dir), 0);
+}
+
 /* ---- texts ---- */
 
 static void configuration_survives_writing_and_reading(void **state)
@@ -426,6 +568,8 @@ int main(void)
         cmocka_unit_test(lines_are_joined_over_pieces_and_cut_at_sixteen_kibibytes),
         cmocka_unit_test(rotation_keeps_so_many_files_and_every_last_line),
         cmocka_unit_test(a_single_file_starts_over),
+        cmocka_unit_test(rotation_does_not_wait_for_gzip_which_catches_up),
+        cmocka_unit_test(full_disk_costs_whole_lines_and_its_first_room_is_left_to_others),
         cmocka_unit_test(configuration_survives_writing_and_reading),
         cmocka_unit_test(configuration_with_a_hole_is_refused),
         cmocka_unit_test(state_survives_writing_and_reading),
