@@ -1,0 +1,343 @@
+#include "units/bus/bus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "units/bus/bus-dl.h"
+
+#define SERVICE_NAME "org.freedesktop.systemd1"
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define MANAGER "org.freedesktop.systemd1.Manager"
+#define UNIT "org.freedesktop.systemd1.Unit"
+#define SERVICE "org.freedesktop.systemd1.Service"
+/* Reloading waits for the generators, which other programs bring, too. */
+#define RELOAD_TIMEOUT_USEC (180 * USEC_PER_SEC)
+
+const char *const bus_result_names[] = {
+    [BUS_RESULT_NONE] = "none",
+    [BUS_RESULT_DONE] = "done",
+    [BUS_RESULT_CANCELED] = "canceled",
+    [BUS_RESULT_TIMEOUT] = "timeout",
+    [BUS_RESULT_FAILED] = "failed",
+    [BUS_RESULT_DEPENDENCY] = "dependency",
+    [BUS_RESULT_SKIPPED] = "skipped",
+    [BUS_RESULT_OTHER] = "other",
+};
+_Static_assert(ARRAY_LEN(bus_result_names) == BUS_RESULT_MAX_, "name every result");
+
+struct bus {
+    sd_bus *bus;
+    const char *manager; /* for messages */
+};
+
+static void message_unref(sd_bus_message **message)
+{
+    sd.message_unref(*message);
+}
+#define auto_message __attribute__((cleanup(message_unref)))
+
+static void slot_unref(sd_bus_slot **slot)
+{
+    sd.slot_unref(*slot);
+}
+#define auto_slot __attribute__((cleanup(slot_unref)))
+
+static void bus_error_free(sd_bus_error *error)
+{
+    sd.error_free(error);
+}
+#define auto_bus_error __attribute__((cleanup(bus_error_free)))
+
+/* systemd's own words say more than an errno. */
+static int fail(const struct bus *bus, int code, const sd_bus_error *error, struct error **err,
+        const char *what, const char *unit)
+{
+    const char *separator = unit ? " " : "";
+
+    unit = unit ? unit : "";
+    if (error->message)
+        return error_set_plain(err, code, NULL, "%s cannot %s%s%s: %s", bus->manager, what,
+                separator, unit, error->message);
+    return error_set(err, code, NULL, "%s cannot %s%s%s", bus->manager, what, separator, unit);
+}
+
+int bus_open(enum bus_scope scope, struct bus **ret, struct error **err)
+{
+    sd_bus *connection = NULL;
+    int r = bus_dl_open(err);
+
+    if (r < 0)
+        return r;
+    r = scope == BUS_USER ? sd.open_user(&connection) : sd.open_system(&connection);
+    if (r < 0) {
+        (void)error_set(err, ENOTCONN, NULL,
+                scope == BUS_USER ? "the user's systemd cannot be reached"
+                                  : "systemd cannot be reached");
+        error_hint(err, scope == BUS_USER
+                                ? "log in by a session, or enable lingering: loginctl enable-linger"
+                                : "is this machine booted with systemd and dbus?");
+        return -ENOTCONN;
+    }
+    struct bus *bus = NEW(struct bus);
+    bus->bus = connection;
+    bus->manager = scope == BUS_USER ? "the user's systemd" : "systemd";
+    *ret = bus;
+    return 0;
+}
+
+void bus_close(struct bus *bus)
+{
+    if (!bus)
+        return;
+    sd.flush_close_unref(bus->bus);
+    free(bus);
+}
+
+int bus_reload(struct bus *bus, struct error **err)
+{
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    auto_message sd_bus_message *message = NULL;
+    int r = sd.message_new_method_call(
+            bus->bus, &message, SERVICE_NAME, MANAGER_PATH, MANAGER, "Reload");
+
+    if (r >= 0)
+        r = sd.call(bus->bus, message, RELOAD_TIMEOUT_USEC, &error, NULL);
+    return r < 0 ? fail(bus, r, &error, err, "reload its units", NULL) : 0;
+}
+
+/* ---- Jobs ---- */
+
+struct waiting {
+    struct bus_job *jobs;
+    size_t count, open;
+};
+
+static enum bus_result result_from(const char *text)
+{
+    int result = parse_name(str_from(text), bus_result_names, BUS_RESULT_MAX_);
+
+    return result > BUS_RESULT_NONE ? (enum bus_result)result : BUS_RESULT_OTHER;
+}
+
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    struct waiting *waiting = userdata;
+    const char *path, *unit, *result;
+    uint32_t id;
+
+    (void)error;
+    if (sd.message_read(message, "uoss", &id, &path, &unit, &result) < 0)
+        return 0;
+    for (size_t i = 0; i < waiting->count; i++) {
+        struct bus_job *job = &waiting->jobs[i];
+
+        if (job->result == BUS_RESULT_NONE && strcmp(job->job_path, path) == 0) {
+            job->result = result_from(result);
+            waiting->open--;
+        }
+    }
+    return 0;
+}
+
+static int queue_job(struct bus *bus, enum bus_verb verb, struct bus_job *job, struct error **err)
+{
+    static const struct {
+        const char *method, *what;
+    } verbs[] = {
+        [BUS_START] = { "StartUnit", "start" },
+        [BUS_STOP] = { "StopUnit", "stop" },
+        [BUS_RESTART] = { "RestartUnit", "restart" },
+    };
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    auto_message sd_bus_message *reply = NULL;
+    const char *path;
+    int r = sd.call_method(bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, verbs[verb].method,
+            &error, &reply, "ss", job->unit, "replace");
+
+    if (r >= 0)
+        r = sd.message_read(reply, "o", &path);
+    if (r < 0)
+        return fail(bus, r, &error, err, verbs[verb].what, job->unit);
+    job->result = BUS_RESULT_NONE;
+    snprintf(job->job_path, sizeof(job->job_path), "%s", path);
+    return 0;
+}
+
+static int wait_for_jobs(
+        struct bus *bus, const struct waiting *waiting, int64_t deadline_usec, struct error **err)
+{
+    while (waiting->open > 0) {
+        int r = sd.process(bus->bus, NULL);
+
+        if (r > 0)
+            continue;
+        int64_t left = deadline_usec == TIMEOUT_NEVER ? 0 : deadline_usec - time_monotonic_usec();
+        if (r >= 0 && deadline_usec != TIMEOUT_NEVER && left <= 0)
+            return error_set_plain(err, ETIMEDOUT, NULL, "%s has not ended %zu of %zu jobs in time",
+                    bus->manager, waiting->open, waiting->count);
+        if (r >= 0)
+            r = sd.wait(bus->bus, deadline_usec == TIMEOUT_NEVER ? UINT64_MAX : (uint64_t)left);
+        if (r < 0 && r != -EINTR)
+            return error_set(err, -r, NULL, "the connection to %s broke", bus->manager);
+    }
+    return 0;
+}
+
+static int judge(
+        const struct bus *bus, const struct bus_job *jobs, size_t count, struct error **err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i].result == BUS_RESULT_DONE || jobs[i].result == BUS_RESULT_SKIPPED)
+            continue;
+        int r = error_set_plain(err, EIO, NULL, "%s: the job for %s ended with \"%s\"",
+                bus->manager, jobs[i].unit, bus_result_names[jobs[i].result]);
+        error_hint(err, "systemctl status %s", jobs[i].unit);
+        return r;
+    }
+    return 0;
+}
+
+int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size_t count,
+        int64_t deadline_usec, struct error **err)
+{
+    auto_slot sd_bus_slot *slot = NULL;
+    struct waiting waiting = { .jobs = jobs, .count = count };
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    /* Signals are only sent to those who have subscribed. It fails for who has already. */
+    int r = sd.call_method(
+            bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, "Subscribe", &error, NULL, "");
+
+    (void)r;
+    r = sd.match_signal(bus->bus, &slot, SERVICE_NAME, MANAGER_PATH, MANAGER, "JobRemoved",
+            on_job_removed, &waiting);
+    if (r < 0)
+        return error_set(err, -r, NULL, "cannot listen to %s", bus->manager);
+    for (size_t i = 0; i < count; i++)
+        jobs[i] = (struct bus_job){ .unit = jobs[i].unit };
+    /* Signals of jobs that end meanwhile wait in the connection: they are looked at by process() alone. */
+    for (size_t i = 0; i < count; i++) {
+        r = queue_job(bus, verb, &jobs[i], err);
+        if (r < 0)
+            return r;
+        waiting.open++;
+    }
+    r = wait_for_jobs(bus, &waiting, deadline_usec, err);
+    return r < 0 ? r : judge(bus, jobs, count, err);
+}
+
+/* ---- How units are ---- */
+
+static const char *property(struct bus *bus, struct arena *arena, const char *path,
+        const char *interface, const char *name)
+{
+    char *text = NULL;
+
+    if (sd.get_property_string(bus->bus, SERVICE_NAME, path, interface, name, NULL, &text) < 0)
+        return NULL;
+    const char *copy = arena_strdup(arena, text);
+    free(text);
+    return copy;
+}
+
+static void fill_service(
+        struct bus *bus, struct arena *arena, const char *path, struct bus_unit *unit)
+{
+    uint32_t pid = 0;
+
+    (void)sd.get_property_trivial(bus->bus, SERVICE_NAME, path, UNIT, "ActiveEnterTimestamp", NULL,
+            't', &unit->active_enter_usec);
+    if (!string_has_suffix(unit->name, ".service"))
+        return;
+    unit->status_text = property(bus, arena, path, SERVICE, "StatusText");
+    unit->result = property(bus, arena, path, SERVICE, "Result");
+    if (sd.get_property_trivial(
+                bus->bus, SERVICE_NAME, path, SERVICE, "MainPID", NULL, 'u', &pid) >= 0)
+        unit->main_pid = (pid_t)pid;
+    (void)sd.get_property_trivial(
+            bus->bus, SERVICE_NAME, path, SERVICE, "ExecMainStatus", NULL, 'i', &unit->exit_status);
+}
+
+static int compare_units(const void *a, const void *b)
+{
+    return strcmp(((const struct bus_unit *)a)->name, ((const struct bus_unit *)b)->name);
+}
+
+static int read_units(
+        struct bus *bus, struct arena *arena, sd_bus_message *reply, struct bus_units *units)
+{
+    const char *name, *description, *load, *active, *sub, *following, *path, *job, *job_path;
+    uint32_t job_id;
+    int r = sd.message_enter_container(reply, SD_BUS_TYPE_ARRAY, "(ssssssouso)");
+
+    while (r >= 0 && (r = sd.message_read(reply, "(ssssssouso)", &name, &description, &load,
+                              &active, &sub, &following, &path, &job_id, &job, &job_path)) > 0) {
+        struct bus_unit *unit = ARRAY_APPEND_ARENA(arena, units);
+
+        *unit = (struct bus_unit){ .name = arena_strdup(arena, name),
+            .description = arena_strdup(arena, description),
+            .load_state = arena_strdup(arena, load),
+            .active_state = arena_strdup(arena, active),
+            .sub_state = arena_strdup(arena, sub) };
+        fill_service(bus, arena, path, unit);
+    }
+    return r;
+}
+
+int bus_list_units(struct bus *bus, struct arena *arena, const char *const *patterns,
+        struct bus_units *ret, struct error **err)
+{
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    auto_message sd_bus_message *call = NULL, *reply = NULL;
+    struct bus_units units = { 0 };
+    int r = sd.message_new_method_call(
+            bus->bus, &call, SERVICE_NAME, MANAGER_PATH, MANAGER, "ListUnitsByPatterns");
+
+    if (r >= 0)
+        r = sd.message_append(call, "as", 0);
+    if (r >= 0)
+        r = sd.message_append_strv(call, (char **)(uintptr_t)patterns);
+    if (r >= 0)
+        r = sd.call(bus->bus, call, 0, &error, &reply);
+    if (r >= 0)
+        r = read_units(bus, arena, reply, &units);
+    if (r < 0)
+        return fail(bus, r, &error, err, "list its units", NULL);
+    if (units.len > 1)
+        qsort(units.items, units.len, sizeof(*units.items), compare_units);
+    *ret = units;
+    return 0;
+}
+
+int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct bus_unit *ret,
+        struct error **err)
+{
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    auto_message sd_bus_message *reply = NULL;
+    struct bus_unit unit = { .name = arena_strdup(arena, name) };
+    const char *path;
+    int r = sd.call_method(
+            bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, "LoadUnit", &error, &reply, "s", name);
+
+    if (r >= 0)
+        r = sd.message_read(reply, "o", &path);
+    if (r < 0)
+        return fail(bus, r, &error, err, "tell about", name);
+    unit.description = property(bus, arena, path, UNIT, "Description");
+    unit.load_state = property(bus, arena, path, UNIT, "LoadState");
+    unit.active_state = property(bus, arena, path, UNIT, "ActiveState");
+    unit.sub_state = property(bus, arena, path, UNIT, "SubState");
+    fill_service(bus, arena, path, &unit);
+    if (!unit.load_state || !unit.active_state || !unit.sub_state)
+        return error_set_plain(err, EIO, NULL, "%s tells nothing about %s", bus->manager, name);
+    *ret = unit;
+    return 0;
+}
