@@ -2,14 +2,19 @@
  * reaps whatever is orphaned, and ends with the program's status. Statically linked, allocates
  * nothing.
  *
- *     /sbin/docker-init -- PROGRAM [ARGUMENT]... */
+ *     /sbin/docker-init -- PROGRAM [ARGUMENT]...
+ *
+ * Called as berth-guard it is what guard.h says: standard input is the pipe, standard output the pidfd. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "engine/monitor/program-internal.h"
 
 #define EXIT_USAGE 2
 #define EXIT_CANNOT_EXECUTE 126
@@ -59,11 +64,24 @@ static int reap(pid_t program)
     }
 }
 
+/* When the monitor ends its guard the container is dead already, and the signal meets nobody. */
+static int guard(void)
+{
+    char byte;
+
+    while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
+        continue;
+    (void)syscall(SYS_pidfd_send_signal, STDOUT_FILENO, SIGKILL, NULL, 0);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     sigset_t all, before;
     int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
 
+    if (argc > 0 && strcmp(argv[0], PROGRAM_GUARD_NAME) == 0)
+        return guard();
     if (first >= argc) {
         complain("no program given");
         return EXIT_USAGE;

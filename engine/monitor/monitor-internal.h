@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/strbuf.h"
 #include "engine/monitor/control-protocol.h"
+#include "engine/monitor/guard.h"
 #include "engine/monitor/health.h"
 #include "engine/monitor/log-file.h"
 #include "engine/monitor/monitor-config.h"
@@ -86,6 +87,7 @@ struct monitor {
 
     struct cgroup cgroup;
     struct container_process process;
+    struct guard guard;
     struct loop_source *pidfd_source;
     int netns_fd;
     int *port_fds;

@@ -3,7 +3,8 @@
  * Invariants:
  *  1. While this process lives and holds the lock (MONITOR_LOCK_FD), nobody else starts, stops or
  * cleans up the
- *     container. When it is gone, the container's first process is dead (PR_SET_PDEATHSIG).
+ *     container. When it is gone, the container's first process is killed: by PR_SET_PDEATHSIG, and where the kernel has
+ * forgotten that, by the guard (guard.h), which may take a moment.
  *  2. At most one first process exists, and it exists exactly in PHASE_RUNNING (m->process.pid > 0
  * there).
  *  3. The file state.json says what m->state says, from the first start on; it is written before
@@ -126,6 +127,7 @@ static void end_run(struct monitor *m)
 
     loop_remove(TAKE(m->pidfd_source));
     streams_end(m);
+    guard_end(&m->guard);
     container_process_release(&m->process);
     (void)cgroup_remove_open(&m->cgroup, NULL);
     /* "MUST log a warning, but the remaining hooks and lifecycle continue": there is nobody left
@@ -184,7 +186,9 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
     if (r < 0)
         return r;
     stream_ends_release(ends);
-    r = streams_begin(m, TAKE_FD(m->process.console_fd), err);
+    r = guard_begin(&m->guard, m->config->libexec_dir, m->config->id, m->process.pidfd, err);
+    if (r >= 0)
+        r = streams_begin(m, TAKE_FD(m->process.console_fd), err);
     if (r >= 0)
         r = loop_add_io(
                 m->loop, m->process.pidfd, EPOLLIN, on_process_end, m, &m->pidfd_source, err);

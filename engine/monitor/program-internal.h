@@ -28,3 +28,4 @@ enum program_flags { PROGRAM_SUBSCRIBE = 1, PROGRAM_OWN_TEARDOWN = 2 };
 
 #define PROGRAM_NAME "berth-monitor"
 #define PROGRAM_INIT_NAME "berth-init"
+#define PROGRAM_GUARD_NAME "berth-guard" /* berth-init when it is called so */

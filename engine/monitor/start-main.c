@@ -241,6 +241,7 @@ int start_main(int argc, char **argv)
     m->dir_fd = PROGRAM_DIR_FD;
     m->listen_fd = m->netns_fd = m->stdin_fd = m->notify_fd = -EBADF;
     m->process = (struct container_process)CONTAINER_PROCESS_INIT;
+    m->guard = (struct guard)GUARD_INIT;
     m->probe.pidfd = m->probe.output_fd = -EBADF;
     m->log.fd = m->log.dir_fd = -EBADF;
     for (size_t i = 0; i < LOG_STREAM_MAX_; i++)

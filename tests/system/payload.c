@@ -321,6 +321,14 @@ static _Noreturn int do_pause(char **args)
         pause();
 }
 
+/* A root that becomes another user, as entry points do. */
+static int do_pause_as(char **args)
+{
+    if (setuid((uid_t)number(args[0])) < 0)
+        return 1;
+    do_pause(args);
+}
+
 /* Writers without end in sessions of their own, enough of them that a reader never finds the pipe empty; never ends. */
 static _Noreturn int do_flood(char **args)
 {
@@ -399,6 +407,7 @@ static const struct {
     { "mount", do_mount, 1 },
     { "orphan", do_orphan, 0 },
     { "pause", do_pause, 0 },
+    { "pause-as", do_pause_as, 1 },
     { "readlink", do_readlink, 1 },
     { "rlimit", do_rlimit, 0 },
     { "scheduling", do_scheduling, 0 },

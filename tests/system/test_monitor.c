@@ -383,6 +383,26 @@ static void killed_monitor_takes_the_container_along(void **state)
     box_free(box);
 }
 
+static void killed_monitor_takes_a_container_along_that_became_another_user(void **state)
+{
+    struct box *box = box_new(ARGS("pause-as", "1000"));
+
+    (void)state;
+    box_must_start(box);
+    box_wait_output(box, "ready");
+    int pidfd = proc_open_pidfd(box->start.pid);
+    assert_true(pidfd >= 0);
+    assert_int_equal(kill(box->start.monitor_pid, SIGKILL), 0);
+    assert_int_equal(proc_wait_pidfd(pidfd, time_monotonic_usec() + PATIENCE_USEC), 1);
+    close(pidfd);
+    /* Whoever finds the lock free removes what is left. */
+    assert_int_equal(control_wait_gone(box->control, TIMEOUT_NEVER, NULL), 1);
+    control_close(TAKE(box->control));
+    box_set_args(box, ARGS("exit", "0"));
+    assert_int_equal(box_run(box), 0);
+    box_free(box);
+}
+
 static void monitor_that_is_told_to_end_stops_its_container(void **state)
 {
     struct box *box = box_new(ARGS("wait-term", "4"));
@@ -625,6 +645,7 @@ int main(void)
         cmocka_unit_test(exec_joins_the_container),
         cmocka_unit_test(exec_needs_a_container_that_runs),
         cmocka_unit_test(killed_monitor_takes_the_container_along),
+        cmocka_unit_test(killed_monitor_takes_a_container_along_that_became_another_user),
         cmocka_unit_test(monitor_that_is_told_to_end_stops_its_container),
         cmocka_unit_test(teardown_is_executed_with_the_lock_held),
         cmocka_unit_test(monitor_killed_while_it_starts_leaves_nothing_that_the_next_trips_over),
