@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "compose/document.h"
 #include "compose/load-internal.h"
@@ -306,6 +307,26 @@ static void select_services(struct loader *loader, struct project *project)
 
 /* ------------------------------------------------------------------------------- public */
 
+/* Standard input leaves nothing that could be looked at again. */
+static struct strings list_sources(struct loader *loader)
+{
+    struct strings sources = { 0 };
+    struct strmap seen;
+
+    strmap_init_arena(&seen, loader->arena);
+    STRMAP_FOREACH(&loader->files, entry) {
+        const struct loaded_file *file = entry->value;
+
+        if (file && path_is_absolute(file->path))
+            (void)strmap_set(&seen, file->path, loader);
+    }
+    ARRAY_FOREACH(&loader->env_file_paths, path) /* an include reads the same ones again */
+        (void)strmap_set(&seen, *path, loader);
+    STRMAP_FOREACH(&seen, file)
+        *ARRAY_APPEND_ARENA(loader->arena, &sources) = arena_strdup(loader->arena, file->key);
+    return sources;
+}
+
 static struct project *build_project(struct loader *loader, struct node *model)
 {
     struct project *project = ARENA_NEW(loader->arena, struct project);
@@ -323,6 +344,7 @@ static struct project *build_project(struct loader *loader, struct node *model)
         build_services(loader, project, services, &active);
     project->profiles = active;
     project->env_file_paths = loader->env_file_paths;
+    project->sources = list_sources(loader);
     build_resources(loader, project, model);
     build_indexes(loader, project);
     if (loader->options->select_services && loader->options->services.len) {

@@ -637,6 +637,7 @@ struct project {
     struct strings files;          /* compose files as the user named them */
     struct strings file_paths;     /* the same, absolute; "-" stays */
     struct strings env_file_paths; /* files that gave variables for interpolation, absolute */
+    struct strings sources;        /* every file that was read for it, absolute, each once */
     struct strings profiles;       /* active ones */
     struct strmap environment;     /* name -> value for interpolation */
 
