@@ -149,6 +149,7 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
         .spec = m->spec,
         .cgroup = &m->cgroup,
         .netns_fd = m->netns_fd,
+        .userns_fd = -EBADF,
         .user = m->config->user,
         .group_add = m->config->group_add,
         .stdin_fd = ends->stdin_fd,

@@ -21,6 +21,11 @@ static pid_t clone_into(struct clone_request *request, int *ret_pidfd)
     };
     long pid = -1;
 
+    if (request->as_sibling) {
+        args.flags |= CLONE_PARENT;
+        args.exit_signal = 0; /* the kernel takes ours */
+    }
+
     if (request->cgroup_fd >= 0) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)request->cgroup_fd;
@@ -40,8 +45,8 @@ static pid_t clone_into(struct clone_request *request, int *ret_pidfd)
     /* clone3 is refused by the seccomp filters of other engines around us; the old call can do the
      * rest. */
     if (pid < 0 && errno == ENOSYS)
-        pid = syscall(SYS_clone, (unsigned long)(request->flags | CLONE_PIDFD | SIGCHLD), NULL,
-                &pidfd, NULL, NULL);
+        pid = syscall(SYS_clone, (unsigned long)(args.flags | args.exit_signal), NULL, &pidfd, NULL,
+                NULL);
     if (pid < 0)
         return -errno;
     if (pid > 0)

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
-#include <net/if.h>
-#include <sched.h>
+#include <stdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,78 +23,11 @@
 #include "base/str.h"
 #include "engine/runtime/cgroup.h"
 #include "engine/runtime/clone.h"
-#include "engine/runtime/procfs.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
-
-#define SYSCTL_PATH_MAX 512
+#include "engine/runtime/user-namespace.h"
 
 /* ---- child ---- */
-
-static void bring_lo_up(int sync_fd)
-{
-    auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-        start_fail(sync_fd, STAGE_LOOPBACK, 0);
-}
-
-/* Through the host's /proc, which is still there: network and IPC parameters are those of the
- * writer's namespaces. */
-static void write_sysctls(struct start *start)
-{
-    for (size_t i = 0; i < start->spec->sysctl_count; i++) {
-        const struct runtime_sysctl *sysctl = &start->spec->sysctls[i];
-        char path[SYSCTL_PATH_MAX] = "sys/";
-        size_t len = strlen(path);
-
-        for (const char *c = sysctl->key; *c && len + 1 < sizeof(path); c++)
-            path[len++] = *c == '.' ? '/' : *c;
-        path[len] = 0;
-        int r = procfs_write(path, sysctl->value);
-        if (r < 0) {
-            errno = -r;
-            start_fail(start->process.sync_fd, STAGE_SYSCTL, i);
-        }
-    }
-}
-
-static void set_names(struct start *start)
-{
-    const struct runtime_spec *spec = start->spec;
-
-    if (spec->hostname && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
-        start_fail(start->process.sync_fd, STAGE_HOSTNAME, 0);
-    if (spec->domainname && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
-        start_fail(start->process.sync_fd, STAGE_HOSTNAME, 0);
-}
-
-static void enter_surroundings(struct start *start)
-{
-    const struct cgroup *cgroup = start->options->cgroup;
-    int sync_fd = start->process.sync_fd;
-    int r = cgroup_enter(cgroup, start->in_cgroup);
-
-    if (r < 0) {
-        errno = -r;
-        start_fail(sync_fd, STAGE_CGROUP, 0);
-    }
-    for (int type = 0; type < NAMESPACE_MAX_; type++) {
-        if (start->namespace_fds[type] >= 0 &&
-                setns(start->namespace_fds[type],
-                        (int)namespace_clone_flag((enum namespace_type)type)) < 0)
-            start_fail(sync_fd, STAGE_NAMESPACE, (size_t)type);
-    }
-    /* Its root is the group that one is in when it is made, hence not by clone3. */
-    if (start->spec->namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_PRIVATE &&
-            unshare(CLONE_NEWCGROUP) < 0)
-        start_fail(sync_fd, STAGE_NAMESPACE, NAMESPACE_CGROUP);
-    set_names(start);
-    if (start->bring_lo_up)
-        bring_lo_up(sync_fd);
-    write_sysctls(start);
-}
 
 static void make_cwd(struct start *start, int root_fd)
 {
@@ -119,10 +52,8 @@ static _Noreturn void run_child(struct start *start)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
     umask(0022);
-    start_write_oom_score(process);
-    start_open_labels(process);
-    enter_surroundings(start);
-    start_take_binds(start);
+    start_enter_surroundings(start);
+    start_take_binds(start, false);
     int root_fd = start_make_root(start);
     start_mount_all(start, root_fd);
     start_make_devices(start, root_fd);
@@ -144,23 +75,88 @@ static _Noreturn void run_child(struct start *start)
 
 /* ---- parent ---- */
 
+static bool is_own_namespace(int fd, const char *name)
+{
+    char path[32];
+    struct stat own, other;
+
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+    return fstat(fd, &other) == 0 && stat(path, &own) == 0 && own.st_ino == other.st_ino &&
+           own.st_dev == other.st_dev;
+}
+
+static int open_namespace(const struct container_process_options *options, enum namespace_type type,
+        int *ret_fd, struct error **err)
+{
+    const struct runtime_spec *spec = options->spec;
+    const struct runtime_namespace *ns = &spec->namespaces[type];
+    int given = type == NAMESPACE_NETWORK ? options->netns_fd
+                : type == NAMESPACE_USER  ? options->userns_fd
+                                          : -EBADF;
+
+    if (given >= 0) {
+        *ret_fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+        return *ret_fd < 0 ? error_set(err, errno, NULL, "cannot keep a namespace") : 0;
+    }
+    if (type == NAMESPACE_USER && ns->mode == NAMESPACE_PRIVATE)
+        return user_namespace_create(&spec->uid_mappings, &spec->gid_mappings, ret_fd, err);
+    if (ns->mode != NAMESPACE_JOIN)
+        return 0;
+    int fd = open(ns->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int kind = fd < 0 ? -1 : ioctl(fd, NS_GET_NSTYPE);
+    if (fd >= 0 && kind != (int)namespace_clone_flag(type)) {
+        close(fd);
+        return error_set_plain(err, EINVAL, NULL, "\"%s\" is not a %s namespace", ns->path,
+                namespace_type_names[type]);
+    }
+    if (fd < 0)
+        return error_set(err, errno, NULL, "cannot open the %s namespace \"%s\"",
+                namespace_type_names[type], ns->path);
+    /* One's own user namespace cannot be joined, and need not. */
+    if (type == NAMESPACE_USER && is_own_namespace(fd, "user"))
+        fd = fd_close(fd);
+    *ret_fd = fd;
+    return 0;
+}
+
 static int open_namespaces(
         const struct container_process_options *options, int *fds, struct error **err)
 {
-    const struct runtime_spec *spec = options->spec;
+    int r = 0;
 
-    for (int type = 0; type < NAMESPACE_MAX_; type++) {
-        const struct runtime_namespace *ns = &spec->namespaces[type];
+    for (int type = 0; r >= 0 && type < NAMESPACE_MAX_; type++)
+        r = open_namespace(options, (enum namespace_type)type, &fds[type], err);
+    if (r >= 0 && fds[NAMESPACE_MOUNT] >= 0 && is_own_namespace(fds[NAMESPACE_MOUNT], "mnt"))
+        return error_set_plain(err, EINVAL, NULL,
+                "the mount namespace \"%s\" is our own: a container needs another",
+                options->spec->namespaces[NAMESPACE_MOUNT].path);
+    return r;
+}
 
-        fds[type] = -EBADF;
-        if (type == NAMESPACE_NETWORK && options->netns_fd >= 0) {
-            fds[type] = fcntl(options->netns_fd, F_DUPFD_CLOEXEC, 3);
-        } else if (ns->mode == NAMESPACE_JOIN) {
-            fds[type] = open(ns->path, O_RDONLY | O_CLOEXEC);
-            if (fds[type] < 0)
-                return error_set(err, errno, NULL, "cannot open the %s namespace \"%s\"",
-                        namespace_type_names[type], ns->path);
-        }
+/* A joined user namespace need not be described: the kernel knows its mappings. */
+static int find_mappings(struct arena *arena, struct start *start, struct error **err)
+{
+    int fd = start->namespace_fds[NAMESPACE_USER];
+
+    start->uid_mappings = start->spec->uid_mappings;
+    start->gid_mappings = start->spec->gid_mappings;
+    if (fd < 0 || start->uid_mappings.count > 0)
+        return 0;
+    return user_namespace_read_mappings(arena, fd, &start->uid_mappings, &start->gid_mappings, err);
+}
+
+/* Of mounts with mappings of their own. */
+static int open_idmaps(struct start *start, struct error **err)
+{
+    for (size_t i = 0; i < start->spec->mount_count; i++) {
+        const struct runtime_mount *m = &start->spec->mounts[i];
+
+        if (m->uid_mappings.count == 0)
+            continue;
+        int r = user_namespace_create(
+                &m->uid_mappings, &m->gid_mappings, &start->idmap_fds[i], err);
+        if (r < 0)
+            return error_wrap(err, r, "cannot map the ids of the mount of \"%s\"", m->destination);
     }
     return 0;
 }
@@ -186,19 +182,44 @@ static uint64_t private_namespaces(const struct container_process_options *optio
     uint64_t flags = 0;
 
     for (int type = 0; type < NAMESPACE_MAX_; type++) {
+        /* These three are entered in steps of their own. */
         if (options->spec->namespaces[type].mode == NAMESPACE_PRIVATE && type != NAMESPACE_CGROUP &&
+                type != NAMESPACE_TIME && type != NAMESPACE_USER &&
                 !(type == NAMESPACE_NETWORK && options->netns_fd >= 0))
             flags |= namespace_clone_flag((enum namespace_type)type);
     }
     return flags;
 }
 
+/* The step between has cloned the container's process, or said why not. */
+static int receive_clone(
+        const struct start *start, struct container_process *process, struct error **err)
+{
+    struct start_message message = { 0 };
+    int pidfd = -EBADF;
+    int r = start_receive_message(
+            process->sync_fd, START_CLONED, &message, &pidfd, start, &process->exit_code, err);
+
+    (void)proc_wait(process->pid);
+    process->pidfd = fd_close(process->pidfd);
+    process->pid = 0;
+    if (r < 0)
+        return r;
+    if (pidfd < 0 || message.code <= 0)
+        return error_set(err, EPROTO, NULL, "the process of the container sent nonsense");
+    process->pid = message.code;
+    process->pidfd = pidfd;
+    return 0;
+}
+
 static int spawn(struct start *start, struct container_process *process, struct error **err)
 {
+    uint64_t flags = private_namespaces(start->options);
+    bool needs_step = start_needs_step(start);
     struct clone_request request = {
-        .flags = private_namespaces(start->options),
+        .flags = needs_step ? 0 : flags,
         .cgroup_fd = cgroup_clone_fd(start->options->cgroup),
-        .pid_namespace_fd = start->namespace_fds[NAMESPACE_PID],
+        .pid_namespace_fd = needs_step ? -EBADF : start->namespace_fds[NAMESPACE_PID],
     };
     int sockets[2];
 
@@ -210,15 +231,20 @@ static int spawn(struct start *start, struct container_process *process, struct 
     pid_t pid = clone_process(&request, &process->pidfd);
     if (pid == 0) {
         start->in_cgroup = request.in_cgroup;
+        close(sockets[0]);
+        if (needs_step)
+            start_run_step(start, flags, run_child);
         /* The pid namespace was joined by being born there. */
         start->namespace_fds[NAMESPACE_PID] = -EBADF;
-        close(sockets[0]);
         run_child(start);
     }
     if (pid < 0)
         return error_set(err, (int)-pid, NULL, "cannot make the container's namespaces");
     process->pid = pid;
-    return 0;
+    if (!needs_step)
+        return 0;
+    child_end = fd_close(child_end);
+    return receive_clone(start, process, err);
 }
 
 int container_create_process(const struct container_process_options *options,
@@ -227,7 +253,9 @@ int container_create_process(const struct container_process_options *options,
     auto_(arena_release) struct arena arena = ARENA_INIT;
     const struct runtime_spec *spec = options->spec;
     int namespace_fds[NAMESPACE_MAX_];
-    struct start start = { .options = options, .spec = spec, .namespace_fds = namespace_fds };
+    struct start start = {
+        .options = options, .spec = spec, .namespace_fds = namespace_fds, .root_tree_fd = -EBADF
+    };
 
     proc_assert_single_thread();
     assert(options->cgroup);
@@ -246,14 +274,23 @@ int container_create_process(const struct container_process_options *options,
     start.process.id = options->id;
     start.process.bundle = options->bundle;
     start.bind_fds = ARENA_NEW_ARRAY(&arena, spec->mount_count + 1, int);
+    start.idmap_fds = ARENA_NEW_ARRAY(&arena, spec->mount_count + 1, int);
     for (size_t i = 0; i < spec->mount_count; i++)
-        start.bind_fds[i] = -EBADF;
+        start.bind_fds[i] = start.idmap_fds[i] = -EBADF;
+    for (int type = 0; type < NAMESPACE_MAX_; type++)
+        namespace_fds[type] = -EBADF;
+    start.binds_devices = options->userns_fd >= 0 ||
+                          spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_HOST;
     start.makes_devices = !has_bound_dev(spec);
     start.bring_lo_up = options->netns_fd < 0 &&
                         spec->namespaces[NAMESPACE_NETWORK].mode == NAMESPACE_PRIVATE;
     int r = lsm_check(&spec->process, spec->mount_label, err);
     if (r >= 0)
         r = open_namespaces(options, namespace_fds, err);
+    if (r >= 0)
+        r = find_mappings(&arena, &start, err);
+    if (r >= 0)
+        r = open_idmaps(&start, err);
     if (r >= 0)
         r = spawn(&start, ret, err);
     if (r >= 0)
@@ -262,6 +299,7 @@ int container_create_process(const struct container_process_options *options,
         r = start_receive(
                 ret->sync_fd, START_READY, &ret->console_fd, &start, &ret->exit_code, err);
     close_fds(namespace_fds, NAMESPACE_MAX_);
+    close_fds(start.idmap_fds, spec->mount_count);
     if (r >= 0)
         r = cgroup_restrict_devices(options->cgroup, &spec->resources, err);
     if (r < 0) {

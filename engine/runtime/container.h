@@ -38,6 +38,7 @@ struct container_process_options {
     const struct cgroup *cgroup;
     const char *id, *bundle;          /* what hooks and listeners are told; NULL: "" */
     int netns_fd;                     /* -EBADF: as the specification says */
+    int userns_fd;                    /* likewise, with spec's mappings */
     const char *user;                 /* looked up in the root, in place of spec's; NULL: spec's */
     char *const *group_add;           /* with user */
     const struct sock_fprog *seccomp; /* NULL: unconfined */

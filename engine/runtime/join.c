@@ -19,14 +19,23 @@
 #include "engine/runtime/clone.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
+#include "engine/runtime/user-namespace.h"
 
 #define JOINED (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP)
+
+/* A user namespace can only be joined where it is another, and time's not before Linux 5.6. */
+static int joined_namespaces(const struct runtime_spec *spec)
+{
+    return JOINED | (spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_HOST ? CLONE_NEWUSER : 0) |
+           (spec->namespaces[NAMESPACE_TIME].mode != NAMESPACE_HOST ? CLONE_NEWTIME : 0);
+}
 
 /* Before Linux 5.8 a pidfd cannot be joined; then each namespace by its file. */
 static int join_each(const int *fds)
 {
-    for (int type = NAMESPACE_MAX_ - 1; type >= 0;
-            type--) { /* the mount namespace last: it takes /proc away */
+    /* The user namespace first, which the others belong to; the mount namespace last: it takes
+     * /proc away. */
+    for (int type = NAMESPACE_MAX_ - 1; type >= 0; type--) {
         if (fds[type] >= 0 &&
                 setns(fds[type], (int)namespace_clone_flag((enum namespace_type)type)) < 0)
             return -1;
@@ -64,6 +73,11 @@ static void close_foreign_fds(const struct start *start, const struct join_optio
     proc_close_fds_from(3, keep + first, count - first);
 }
 
+static struct capability_sets all_capabilities(uint64_t all)
+{
+    return (struct capability_sets){ .bounding = all, .effective = all, .permitted = all };
+}
+
 static _Noreturn void run_child(
         struct start *start, const struct join_options *options, bool in_cgroup)
 {
@@ -92,9 +106,21 @@ static _Noreturn void run_child(
         start_fail(process->sync_fd, STAGE_CGROUP, 0);
     }
     close_foreign_fds(start, options);
-    if (setns(options->pidfd, JOINED) < 0 &&
+    if (start->namespace_fds[NAMESPACE_USER] >= 0)
+        start_use_host_rights(process);
+    if (setns(options->pidfd, joined_namespaces(start->spec)) < 0 &&
             (errno != EINVAL || join_each(start->namespace_fds) < 0))
         start_fail(process->sync_fd, STAGE_NAMESPACE, NAMESPACE_MOUNT);
+    if (start->namespace_fds[NAMESPACE_USER] >= 0) {
+        r = user_namespace_become_root(0, 0);
+        if (r < 0) {
+            errno = -r;
+            start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
+        }
+        process->own_bounding = capability_own_bounding_set();
+        if (options->privileged)
+            process->capabilities = all_capabilities(process->own_bounding);
+    }
     close(options->pidfd);
     for (int type = 0; type < NAMESPACE_MAX_; type++)
         fd_close(start->namespace_fds[type]);
@@ -120,13 +146,16 @@ static int open_namespaces(const struct join_options *options, int *fds, struct 
         [NAMESPACE_PID] = "pid",
         [NAMESPACE_NETWORK] = "net",
         [NAMESPACE_CGROUP] = "cgroup",
+        [NAMESPACE_TIME] = "time",
+        [NAMESPACE_USER] = "user",
     };
 
     for (int type = 0; type < NAMESPACE_MAX_; type++) {
         char path[64];
 
         fds[type] = -EBADF;
-        if (!files[type])
+        if ((type == NAMESPACE_TIME || type == NAMESPACE_USER) &&
+                options->spec->namespaces[type].mode == NAMESPACE_HOST)
             continue;
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)options->pid, files[type]);
         fds[type] = open(path, O_RDONLY | O_CLOEXEC);
@@ -183,11 +212,7 @@ static void prepare(
     process->parent_death_signal = true;
     process->applies_exec_mask = true;
     if (options->privileged) {
-        uint64_t all = process->own_bounding;
-
-        process->capabilities = (struct capability_sets){
-            .bounding = all, .effective = all, .permitted = all
-        };
+        process->capabilities = all_capabilities(process->own_bounding);
         process->no_new_privileges = false;
     } else {
         process->seccomp = options->seccomp;

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 
 #include "base/cleanup.h"
+#include "engine/runtime/spec.h"
 
 /* Since Linux 5.10; glibc 2.36 does not name it. */
 #ifndef MS_NOSYMFOLLOW
@@ -46,7 +47,7 @@ static const struct mount_option mount_options[] = {
     CLEAR("diratime", MS_NODIRATIME),
     SET("dirsync", MS_DIRSYNC),
     CLEAR("exec", MS_NOEXEC),
-    REFUSE("idmap", "id-mapped mounts are not supported"),
+    { .name = "idmap", .idmap = MOUNT_IDMAP_TOP },
     SET("iversion", MS_I_VERSION),
     SET("lazytime", MS_LAZYTIME),
     CLEAR("loud", MS_SILENT),
@@ -69,7 +70,7 @@ static const struct mount_option mount_options[] = {
     SET("relatime", MS_RELATIME),
     REFUSE("remount", "\"remount\" makes no sense in a new mount namespace"),
     TREE_CLEAR("rexec", MOUNT_ATTR_NOEXEC),
-    REFUSE("ridmap", "id-mapped mounts are not supported"),
+    { .name = "ridmap", .idmap = MOUNT_IDMAP_RECURSIVE },
     TREE_SET("rnoatime", MOUNT_ATTR_NOATIME),
     TREE_SET("rnodev", MOUNT_ATTR_NODEV),
     TREE_SET("rnodiratime", MOUNT_ATTR_NODIRATIME),
@@ -94,7 +95,7 @@ static const struct mount_option mount_options[] = {
     CLEAR("suid", MS_NOSUID),
     CLEAR("symfollow", MS_NOSYMFOLLOW),
     SET("sync", MS_SYNCHRONOUS),
-    REFUSE("tmpcopyup", "\"tmpcopyup\" is not supported"),
+    { .name = "tmpcopyup", .copy_up = true },
     PROPAGATE("unbindable", MS_UNBINDABLE),
 };
 

@@ -15,6 +15,8 @@ struct mount_option {
     uint64_t recursive_set;    /* MOUNT_ATTR_… for the whole tree */
     uint64_t recursive_clear;
     bool optional;       /* "nofail" */
+    bool copy_up;        /* "tmpcopyup" */
+    int idmap;           /* enum mount_idmap */
     const char *refused; /* known, but not done: the reason */
 };
 

@@ -41,6 +41,25 @@ static int apply_option(
     mount->recursive_cleared = (mount->recursive_cleared & ~option->recursive_set) |
                                option->recursive_clear;
     mount->optional |= option->optional;
+    mount->copy_up |= option->copy_up;
+    if (option->idmap)
+        mount->idmap = (enum mount_idmap)option->idmap;
+    return 0;
+}
+
+/* Mappings alone mean "idmap". Without any the container's own are taken, which spec.c sees to. */
+static int check_idmap(struct spec_parse *p, struct runtime_mount *mount)
+{
+    bool uids = mount->uid_mappings.count > 0, gids = mount->gid_mappings.count > 0;
+
+    if (uids != gids)
+        return error_set_plain(p->err, EINVAL, NULL,
+                "mount of \"%s\": uidMappings and gidMappings are needed both", mount->destination);
+    if (uids && mount->idmap == MOUNT_IDMAP_NONE)
+        mount->idmap = MOUNT_IDMAP_TOP;
+    if (mount->idmap != MOUNT_IDMAP_NONE && !(mount->flags & MS_BIND))
+        return error_set_plain(p->err, EINVAL, NULL, "mount of \"%s\": only a bind can map ids",
+                mount->destination);
     return 0;
 }
 
@@ -58,9 +77,9 @@ static int parse_mount(struct spec_parse *p, const json_t *json, struct runtime_
     if (r >= 0)
         r = spec_get_texts(p, json, "options", &options, NULL);
     if (r >= 0)
-        r = spec_refuse(p, json, "uidMappings", "an id-mapped mount");
+        r = spec_get_mappings(p, json, "uidMappings", &mount.uid_mappings);
     if (r >= 0)
-        r = spec_refuse(p, json, "gidMappings", "an id-mapped mount");
+        r = spec_get_mappings(p, json, "gidMappings", &mount.gid_mappings);
     if (r < 0)
         return r;
     if (!mount.destination)
@@ -90,6 +109,12 @@ static int parse_mount(struct spec_parse *p, const json_t *json, struct runtime_
                     "mount of \"%s\": unknown option of a bind: \"%s\"", mount.destination,
                     data.data);
     }
+    r = check_idmap(p, &mount);
+    if (r < 0)
+        return r;
+    if (mount.copy_up && strcmp(mount.type, "tmpfs") != 0)
+        return error_set_plain(p->err, EINVAL, NULL,
+                "mount of \"%s\": \"tmpcopyup\" is for tmpfs alone", mount.destination);
     if (!mount.source)
         mount.source = mount.type;
     mount.data = data.len > 0 ? arena_strdup(p->arena, data.data) : NULL;

@@ -174,7 +174,7 @@ static int parse_namespaces(struct spec_parse *p, const json_t *linux_json)
             if (string_is_equal(type, namespace_type_names[n]))
                 which = n;
         }
-        if (which == NAMESPACE_INVALID || which == NAMESPACE_USER || which == NAMESPACE_TIME)
+        if (which == NAMESPACE_INVALID)
             return error_set_plain(p->err, EOPNOTSUPP, NULL,
                     "namespaces: type \"%s\" is not supported", type ? type : "");
         struct runtime_namespace *ns = &p->spec->namespaces[which];
@@ -187,7 +187,7 @@ static int parse_namespaces(struct spec_parse *p, const json_t *linux_json)
         return r;
     /* Everything below mounts; in the host's mount namespace that would be the host's file
      * system. */
-    if (p->spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_PRIVATE)
+    if (p->spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_HOST)
         return error_set_plain(p->err, EOPNOTSUPP, NULL,
                 "namespaces: a container needs a mount namespace of its own");
     return 0;
@@ -314,6 +314,69 @@ static int parse_paths(struct spec_parse *p, const json_t *linux_json, const cha
     return 0;
 }
 
+static int parse_user_namespace(struct spec_parse *p, const json_t *linux_json)
+{
+    struct runtime_spec *spec = p->spec;
+    enum namespace_mode mode = spec->namespaces[NAMESPACE_USER].mode;
+    int r = spec_get_mappings(p, linux_json, "uidMappings", &spec->uid_mappings);
+
+    if (r >= 0)
+        r = spec_get_mappings(p, linux_json, "gidMappings", &spec->gid_mappings);
+    if (r < 0)
+        return r;
+    bool mapped = spec->uid_mappings.count + spec->gid_mappings.count > 0;
+    if (mapped && mode == NAMESPACE_HOST)
+        return error_set_plain(
+                p->err, EINVAL, NULL, "uidMappings and gidMappings need a user namespace");
+    if (mode == NAMESPACE_PRIVATE &&
+            (spec->uid_mappings.count == 0 || spec->gid_mappings.count == 0))
+        return error_set_plain(p->err, EINVAL, NULL,
+                "namespaces: a user namespace needs uidMappings and gidMappings");
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct runtime_mount *m = &spec->mounts[i];
+
+        if (m->idmap != MOUNT_IDMAP_NONE && m->uid_mappings.count == 0 && mode == NAMESPACE_HOST)
+            return error_set_plain(p->err, EINVAL, NULL,
+                    "mount of \"%s\": \"idmap\" needs mappings or a user namespace",
+                    m->destination);
+    }
+    return 0;
+}
+
+static int parse_time_offsets(struct spec_parse *p, const json_t *linux_json)
+{
+    static const char *const clocks[TIME_CLOCK_MAX_] = {
+        [TIME_MONOTONIC] = "monotonic",
+        [TIME_BOOTTIME] = "boottime",
+    };
+    json_t *object = NULL, *value;
+    const char *key;
+    int r = jsonx_get_object(linux_json, "timeOffsets", &object, p->err);
+
+    if (r < 0 || json_object_size(object) == 0)
+        return r;
+    if (p->spec->namespaces[NAMESPACE_TIME].mode != NAMESPACE_PRIVATE)
+        return error_set_plain(
+                p->err, EINVAL, NULL, "timeOffsets need a time namespace of the container's own");
+    json_object_foreach(object, key, value)
+    {
+        int64_t sec = 0, nsec = 0;
+        int clock = 0;
+
+        while (clock < TIME_CLOCK_MAX_ && strcmp(key, clocks[clock]) != 0)
+            clock++;
+        if (clock == TIME_CLOCK_MAX_)
+            return error_set_plain(p->err, EINVAL, NULL, "timeOffsets: unknown clock \"%s\"", key);
+        r = spec_get_number(p, value, "secs", INT64_MIN, INT64_MAX, &sec);
+        if (r >= 0)
+            r = spec_get_number(p, value, "nanosecs", 0, 999999999, &nsec);
+        if (r < 0)
+            return error_wrap(p->err, r, "timeOffsets.%s", key);
+        p->spec->time_offsets[clock] = (struct time_offset){ true, sec, (uint32_t)nsec };
+    }
+    return 0;
+}
+
 /* Even an empty object asks for a group of its own. */
 static int refuse_rdt(struct spec_parse *p, const json_t *linux_json)
 {
@@ -355,11 +418,9 @@ static int parse_linux(struct spec_parse *p, const json_t *root)
     if (r >= 0)
         r = jsonx_get_object(object, "seccomp", &seccomp, p->err);
     if (r >= 0)
-        r = spec_refuse(p, object, "uidMappings", "a user namespace");
+        r = parse_user_namespace(p, object);
     if (r >= 0)
-        r = spec_refuse(p, object, "gidMappings", "a user namespace");
-    if (r >= 0)
-        r = spec_refuse(p, object, "timeOffsets", "a time namespace");
+        r = parse_time_offsets(p, object);
     if (r >= 0)
         r = spec_get_text(p, object, "mountLabel", &spec->mount_label);
     if (r >= 0)

@@ -79,6 +79,8 @@ struct runtime_process {
     const char *apparmor_profile, *selinux_label; /* NULL: none */
 };
 
+enum mount_idmap { MOUNT_IDMAP_NONE, MOUNT_IDMAP_TOP, MOUNT_IDMAP_RECURSIVE };
+
 /* One mount, its options resolved by the table in mount-options.c. */
 struct runtime_mount {
     const char *destination; /* absolute, cleaned */
@@ -91,6 +93,9 @@ struct runtime_mount {
     uint64_t recursive_set, recursive_cleared;
     unsigned long propagation; /* MS_PRIVATE, MS_SLAVE, …, with MS_REC; 0: as the root's */
     bool optional;             /* "nofail": a missing source is skipped */
+    bool copy_up;              /* "tmpcopyup": a tmpfs begins with what it covers */
+    enum mount_idmap idmap;
+    struct id_mappings uid_mappings, gid_mappings; /* none: the user namespace's, with idmap */
 };
 
 struct runtime_device {

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "engine/runtime/container.h"
+#include "engine/runtime/mount-tree.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
 
@@ -39,6 +40,33 @@ static const struct {
     { "stderr", "/proc/self/fd/2" },
     { "ptmx", "pts/ptmx" },
 };
+
+/* In a user namespace nobody makes nodes: the host's are bound. The node is checked after it was
+ * opened, so that it does not matter what the path is by then. */
+static int bind_node(int dir_fd, const char *name, const char *host_path, mode_t type, dev_t number)
+{
+    char path[64];
+    struct stat st;
+
+    auto_close int tree = mount_tree_take(host_path, false);
+    if (tree < 0 || fstat(tree, &st) < 0 || (st.st_mode & S_IFMT) != type || st.st_rdev != number) {
+        snprintf(path, sizeof(path), "/dev/%s/%u:%u", type == S_IFCHR ? "char" : "block",
+                major(number), minor(number));
+        tree = fd_close(tree);
+        tree = mount_tree_take(path, false);
+        errno = tree < 0 ? -tree : ENODEV;
+        if (tree < 0 || fstat(tree, &st) < 0 || st.st_rdev != number)
+            return -1;
+    }
+    fd_close(openat(dir_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666));
+    auto_close int target = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (target < 0)
+        return -1;
+    int r = mount_tree_attach(tree, target, "");
+    if (r < 0)
+        errno = -r;
+    return r < 0 ? -1 : 0;
+}
 
 /* Makes a node, or takes the one that is there when it is the same. Nothing is followed. */
 static int make_node(
@@ -73,8 +101,13 @@ static void make_defaults(struct start *start, int root_fd)
         start_fail(sync_fd, STAGE_DEV, 0);
     }
     for (size_t i = 0; i < ARRAY_LEN(default_devices); i++) {
-        if (make_node(dev, default_devices[i].name, S_IFCHR, 0666,
-                    makedev(default_devices[i].major, default_devices[i].minor), 0, 0) < 0)
+        dev_t number = makedev(default_devices[i].major, default_devices[i].minor);
+        char path[32];
+
+        snprintf(path, sizeof(path), "/dev/%s", default_devices[i].name);
+        if ((start->binds_devices ? bind_node(dev, default_devices[i].name, path, S_IFCHR, number)
+                                  : make_node(dev, default_devices[i].name, S_IFCHR, 0666, number,
+                                            0, 0)) < 0)
             start_fail(sync_fd, STAGE_DEV, 0);
     }
     for (size_t i = 0; i < ARRAY_LEN(default_links); i++) {
@@ -103,6 +136,12 @@ static void make_device(struct start *start, int root_fd, size_t index)
     if (dir < 0) {
         errno = -dir;
         start_fail(start->process.sync_fd, STAGE_DEVICE, index);
+    }
+    if (start->binds_devices && type != S_IFIFO) {
+        if (bind_node(dir, slash + 1, device->path, type, makedev(device->major, device->minor)) <
+                0)
+            start_fail(start->process.sync_fd, STAGE_DEVICE, index);
+        return;
     }
     if (make_node(dir, slash + 1, type, device->mode, makedev(device->major, device->minor),
                 device->uid, device->gid) < 0)

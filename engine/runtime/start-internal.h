@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "engine/runtime/capability.h"
+#include "engine/runtime/id-mapping.h"
 #include "engine/runtime/lsm.h"
 #include "engine/runtime/scheduling.h"
 #include "engine/runtime/start-protocol.h"
@@ -17,6 +18,7 @@
 
 struct cgroup;
 struct container_process_options;
+struct container_rootfs;
 struct runtime_mount;
 struct runtime_process;
 struct runtime_rlimit;
@@ -49,7 +51,8 @@ struct start_process {
     bool has_oom_score_adj;
     int oom_score_adj;
     struct scheduling scheduling;
-    bool applies_exec_mask; /* scheduling.exec_final is for this one */
+    bool has_host_scheduling; /* the scheduler was set before the user namespace */
+    bool applies_exec_mask;   /* scheduling.exec_final is for this one */
     const char *apparmor_profile, *selinux_label;
     struct lsm_files labels;
     const struct runtime_spec *hook_spec; /* whose startContainer hooks are run; NULL: none */
@@ -66,15 +69,33 @@ struct start {
     const struct runtime_spec *spec;
     int *namespace_fds; /* by type; -EBADF: not joined */
     int *bind_fds;      /* by mount: trees that were taken before propagation was cut; -EBADF */
-    bool in_cgroup;     /* born there */
+    struct id_mappings uid_mappings, gid_mappings; /* of the user namespace; empty: none */
+    int *idmap_fds;   /* by mount: user namespaces of id-mapped mounts; -EBADF: none of its own */
+    int root_tree_fd; /* the root, taken with the host's rights; -EBADF: it is mounted later */
+    bool is_staged;   /* behind start_run_step: what that did is done */
+    bool in_cgroup;   /* born there */
     bool bring_lo_up;
+    bool binds_devices; /* in a user namespace */
     bool makes_devices; /* /dev is not the host's, bound */
 };
 
 _Noreturn void start_fail(int sync_fd, enum start_stage stage, size_t index);
 
-/* Binds with shared or slave propagation are taken while their sources still have peers. */
-void start_take_binds(struct start *start);
+/* Whether the step between is needed (start-namespaces.c), and it: clones the container's process,
+ * which goes on with run_child, tells the parent (CLONED, with the pidfd), and ends. `flags` are
+ * those of the clone. */
+typedef void (*start_child_fn)(struct start *start); /* does not return */
+bool start_needs_step(const struct start *start);
+_Noreturn void start_run_step(struct start *start, uint64_t flags, start_child_fn run_child);
+
+/* Control group and namespaces, names and sysctls. */
+void start_enter_surroundings(struct start *start);
+
+/* Binds with shared or slave propagation are taken while their sources still have peers; with `all`
+ * the others too. start_take_trees does that and takes the root (start-trees.c). */
+void start_take_binds(struct start *start, bool all);
+void start_take_trees(struct start *start);
+void start_mount_overlay(struct start *start, const struct container_rootfs *rootfs);
 
 /* Mounts the root and everything in it; the first returns its descriptor. */
 int start_make_root(struct start *start);
@@ -90,6 +111,9 @@ void start_bind_console(struct start *start, int root_fd, int slave_fd);
 /* While /proc is still the host's. */
 void start_write_oom_score(struct start_process *process);
 void start_open_labels(struct start_process *process);
+
+/* What takes rights that a user namespace does not give: limits are raised, scheduling is set. */
+void start_use_host_rights(struct start_process *process);
 
 /* prestart and createRuntime, by the parent, which start_serve_hooks stands for; createContainer. */
 void start_run_create_hooks(struct start *start);
@@ -121,6 +145,11 @@ void start_process_prepare(
  * error in the words of the stage table. `exit_code` as Docker's. */
 int start_receive(int sync_fd, enum start_message_kind expected, int *ret_console_fd,
         const struct start *start, int *ret_exit_code, struct error **err);
+
+/* The same, with the message itself. *ret_fd (given) is written when one came along. */
+int start_receive_message(int sync_fd, enum start_message_kind expected,
+        struct start_message *ret_message, int *ret_fd, const struct start *start,
+        int *ret_exit_code, struct error **err);
 
 /* Runs the parent's hooks when the child is that far. */
 int start_serve_hooks(

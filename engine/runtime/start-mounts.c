@@ -13,9 +13,12 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "engine/runtime/cgroup-internal.h"
 #include "engine/runtime/container.h"
+#include "engine/runtime/copy-up.h"
+#include "engine/runtime/mount-tree.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
 
@@ -39,23 +42,12 @@ static uint64_t attributes(unsigned long flags)
            (flags & MS_NOSYMFOLLOW_FLAG ? MOUNT_ATTR_NOSYMFOLLOW_FLAG : 0);
 }
 
-/* The atime modes are one value of several bits: setting one clears all. */
-static void add_atime(unsigned long flags, struct mount_attr *attr)
+/* The atime modes are one value of several bits. */
+static uint64_t atime(unsigned long flags)
 {
-    if (!(flags & (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)))
-        return;
-    attr->attr_clr |= MOUNT_ATTR__ATIME;
-    if (flags & MS_NOATIME)
-        attr->attr_set |= MOUNT_ATTR_NOATIME;
-    else if (flags & MS_STRICTATIME)
-        attr->attr_set |= MOUNT_ATTR_STRICTATIME;
-}
-
-static int set_attributes(int fd, unsigned at_flags, struct mount_attr *attr)
-{
-    if (attr->attr_set == 0 && attr->attr_clr == 0)
-        return 0;
-    return mount_setattr(fd, "", AT_EMPTY_PATH | at_flags, attr, sizeof(*attr)) < 0 ? -errno : 0;
+    return flags & MS_NOATIME       ? MOUNT_ATTR_NOATIME
+           : flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME
+                                    : 0;
 }
 
 /* What the source's mount has already must be repeated in a remount (and may be locked). */
@@ -178,26 +170,17 @@ static int bind_classic(int root_fd, const struct runtime_mount *m, int source_f
  * hole that nobody expects. Docker does the same since 25. */
 static int bind_tree(const struct runtime_mount *m, int tree_fd, int target_fd)
 {
-    unsigned recursive = m->flags & MS_REC ? AT_RECURSIVE : 0;
-    struct mount_attr top = {
-        .attr_set = attributes(m->flags),
-        .attr_clr = attributes(m->flags_cleared),
-    };
-    struct mount_attr all = { .attr_set = m->recursive_set, .attr_clr = m->recursive_cleared };
-    int r;
+    uint64_t all = m->recursive_set;
+    /* MOUNT_ATTR_RELATIME is 0: it is set by clearing the others. */
+    uint64_t relatime = m->flags & MS_RELATIME ? MOUNT_ATTR__ATIME : 0;
+    int r = mount_tree_set(tree_fd, false, attributes(m->flags) | atime(m->flags),
+            attributes(m->flags_cleared) | relatime);
 
-    add_atime(m->flags, &top);
-    if (recursive && (m->flags & MS_RDONLY))
-        all.attr_set |= MOUNT_ATTR_RDONLY;
-    if (all.attr_set & MOUNT_ATTR_STRICTATIME || all.attr_set & MOUNT_ATTR_NOATIME)
-        all.attr_clr |= MOUNT_ATTR__ATIME;
-    r = set_attributes(tree_fd, 0, &top);
+    if ((m->flags & MS_REC) && (m->flags & MS_RDONLY))
+        all |= MOUNT_ATTR_RDONLY;
     if (r >= 0)
-        r = set_attributes(tree_fd, AT_RECURSIVE, &all);
-    if (r >= 0 && move_mount(tree_fd, "", target_fd, "",
-                          MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        r = -errno;
-    return r;
+        r = mount_tree_set(tree_fd, true, all, m->recursive_cleared);
+    return r < 0 ? r : mount_tree_attach(tree_fd, target_fd, "");
 }
 
 static bool is_missing_call(int r)
@@ -205,25 +188,34 @@ static bool is_missing_call(int r)
     return r == -ENOSYS || r == -EPERM;
 }
 
-static int open_tree_of(const struct runtime_mount *m)
+/* The source of a bind, its ids mapped if that is asked for: which is for the host's rights. */
+static int take_bind(struct start *start, size_t index)
 {
-    int fd = open_tree(AT_FDCWD, m->source,
-            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (m->flags & MS_REC ? AT_RECURSIVE : 0));
+    const struct runtime_mount *m = &start->spec->mounts[index];
+    auto_close int fd = mount_tree_take(m->source, m->flags & MS_REC);
 
-    return fd < 0 ? -errno : fd;
+    if (fd < 0 || m->idmap == MOUNT_IDMAP_NONE)
+        return TAKE_FD(fd);
+    int r = mount_tree_map_ids(fd,
+            start->idmap_fds[index] >= 0 ? start->idmap_fds[index]
+                                         : start->namespace_fds[NAMESPACE_USER],
+            m->idmap == MOUNT_IDMAP_RECURSIVE);
+    if (r < 0)
+        mount_fail(start, STAGE_IDMAP, index, r);
+    return TAKE_FD(fd);
 }
 
-/* Binds with shared or slave propagation must be taken while their sources still have peers. */
-void start_take_binds(struct start *start)
+void start_take_binds(struct start *start, bool all)
 {
     for (size_t i = 0; i < start->spec->mount_count; i++) {
         const struct runtime_mount *m = &start->spec->mounts[i];
 
-        if ((m->flags & MS_BIND) && (m->propagation & (MS_SHARED | MS_SLAVE))) {
-            start->bind_fds[i] = open_tree_of(m);
-            if (start->bind_fds[i] < 0 && !m->optional)
-                mount_fail(start, STAGE_BIND_SOURCE, i, start->bind_fds[i]);
-        }
+        if (!(m->flags & MS_BIND) || start->bind_fds[i] >= 0 ||
+                !(all || (m->propagation & (MS_SHARED | MS_SLAVE))))
+            continue;
+        start->bind_fds[i] = take_bind(start, i);
+        if (start->bind_fds[i] < 0 && !m->optional)
+            mount_fail(start, STAGE_BIND_SOURCE, i, start->bind_fds[i]);
     }
 }
 
@@ -231,7 +223,8 @@ static void do_bind(struct start *start, int root_fd, size_t index)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
     auto_close int source_fd = -EBADF;
-    auto_close int tree_fd = start->bind_fds[index] >= 0 ? start->bind_fds[index] : open_tree_of(m);
+    auto_close int tree_fd = start->bind_fds[index] >= 0 ? start->bind_fds[index]
+                                                         : take_bind(start, index);
     struct stat st;
     int r;
 
@@ -282,21 +275,21 @@ static void bind_group(struct start *start, size_t index, const struct cgroup_hi
         int dir_fd, const char *name)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
-    struct mount_attr attr = { .attr_set = attributes(m->flags) };
     char path[sizeof(CGROUP_MOUNT) + CGROUP_DIRECTORY_MAX + CGROUP_PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/%s%s", CGROUP_MOUNT, h->directory,
             start->options->cgroup->path);
-    auto_close int tree_fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (tree_fd < 0 && is_missing_call(-errno) && *name) {
+    auto_close int tree_fd = mount_tree_take(path, false);
+    if (tree_fd < 0 && is_missing_call(tree_fd) && *name) {
         if (bind_group_classic(path, m->flags, dir_fd, name) < 0)
             mount_fail(start, STAGE_MOUNT, index, errno);
         return;
     }
-    if (tree_fd < 0 || set_attributes(tree_fd, 0, &attr) < 0 ||
-            move_mount(tree_fd, "", dir_fd, name,
-                    MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH)) < 0)
-        mount_fail(start, STAGE_MOUNT, index, errno);
+    int r = tree_fd < 0 ? tree_fd : mount_tree_set(tree_fd, false, attributes(m->flags), 0);
+    if (r >= 0)
+        r = mount_tree_attach(tree_fd, dir_fd, name);
+    if (r < 0)
+        mount_fail(start, STAGE_MOUNT, index, r);
 }
 
 /* v1: a small tmpfs with a directory per hierarchy, in which the container's own group is the
@@ -367,6 +360,61 @@ static const char *tmpfs_data(
     return len > 0 && (size_t)len < size ? buffer : m->data;
 }
 
+/* Groups and users of options are numbers of the container's; those that its user namespace does
+ * not have are left out (devpts' gid=5). */
+static const char *drop_unmapped(
+        const struct start *start, const char *data, char *buffer, size_t size)
+{
+    struct str rest = str_from(data ? data : ""), option;
+    size_t len = 0;
+
+    buffer[0] = 0;
+    while (str_split_next(&rest, ',', &option)) {
+        bool is_gid = str_has_prefix(option, "gid="), is_uid = str_has_prefix(option, "uid=");
+        struct str number = { option.data + 4, option.len - 4 };
+        uint32_t id;
+
+        if ((is_gid || is_uid) && parse_uint32(number, UINT32_MAX - 1, &id) >= 0 &&
+                id_mappings_to_host(is_gid ? &start->gid_mappings : &start->uid_mappings, id) ==
+                        ID_UNMAPPED)
+            continue;
+        if (len + option.len + 2 > size)
+            return data;
+        len += (size_t)snprintf(
+                buffer + len, size - len, "%s%.*s", len > 0 ? "," : "", STR_FMT(option));
+    }
+    return buffer;
+}
+
+/* Needs the network namespace to belong to the container's user namespace; a joined or the host's
+ * one does not. Then what the host sees is bound, read-only in all its parts. */
+static int bind_sysfs(struct start *start, size_t index, int target_fd)
+{
+    const struct runtime_mount *m = &start->spec->mounts[index];
+    auto_close int tree = mount_tree_take("/sys", true);
+    int r = tree < 0 ? tree
+                     : mount_tree_set(tree, true, attributes(m->flags) | MOUNT_ATTR_RDONLY, 0);
+
+    return r < 0 ? r : mount_tree_attach(tree, target_fd, "");
+}
+
+/* The copy is made in a tmpfs that nobody sees yet; then the tmpfs covers what it was copied
+ * from. */
+static int mount_copied_up(struct start *start, size_t index, int target_fd, const char *data)
+{
+    const struct runtime_mount *m = &start->spec->mounts[index];
+    auto_close int from = openat(target_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_close int tree = mount_tree_new("tmpfs", m->source, data, 0);
+
+    if (from < 0 || tree < 0)
+        return from < 0 ? -errno : tree;
+    int r = copy_up_tree(from, tree);
+    if (r >= 0)
+        r = mount_tree_set(tree, false, attributes(m->flags) | atime(m->flags), 0);
+    (void)start;
+    return r < 0 ? r : mount_tree_attach(tree, target_fd, "");
+}
+
 static void mount_filesystem(struct start *start, int root_fd, size_t index)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
@@ -375,14 +423,23 @@ static void mount_filesystem(struct start *start, int root_fd, size_t index)
                                                 root_fd, m->destination, O_PATH | O_DIRECTORY, 0)
                                       : -EBADF;
     auto_close int target = open_target(start, root_fd, index, true);
-    char path[FS_FD_PATH_MAX], buffer[4096];
+    char path[FS_FD_PATH_MAX], buffer[4096], mapped[4096];
     const char *data = m->data;
 
     /* One that was made for this mount has no mode to keep: the kernel's default, 1777, it is then. */
     if (present >= 0)
         data = tmpfs_data(m, target, buffer, sizeof(buffer));
-    if (mount(m->source, fs_fd_path(target, path), m->type, m->flags, data) < 0)
-        mount_fail(start, STAGE_MOUNT, index, errno);
+    if (start->uid_mappings.count > 0 && data)
+        data = drop_unmapped(start, data, mapped, sizeof(mapped));
+    int r = 0;
+    if (m->copy_up && present >= 0)
+        r = mount_copied_up(start, index, target, data);
+    else if (mount(m->source, fs_fd_path(target, path), m->type, m->flags, data) < 0)
+        r = -errno;
+    if (r == -EPERM && start->binds_devices && strcmp(m->type, "sysfs") == 0)
+        r = bind_sysfs(start, index, target);
+    if (r < 0)
+        mount_fail(start, STAGE_MOUNT, index, r);
 }
 
 static void set_propagation(struct start *start, int root_fd, size_t index)

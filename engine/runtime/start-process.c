@@ -29,6 +29,7 @@
 #include "engine/runtime/start-internal.h"
 
 #define HOME_PREFIX "HOME="
+#define RESET_ON_FORK 0x01 /* SCHED_FLAG_RESET_ON_FORK */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _Noreturn void start_fail(int sync_fd, enum start_stage stage, size_t index)
@@ -180,10 +181,29 @@ static void set_scheduling(struct start_process *process)
 
     if (process->applies_exec_mask)
         check(process, STAGE_AFFINITY, scheduling_apply_mask(&scheduling->exec_final));
-    check(process, STAGE_SCHEDULER, scheduling_apply_scheduler(scheduling));
+    if (!process->has_host_scheduling || (scheduling->scheduler.flags & RESET_ON_FORK))
+        check(process, STAGE_SCHEDULER, scheduling_apply_scheduler(scheduling));
     check(process, STAGE_IO_PRIORITY, scheduling_apply_io_priority(scheduling));
     check(process, STAGE_MEMORY_POLICY, scheduling_apply_memory_policy(scheduling));
     check(process, STAGE_PERSONALITY, scheduling_apply_personality(scheduling));
+}
+
+void start_use_host_rights(struct start_process *process)
+{
+    for (size_t i = 0; i < process->rlimit_count; i++) {
+        const struct runtime_rlimit *limit = &process->rlimits[i];
+        struct rlimit now;
+
+        if (getrlimit((__rlimit_resource_t)limit->resource, &now) < 0)
+            start_fail(process->sync_fd, STAGE_RLIMIT, i);
+        if (limit->value.rlim_max <= now.rlim_max)
+            continue;
+        now.rlim_max = limit->value.rlim_max;
+        if (setrlimit((__rlimit_resource_t)limit->resource, &now) < 0)
+            start_fail(process->sync_fd, STAGE_RLIMIT, i);
+    }
+    check(process, STAGE_SCHEDULER, scheduling_apply_scheduler(&process->scheduling));
+    process->has_host_scheduling = true;
 }
 
 static void set_limits(struct start_process *process)

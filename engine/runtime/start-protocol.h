@@ -1,6 +1,8 @@
 /* What the monitor and a process that it is setting up (the container's first, or one of exec) say
  * to each other over a SOCK_SEQPACKET pair, until the process is somebody else's program:
  *
+ *    -1. child: CLONED  (with the pidfd of its sibling, which goes on; only with a user or time
+ *        namespace)
  *     0. child: HOOKS, parent: GO   (the parent has run its hooks; only when there are some)
  *     1. child: READY, with the terminal's master attached if there is one   (set-up is done)
  *     2. parent: GO      (everything is wired up)
@@ -20,6 +22,7 @@ enum start_message_kind {
     START_GO,
     START_FAILED,
     START_HOOKS,
+    START_CLONED,
 };
 
 /* Where it failed. The row in the table of start-report.c words it; `index` tells which item of the
@@ -27,7 +30,9 @@ enum start_message_kind {
 enum start_stage {
     STAGE_PARENT_DIED,
     STAGE_CGROUP,
-    STAGE_NAMESPACE, /* index: enum namespace_type */
+    STAGE_NAMESPACE,   /* index: enum namespace_type */
+    STAGE_TIME_OFFSET, /* index: enum time_clock */
+    STAGE_CLONE,
     STAGE_HOSTNAME,
     STAGE_LOOPBACK,
     STAGE_PROPAGATION,
@@ -35,6 +40,7 @@ enum start_stage {
     STAGE_ROOTFS,
     STAGE_MOUNT_POINT, /* index: mount */
     STAGE_MOUNT,       /* index: mount */
+    STAGE_IDMAP,       /* index: mount */
     STAGE_MOUNT_PROC,  /* index: mount: inside /proc */
     STAGE_MOUNT_LINK,  /* index: mount: /proc or /sys is not a plain directory */
     STAGE_DEV,
@@ -76,7 +82,7 @@ enum start_stage {
 struct start_message {
     uint32_t kind;
     uint32_t stage;
-    int32_t code; /* errno */
+    int32_t code; /* errno; of CLONED the pid */
     uint32_t index;
     char detail[START_DETAIL_MAX]; /* words of the child's own; "" for all but hooks */
 };

@@ -40,6 +40,8 @@ static const struct {
     [STAGE_PARENT_DIED] = { "the monitor has gone", SUBJECT_NONE, true },
     [STAGE_CGROUP] = { "cannot enter the container's control group", SUBJECT_NONE, false },
     [STAGE_NAMESPACE] = { "cannot enter the %s namespace", SUBJECT_NAMESPACE, false },
+    [STAGE_TIME_OFFSET] = { "cannot set an offset of the time namespace", SUBJECT_NONE, false },
+    [STAGE_CLONE] = { "cannot make the container's namespaces", SUBJECT_NONE, false },
     [STAGE_HOSTNAME] = { "cannot set the hostname", SUBJECT_NONE, false },
     [STAGE_LOOPBACK] = { "cannot bring up the loopback interface", SUBJECT_NONE, false },
     [STAGE_PROPAGATION] = { "cannot make the container's mounts private", SUBJECT_NONE, false },
@@ -48,6 +50,7 @@ static const struct {
     [STAGE_MOUNT_POINT] = { "cannot make the mount point \"%s\" in the container", SUBJECT_MOUNT,
             false },
     [STAGE_MOUNT] = { "cannot mount \"%s\" in the container", SUBJECT_MOUNT, false },
+    [STAGE_IDMAP] = { "cannot map the ids of the mount of \"%s\"", SUBJECT_MOUNT, false },
     [STAGE_MOUNT_PROC] = { "\"%s\" cannot be mounted because it is inside /proc", SUBJECT_MOUNT,
             true },
     [STAGE_MOUNT_LINK] = { "\"%s\" must be mounted on an ordinary directory", SUBJECT_MOUNT, true },
@@ -185,8 +188,9 @@ static int failure(const struct start *start, const struct start_message *messag
                                         : error_set(err, code, NULL, "%s", text);
 }
 
-int start_receive(int sync_fd, enum start_message_kind expected, int *ret_console_fd,
-        const struct start *start, int *ret_exit_code, struct error **err)
+int start_receive_message(int sync_fd, enum start_message_kind expected,
+        struct start_message *ret_message, int *ret_fd, const struct start *start,
+        int *ret_exit_code, struct error **err)
 {
     struct start_message message = { 0 };
     int fds[FD_PASS_MAX];
@@ -202,8 +206,8 @@ int start_receive(int sync_fd, enum start_message_kind expected, int *ret_consol
                 (long long)(START_TIMEOUT_USEC / USEC_PER_SEC));
     ssize_t len = fd_receive(sync_fd, &message, sizeof(message), fds, &fd_count);
     for (size_t i = 0; i < fd_count && len >= 0; i++) {
-        if (i == 0 && ret_console_fd)
-            *ret_console_fd = fds[0];
+        if (i == 0 && ret_fd)
+            *ret_fd = fds[0];
         else
             fd_close(fds[i]);
     }
@@ -211,11 +215,22 @@ int start_receive(int sync_fd, enum start_message_kind expected, int *ret_consol
         return failure(start, &message, ret_exit_code, err);
     if (expected == START_GO && len == 0)
         return 0; /* closed by execve */
-    if (expected != START_GO && len == sizeof(message) && message.kind == expected)
+    if (expected != START_GO && len == sizeof(message) && message.kind == expected) {
+        *ret_message = message;
         return 0;
+    }
     if (len == 0)
         return error_set_plain(
                 err, ECHILD, NULL, "the process of the container ended while it was being set up");
     return error_set(err, len < 0 ? (int)-len : EPROTO, NULL,
             "cannot hear from the process of the container");
+}
+
+int start_receive(int sync_fd, enum start_message_kind expected, int *ret_console_fd,
+        const struct start *start, int *ret_exit_code, struct error **err)
+{
+    struct start_message message;
+
+    return start_receive_message(
+            sync_fd, expected, &message, ret_console_fd, start, ret_exit_code, err);
 }

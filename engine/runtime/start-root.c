@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "engine/runtime/container.h"
+#include "engine/runtime/mount-tree.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
 
@@ -133,7 +134,7 @@ static void forget_volatile(const struct container_rootfs *rootfs)
             (void)remove(path);
 }
 
-static void mount_overlay(struct start *start, const struct container_rootfs *rootfs)
+void start_mount_overlay(struct start *start, const struct container_rootfs *rootfs)
 {
     struct mount_data data = { .len = 0 };
 
@@ -154,14 +155,34 @@ int start_make_root(struct start *start)
     /* Nothing that is mounted from here on may show in the host's namespace. */
     if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0)
         start_fail(start->process.sync_fd, STAGE_PROPAGATION, 0);
+    /* Over "/" itself: the engine's directories are not to be reached from a user namespace. */
+    if (start->root_tree_fd >= 0) {
+        int r = mount_tree_attach(start->root_tree_fd, AT_FDCWD, "/");
+
+        if (r < 0) {
+            errno = -r;
+            start_fail(start->process.sync_fd, STAGE_ROOTFS, 0);
+        }
+        return start->root_tree_fd;
+    }
     if (rootfs->lower_count > 0)
-        mount_overlay(start, rootfs);
+        start_mount_overlay(start, rootfs);
     else if (mount(rootfs->directory, rootfs->mount_point, NULL, MS_BIND | MS_REC, NULL) < 0)
         start_fail(start->process.sync_fd, STAGE_ROOTFS, 0);
     int fd = open(rootfs->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         start_fail(start->process.sync_fd, STAGE_ROOTFS, 0);
     return fd;
+}
+
+/* Other flags of the mount may be locked: they must stay as they are. */
+static int make_root_readonly(void)
+{
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+    if (mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof(attr)) == 0)
+        return 0;
+    return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
 }
 
 void start_change_root(struct start *start, int root_fd)
@@ -176,7 +197,6 @@ void start_change_root(struct start *start, int root_fd)
     if (start->spec->rootfs_propagation != (MS_PRIVATE | MS_REC) &&
             mount(NULL, "/", NULL, start->spec->rootfs_propagation, NULL) < 0)
         start_fail(sync_fd, STAGE_ROOT_FLAGS, 0);
-    if (start->spec->root_readonly &&
-            mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+    if (start->spec->root_readonly && make_root_readonly() < 0)
         start_fail(sync_fd, STAGE_ROOT_FLAGS, 0);
 }

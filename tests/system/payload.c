@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 static int refuse(const char *what)
@@ -91,6 +92,18 @@ static int do_stat(char **args)
         return refuse(args[0]);
     printf("%o %u:%u %u %u\n", st.st_mode, major(st.st_rdev), minor(st.st_rdev), st.st_uid,
             st.st_gid);
+    return 0;
+}
+
+/* "later" when both clocks are beyond the given seconds. */
+static int do_clocks(char **args)
+{
+    struct timespec monotonic, boottime;
+
+    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    clock_gettime(CLOCK_BOOTTIME, &boottime);
+    puts(monotonic.tv_sec >= number(args[0]) && boottime.tv_sec >= number(args[1]) ? "later"
+                                                                                   : "sooner");
     return 0;
 }
 
@@ -390,6 +403,7 @@ static const struct {
     { "append", do_append, 2 },
     { "cat", do_cat, 1 },
     { "check", do_check, 1 },
+    { "clocks", do_clocks, 2 },
     { "copy", do_copy, 0 },
     { "cwd", do_cwd, 0 },
     { "eat", do_eat, 1 },
