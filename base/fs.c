@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,6 +21,19 @@ enum {
     TEMPORARY_TRIES = 16,
     COPY_CHUNK_BYTES = 1 << 17,
 };
+
+/* The mode is what was asked for, whatever the umask is. */
+static int make_dir(int dir_fd, const char *path, mode_t mode)
+{
+    struct stat st;
+
+    if (mkdirat(dir_fd, path, mode) < 0)
+        return -errno;
+    auto_close int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & mode) != mode)
+        (void)fchmod(fd, (st.st_mode & 07777) | mode);
+    return 0;
+}
 
 int fs_mkdir_parents(int dir_fd, const char *path, mode_t mode, struct error **err)
 {
@@ -36,8 +50,9 @@ int fs_mkdir_parents(int dir_fd, const char *path, mode_t mode, struct error **e
         memcpy(part, path, end);
         part[end] = '\0';
         /* Whether a failure matters shows at the end: EROFS or EACCES of what is there does not. */
-        if (mkdirat(dir_fd, part, mode) < 0 && errno != EEXIST && failure == 0)
-            failure = errno;
+        int r = make_dir(dir_fd, part, mode);
+        if (r < 0 && r != -EEXIST && failure == 0)
+            failure = -r;
     }
     int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

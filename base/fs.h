@@ -24,8 +24,8 @@ int fs_try_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 int fs_mkdir_in_root(
         int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, struct error **err);
 
-/* Makes a directory and its parents by a path that berth itself chose (state directories).
- * Existing ones are left as they are. Descriptor of the last. */
+/* Makes a directory and its parents by a path that berth itself or its user chose. New ones have `mode`
+ * whatever the umask is, existing ones are left as they are. Descriptor of the last. */
 int fs_mkdir_parents(int dir_fd, const char *path, mode_t mode, struct error **err);
 
 /* Reads a whole file, at most max_bytes (-EFBIG above). The bytes are terminated by a NUL that does

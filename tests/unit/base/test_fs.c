@@ -139,6 +139,22 @@ static void replacing_works_below_a_directory_and_leaves_nothing_when_it_fails(v
     assert_int_equal(fs_replace_file(tmp_fd, "box/x", "x", 1, 0600, FS_SYNC, NULL), -ENOENT);
 }
 
+static void directories_that_are_made_have_their_mode_whatever_the_umask_is(void **state)
+{
+    struct stat st;
+    mode_t before = umask(0077);
+
+    (void)state;
+    auto_close int fd = fs_mkdir_parents(tmp_fd, "u/x/y", 0755, NULL);
+    umask(before);
+    assert_true(fd >= 0);
+    for (const char *const *path = (const char *const[]){ "u", "u/x", "u/x/y", NULL }; *path;
+            path++) {
+        assert_int_equal(fstatat(tmp_fd, *path, &st, 0), 0);
+        assert_int_equal(st.st_mode & 07777, 0755);
+    }
+}
+
 static void parents_are_made_and_existing_ones_left_alone(void **state)
 {
     struct stat status;
@@ -299,6 +315,7 @@ int main(void)
         cmocka_unit_test(small_files_lose_their_last_newline),
         cmocka_unit_test(replacing_keeps_the_old_file_until_the_new_one_is_whole),
         cmocka_unit_test(replacing_works_below_a_directory_and_leaves_nothing_when_it_fails),
+        cmocka_unit_test(directories_that_are_made_have_their_mode_whatever_the_umask_is),
         cmocka_unit_test(parents_are_made_and_existing_ones_left_alone),
         cmocka_unit_test(removing_a_tree_does_not_follow_links),
         cmocka_unit_test(removing_copes_with_trees_deeper_than_descriptors),
