@@ -1,7 +1,6 @@
 /* oci_mounts_resolve: where the contents of a container's mounts lie on this machine. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -11,11 +10,10 @@
 #include "engine/container/oci-spec.h"
 #include "engine/volume/volume-internal.h"
 
-/* A volume's own directory, or what is below it; links below cannot lead out. */
-static int resolve_subpath(struct arena *arena, const struct container_mount *m, int volume_fd,
-        struct oci_mount_source *ret, struct error **err)
+/* What is missing is told here, in the user's words; that links do not lead out is the runtime's business,
+ * which looks again. */
+static int check_subpath(const struct container_mount *m, int volume_fd, struct error **err)
 {
-    char link[FS_FD_PATH_MAX], path[PATH_MAX];
     auto_close int data = openat(volume_fd, VOLUME_DATA_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (data < 0)
@@ -24,10 +22,6 @@ static int resolve_subpath(struct arena *arena, const struct container_mount *m,
     if (fd < 0)
         return error_set(err, -fd, NULL, "cannot access path \"%s\" of volume \"%s\"", m->subpath,
                 m->source);
-    ssize_t n = readlink(fs_fd_path(fd, link), path, sizeof(path) - 1);
-    if (n < 0)
-        return error_set(err, errno, NULL, "cannot read the path of volume \"%s\"", m->source);
-    ret->source = arena_strndup(arena, path, (size_t)n);
     return 0;
 }
 
@@ -69,7 +63,10 @@ static int resolve_volume(struct engine *engine, struct arena *arena,
     if (fd < 0)
         return fd;
     ret->source = volume->mountpoint;
-    return string_is_empty(m->subpath) ? 0 : resolve_subpath(arena, m, fd, ret, err);
+    if (string_is_empty(m->subpath))
+        return 0;
+    ret->subdir = m->subpath;
+    return check_subpath(m, fd, err);
 }
 
 static int resolve_bind(const struct container_mount *m, struct error **err)

@@ -8,10 +8,12 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/json/json.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/runtime/capability.h"
+#include "engine/runtime/mount-options.h"
 
 /* Podman's place for it, which programs in images may know. */
 #define NOTIFY_TARGET "/run/notify"
@@ -340,6 +342,13 @@ static json_t *build_tmpfs(const struct container_mount *m)
     return mount;
 }
 
+static void append_subdir(json_t *options, const char *subdir)
+{
+    auto_free char *word = mem_printf(MOUNT_OPTION_SUBDIR "%s", subdir);
+
+    append_text(options, word);
+}
+
 static json_t *build_mount(const struct container_mount *m, const struct oci_mount_source *from)
 {
     json_t *mount, *options;
@@ -353,6 +362,8 @@ static json_t *build_mount(const struct container_mount *m, const struct oci_mou
     } else {
         append_text(options, m->non_recursive ? "bind" : "rbind");
         append_text(options, string_is_empty(m->propagation) ? "rprivate" : m->propagation);
+        if (from->subdir)
+            append_subdir(options, from->subdir);
     }
     if (m->read_only) {
         append_text(options, "ro");

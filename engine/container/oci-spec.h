@@ -18,6 +18,7 @@ struct oci_mount_source {
     const char *source;  /* absolute directory or file, or a volume's device */
     const char *type;    /* NULL: a bind */
     const char *options; /* of a volume's own ("o="), comma-separated; NULL */
+    const char *subdir;  /* below a bind's source; NULL: itself */
 };
 
 /* One per entry of config.mounts; missing host paths are made where that was asked for. In the arena. */

@@ -20,6 +20,10 @@ struct mount_option {
     const char *refused; /* known, but not done: the reason */
 };
 
+/* util-linux' option for a part of what is mounted; here of a bind's source. Links in there that others can
+ * change lead nowhere else, since the runtime looks it up itself, by descriptor. */
+#define MOUNT_OPTION_SUBDIR "X-mount.subdir="
+
 /* The row, or NULL. */
 const struct mount_option *mount_option_find(struct str name);
 

@@ -20,6 +20,14 @@ int mount_tree_take(const char *path, bool recursive)
     return fd < 0 ? -errno : fd;
 }
 
+int mount_tree_take_fd(int fd, bool recursive)
+{
+    int tree = open_tree(fd, "",
+            AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+
+    return tree < 0 ? -errno : tree;
+}
+
 static int set_attr(int tree_fd, bool recursive, struct mount_attr *attr)
 {
     unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);

@@ -9,6 +9,7 @@
 
 /* A copy of the mount at `path`, with what is mounted below it when `recursive`. */
 int mount_tree_take(const char *path, bool recursive);
+int mount_tree_take_fd(int fd, bool recursive); /* the same of an O_PATH descriptor */
 
 /* MOUNT_ATTR_… to set and to clear; nothing for 0 and 0. */
 int mount_tree_set(int tree_fd, bool recursive, uint64_t set, uint64_t clear);

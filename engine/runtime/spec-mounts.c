@@ -18,6 +18,10 @@ static int apply_option(
 {
     const struct mount_option *option = mount_option_find(str_from(word));
 
+    if (string_has_prefix(word, MOUNT_OPTION_SUBDIR)) {
+        mount->subdir = arena_strdup(p->arena, word + strlen(MOUNT_OPTION_SUBDIR));
+        return 0;
+    }
     if (!option) {
         if (data->len > 0)
             strbuf_addc(data, ',');
@@ -115,6 +119,9 @@ static int parse_mount(struct spec_parse *p, const json_t *json, struct runtime_
     if (mount.copy_up && strcmp(mount.type, "tmpfs") != 0)
         return error_set_plain(p->err, EINVAL, NULL,
                 "mount of \"%s\": \"tmpcopyup\" is for tmpfs alone", mount.destination);
+    if (mount.subdir && !(mount.flags & MS_BIND))
+        return error_set_plain(p->err, EINVAL, NULL, "mount of \"%s\": only a bind has a \"%s\"",
+                mount.destination, MOUNT_OPTION_SUBDIR);
     if (!mount.source)
         mount.source = mount.type;
     mount.data = data.len > 0 ? arena_strdup(p->arena, data.data) : NULL;

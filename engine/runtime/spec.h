@@ -86,8 +86,9 @@ struct runtime_mount {
     const char *destination; /* absolute, cleaned */
     const char *type;        /* "bind" for binds, else the file system; "cgroup" is v1 or v2 */
     const char *source;
-    const char *data;            /* options of the file system, joined by commas; NULL for none */
-    unsigned long flags;         /* MS_… to set; MS_BIND and MS_REC for binds */
+    const char *subdir;  /* of a bind's source, looked up with the source as root; NULL: itself */
+    const char *data;    /* options of the file system, joined by commas; NULL for none */
+    unsigned long flags; /* MS_… to set; MS_BIND and MS_REC for binds */
     unsigned long flags_cleared; /* MS_… that the options take away again ("rw", "exec", …) */
     /* MOUNT_ATTR_… of "rro", "rnosuid", …: mount_setattr with AT_RECURSIVE */
     uint64_t recursive_set, recursive_cleared;

@@ -188,11 +188,27 @@ static bool is_missing_call(int r)
     return r == -ENOSYS || r == -EPERM;
 }
 
+static int open_source(const struct runtime_mount *m)
+{
+    auto_close int fd = open(m->source, O_PATH | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    return m->subdir ? fs_try_open_in_root(fd, m->subdir, O_PATH, 0) : TAKE_FD(fd);
+}
+
+static int open_tree_of(const struct runtime_mount *m)
+{
+    auto_close int source = open_source(m);
+
+    return source < 0 ? source : mount_tree_take_fd(source, m->flags & MS_REC);
+}
+
 /* The source of a bind, its ids mapped if that is asked for: which is for the host's rights. */
 static int take_bind(struct start *start, size_t index)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
-    auto_close int fd = mount_tree_take(m->source, m->flags & MS_REC);
+    auto_close int fd = open_tree_of(m);
 
     if (fd < 0 || m->idmap == MOUNT_IDMAP_NONE)
         return TAKE_FD(fd);
@@ -229,9 +245,9 @@ static void do_bind(struct start *start, int root_fd, size_t index)
     int r;
 
     if (tree_fd < 0 && is_missing_call(tree_fd)) {
-        source_fd = open(m->source, O_PATH | O_CLOEXEC);
+        source_fd = open_source(m);
         if (source_fd < 0)
-            tree_fd = -errno;
+            tree_fd = source_fd;
     }
     if (tree_fd < 0 && source_fd < 0) {
         if (m->optional)
@@ -244,8 +260,8 @@ static void do_bind(struct start *start, int root_fd, size_t index)
     r = tree_fd >= 0 ? bind_tree(m, tree_fd, target_fd) : -ENOSYS;
     if (is_missing_call(r)) {
         if (source_fd < 0)
-            source_fd = open(m->source, O_PATH | O_CLOEXEC);
-        r = source_fd < 0 ? -errno : bind_classic(root_fd, m, source_fd, target_fd);
+            source_fd = open_source(m);
+        r = source_fd < 0 ? source_fd : bind_classic(root_fd, m, source_fd, target_fd);
     }
     if (r < 0)
         mount_fail(start, STAGE_MOUNT, index, r);

@@ -190,6 +190,29 @@ is_in_state() {
     [ "$output" = "uid=0(root) gid=0(root) groups=0(root),63(audio)" ]
 }
 
+@test "a part of a volume is mounted, and links in it do not lead out of the volume" {
+    berth volume create data >/dev/null
+    berth run --rm --network none -v data:/v busybox sh -c \
+        'mkdir -p /v/a/b /v/etc; echo inside >/v/a/b/file; echo inside >/v/etc/image-name; ln -s /etc /v/out; ln -s ../../../../etc /v/a/up' >/dev/null
+    run berth run --rm --network none --mount type=volume,src=data,dst=/x,volume-subpath=a/b busybox cat /x/file
+    assert_status 0
+    [ "$output" = inside ]
+    for link in out a/up; do
+        run berth run --rm --network none --mount type=volume,src=data,dst=/x,volume-subpath=$link busybox cat /x/image-name
+        assert_status 0
+        [ "$output" = inside ]
+    done
+    run berth run --rm --network none --mount type=volume,src=data,dst=/x,volume-subpath=none busybox true
+    assert_status 125
+    assert_output_has 'cannot access path "none" of volume "data"'
+}
+
+@test "a source of a bind mount that is made can be used by everybody, whatever the umask is" {
+    (umask 077; berth run --rm --network none -v "$WORK/made/here:/x" -u app busybox ls /x)
+    [ "$(stat -c %a "$WORK/made/here")" = 755 ]
+    [ "$(stat -c %a "$WORK/made")" = 755 ]
+}
+
 @test "a killed monitor takes its container along, and the policy decides what follows" {
     berth run -d --name x1 --network none busybox sleep 1000 >/dev/null
     berth run -d --name x2 --network none --restart always busybox sleep 1000 >/dev/null
