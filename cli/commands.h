@@ -12,7 +12,8 @@ extern const struct command command_attach, command_build, command_compose, comm
         command_up, command_version, command_volume, command_wait, command_container;
 
 /* A container's files and numbers. */
-extern const struct command command_commit, command_diff, command_export;
+extern const struct command command_commit, command_diff, command_events, command_export,
+        command_stats, command_update;
 
 extern const struct command command_compose_build, command_compose_config, command_compose_create,
         command_compose_down, command_compose_exec, command_compose_images, command_compose_kill,

@@ -46,6 +46,7 @@ static const struct command *const commands[] = {
     &command_cp,
     &command_diff,
     &command_commit,
+    &command_events,
     &command_export,
     &command_inspect,
     &command_build,

@@ -104,6 +104,18 @@ int template_fail(struct template_run *run, const char *format, const char *what
     return error_set_plain(run->err, EINVAL, NULL, "%s", text.data);
 }
 
+/* Members whose own keys the user chose: a missing one is no mistake. */
+static bool is_map(const char *member)
+{
+    static const char *const maps[] = { "Labels", "Attributes", "Options", "Networks", "Ports",
+        "Annotations", "Sysctls" };
+
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+        if (strcmp(maps[i], member) == 0)
+            return true;
+    return false;
+}
+
 static int take_fields(
         struct template_run *run, json_t *value, char **fields, size_t count, json_t **ret)
 {
@@ -114,7 +126,7 @@ static int take_fields(
             return template_fail(
                     run, "can't evaluate field @: the value is not an object", fields[i]);
         json_t *member = json_object_get(value, fields[i]);
-        if (!member && i > 0 && strcmp(fields[i - 1], "Labels") == 0)
+        if (!member && i > 0 && is_map(fields[i - 1]))
             member = template_keep(run, json_null());
         if (!member)
             return template_fail(

@@ -4,7 +4,7 @@
  * slice, print, printf, eq … not, and, or). What is left out: define/template/block.
  *
  * A member that an object does not have is an error, as in Docker ("map has no entry for key"), save
- * below Labels, where it is "<no value>". */
+ * below Labels and other maps of the user's, where it is "<no value>". */
 #pragma once
 
 #include <jansson.h>

@@ -22,6 +22,11 @@ bool engine_is_cancelled(const struct engine *engine);
 /* -ECANCELED with "interrupted" when the caller wants the work to end, else 0. */
 int engine_check_cancelled(const struct engine *engine, struct error **err);
 
+/* Tells `events` what happened to something that is no container ("image", "pull", its id). key and value (NULL: none)
+ * are its attribute. */
+void engine_event(struct engine *engine, const char *type, const char *action, const char *id,
+        const char *key, const char *value);
+
 /* Takes RUN/locks/NAME exclusively and returns the descriptor that holds it (close it to let go); waits
  * when `wait`, else -EWOULDBLOCK without an error object. Never taken while a database transaction is
  * open: locks come first, then the transaction. */

@@ -465,6 +465,7 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .seccomp_path = b->seccomp_path,
         .init = config->init,
         .libexec_dir = b->engine->options.libexec_dir,
+        .event_attributes = container_event_attributes(b->engine, &b->arena, b->c->id),
         .cgroup_path = b->cgroup_path,
         .ready = b->ready,
         .notify_socket = b->engine->options.notify_socket,

@@ -42,6 +42,7 @@ int container_export(struct engine *engine, const char *reference, int fd, struc
     if (view_fd < 0)
         return view_fd;
     lock = fd_close(lock); /* the layers stay as they are while they are held */
+    container_event(engine, c->id, "export", NULL, NULL);
     return tar_write_tree(&sink, view_fd, NULL, &(struct tar_tree_options){ 0 }, err);
 }
 
@@ -208,5 +209,9 @@ int container_commit(struct engine *engine, const char *reference,
         return fd;
     lock = fd_close(lock);
     r = layer_commit_tar(engine, fd, diff_id, NULL, err);
-    return r < 0 ? r : create_image(engine, &arena, c, options, diff_id, ret_image_id, err);
+    if (r >= 0)
+        r = create_image(engine, &arena, c, options, diff_id, ret_image_id, err);
+    if (r >= 0)
+        container_event(engine, c->id, "commit", "comment", options->message);
+    return r;
 }

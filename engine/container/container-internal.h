@@ -56,6 +56,18 @@ int container_row_set_desired(
 /* Docker's State.Health of a monitor's state, as text; NULL without a check. In the arena. */
 const char *container_health_json(struct arena *arena, const struct monitor_state *state);
 
+/* ---- events (events.c) ---- */
+
+/* Tells `events` that `action` happened; key and value (NULL: none) are one attribute beside its image, name and
+ * labels. */
+void container_event(struct engine *engine, const char *id, const char *action, const char *key,
+        const char *value);
+
+/* The same with attributes that were read while there was a row. In the arena; "" when there is none. */
+const char *container_event_attributes(struct engine *engine, struct arena *arena, const char *id);
+void container_event_with(struct engine *engine, const char *id, const char *attributes,
+        const char *action, const char *key, const char *value);
+
 /* ---- the two locks ---- */
 
 /* The command's lock RUN/locks/ID: around start, stop, remove and the like; whoever gets it never meets a

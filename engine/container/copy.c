@@ -249,6 +249,7 @@ int container_copy_in(struct engine *engine, const char *reference, const char *
         r = copy(&from, &to, &how, err);
     if (r < 0)
         return r;
+    container_event(engine, s.c->id, "extract-to-dir", "path", target);
     if (ret_bytes)
         *ret_bytes = bytes;
     return 0;
@@ -274,6 +275,7 @@ int container_copy_out(struct engine *engine, const char *reference, const char 
         r = copy(&from, &to, &how, err);
     if (r < 0)
         return r;
+    container_event(engine, s.c->id, "archive-path", "path", source);
     if (ret_bytes)
         *ret_bytes = bytes;
     return 0;
@@ -312,6 +314,7 @@ int container_copy_in_tar(struct engine *engine, const char *reference, int fd, 
         return r;
     struct byte_source plain = decompress_source(decompress);
     how.cancel = engine->options.cancel;
+    container_event(engine, s.c->id, "extract-to-dir", "path", target);
     return unpack_tar(&plain, to_fd, &how, &result, err);
 }
 
@@ -337,5 +340,6 @@ int container_copy_out_tar(struct engine *engine, const char *reference, const c
     if (r < 0)
         return r;
     struct tar_tree_options how = { .as = from.contents ? "" : from.base };
+    container_event(engine, s.c->id, "archive-path", "path", source);
     return tar_write_tree(&sink, from.dir_fd, from.name, &how, err);
 }

@@ -252,6 +252,7 @@ int container_create(struct engine *engine, const struct container_config *confi
         return r;
     fault_point("container.create.rows");
     sweep_done(&sweep);
+    container_event(engine, id, "create", NULL, NULL);
     memcpy(ret_id, id, sizeof(id));
     return 0;
 }

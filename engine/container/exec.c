@@ -8,8 +8,11 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/fdio.h"
+#include "base/strbuf.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/relay.h"
+
+#define EVENT_COMMAND_MAX 4096
 
 struct executing {
     struct exec *exec;
@@ -131,6 +134,15 @@ static int relay_exec(struct exec *exec, const struct container_exec_options *op
     return r;
 }
 
+static const char *command_line(struct arena *arena, char *const *argv)
+{
+    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(EVENT_COMMAND_MAX);
+
+    for (; argv && *argv; argv++)
+        strbuf_addf(&line, "%s%s", line.len ? " " : "", *argv);
+    return arena_strdup(arena, line.data);
+}
+
 int container_exec(struct engine *engine, const char *reference,
         const struct container_exec_options *options, int *ret_exit_code, struct error **err)
 {
@@ -170,11 +182,14 @@ int container_exec(struct engine *engine, const char *reference,
 
     how.container_dir_fd = dir_fd;
     (void)relay_window(&window, &how.console_height, &how.console_width);
+    const char *action = command_line(&arena, options->argv);
+    container_event(engine, c->id, arena_printf(&arena, "exec_create: %s", action), NULL, NULL);
     r = exec_start(&how, &exec, &exit_code, err);
     if (r < 0) {
         *ret_exit_code = exit_code ? exit_code : 1;
         return r;
     }
+    container_event(engine, c->id, arena_printf(&arena, "exec_start: %s", action), NULL, NULL);
     if (!options->detach) {
         r = relay_exec(exec, options, &detached, err);
         if (r >= 0 && !detached)
@@ -183,5 +198,7 @@ int container_exec(struct engine *engine, const char *reference,
             return r;
     }
     *ret_exit_code = options->detach || detached ? 0 : r;
+    if (!options->detach && !detached)
+        container_event(engine, c->id, "exec_die", "exitCode", arena_printf(&arena, "%d", r));
     return 0;
 }

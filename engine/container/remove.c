@@ -66,7 +66,8 @@ int container_rename(
         return error_set_plain(
                 err, EINVAL, NULL, "Renaming a container with the same name as its current name");
     r = set_name(engine, c, name, err);
-    if (r < 0 || !container_row_is_running(engine, c->id))
+    if (r < 0)
         return r;
-    return network_refresh_names(engine, err);
+    container_event(engine, c->id, "rename", "oldName", arena_printf(&arena, "/%s", c->name));
+    return container_row_is_running(engine, c->id) ? network_refresh_names(engine, err) : 0;
 }

@@ -196,6 +196,8 @@ int container_stop(struct engine *engine, const char *reference, int64_t timeout
     r = stop_locked(engine, c, signo, timeout_usec(timeout_sec), err);
     if (r < 0)
         return error_wrap(err, r, "cannot stop container: %s", reference);
+    if (r > 0)
+        container_event(engine, c->id, "stop", NULL, NULL);
     return r;
 }
 
@@ -230,6 +232,7 @@ int container_restart(
             engine, c, &(struct container_run_options){ .lock_fd = lock }, NULL, &exit_code, err);
     if (r < 0)
         return error_wrap(err, r, "cannot restart container %s", reference);
+    container_event(engine, c->id, "restart", NULL, NULL);
     return 0;
 }
 

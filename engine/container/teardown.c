@@ -127,7 +127,9 @@ static void make_room(struct engine *engine, const char *id)
 
 int container_remove_all(struct engine *engine, const char *id, bool volumes, struct error **err)
 {
+    auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_error struct error *cause = NULL;
+    const char *attributes = container_event_attributes(engine, &arena, id);
     int r = remove_noted(engine, id, volumes, &cause);
 
     /* Removing is what frees a full disk: the order that survives crashes gives way to it. */
@@ -136,6 +138,8 @@ int container_remove_all(struct engine *engine, const char *id, bool volumes, st
         error_free(TAKE(cause));
         r = remove_noted(engine, id, volumes, &cause);
     }
+    if (r >= 0 && *attributes)
+        container_event_with(engine, id, attributes, "destroy", NULL, NULL);
     return r < 0 ? error_move(err, TAKE(cause)) : 0;
 }
 

@@ -208,5 +208,6 @@ int container_top(struct engine *engine, struct arena *arena, const char *refere
         .rows = rows.items,
         .row_count = rows.len,
     };
+    container_event(engine, c->id, "top", NULL, NULL);
     return 0;
 }

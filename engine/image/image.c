@@ -327,5 +327,9 @@ int image_tag(struct engine *engine, const char *source, const char *target, str
             "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id, "
             "updated_nsec = excluded.updated_nsec",
             "tti", name, id, time_realtime_nsec());
-    return r < 0 ? r : db_commit(&transaction, err);
+    if (r >= 0)
+        r = db_commit(&transaction, err);
+    if (r >= 0)
+        engine_event(engine, "image", "tag", id, "name", target);
+    return r;
 }

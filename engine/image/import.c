@@ -97,6 +97,7 @@ int image_import(struct engine *engine, int fd, const struct image_import_option
     r = store_commit(&work, &layer, 1, &image, 1, err);
     if (r < 0)
         return error_wrap(err, r, "%s", what);
+    engine_event(engine, "image", "import", image.id, "name", image.id);
     *ret_id = mem_strdup(image.id);
     return 0;
 }

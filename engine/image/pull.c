@@ -534,6 +534,7 @@ int image_pull(struct engine *engine, const char *ref, const struct image_pull_o
         r = rows_read_image(engine, id, &image, err);
         if (r < 0)
             return r;
+        engine_event(engine, "image", "pull", ref, "name", ref);
     }
     if (ret)
         *ret = TAKE(image);

@@ -307,6 +307,10 @@ int image_remove(struct engine *engine, const char *ref, const struct image_remo
     /* The image is gone; files that cannot be removed now have no row and go next time. */
     if (layers.len > 0)
         r = store_remove_unused_layers(engine, &layers, &out.reclaimed_bytes, err);
+    ARRAY_FOREACH(&out.untagged, name)
+        engine_event(engine, "image", "untag", *name, "name", *name);
+    ARRAY_FOREACH(&out.deleted, id)
+        engine_event(engine, "image", "delete", *id, "name", *id);
     move_texts(&ret->untagged, &out.untagged);
     move_texts(&ret->deleted, &out.deleted);
     ret->reclaimed_bytes += out.reclaimed_bytes;

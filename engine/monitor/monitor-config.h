@@ -112,6 +112,7 @@ struct monitor_config {
     const char *seccomp_path;
     bool init; /* berth-init as PID 1, from libexec_dir, at /sbin/docker-init */
     const char *libexec_dir;
+    const char *event_attributes; /* of events (event-log.h): image, name and labels; NULL: none */
     const char
             *cgroup_path; /* below each hierarchy: "/berth/ID"; NULL: linux.cgroupsPath or that */
     const char *monitor_cgroup_path; /* where the monitor itself goes; NULL: /berth/monitors */

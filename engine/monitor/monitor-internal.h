@@ -123,6 +123,8 @@ struct monitor {
 /* Starts the container; on failure nothing of it is left and *ret_exit_code says what Docker
  * would. */
 int monitor_start_container(struct monitor *m, int *ret_exit_code, struct error **err);
+/* Tells `events` what happened to the container; key and value (NULL: none) are one attribute more. */
+void monitor_event(struct monitor *m, const char *action, const char *key, const char *value);
 /* Publishes m->state: file and subscribers. */
 void monitor_publish(struct monitor *m);
 int monitor_stop(struct monitor *m, int signo, int64_t timeout_usec, struct error **err);

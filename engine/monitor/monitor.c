@@ -47,6 +47,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/monitor/control.h"
+#include "engine/monitor/event-log.h"
 #include "engine/monitor/monitor-internal.h"
 #include "engine/network/sandbox.h"
 #include "engine/runtime/hooks.h"
@@ -54,6 +55,8 @@
 #include "engine/runtime/spec.h"
 
 #define STATE_TEXT_MAX 65536
+#define RUN_DIR "../.." /* from RUN/containers/ID */
+#define EXIT_TEXT_MAX 16
 
 void monitor_publish(struct monitor *m)
 {
@@ -65,6 +68,19 @@ void monitor_publish(struct monitor *m)
             m->dir_fd, MONITOR_STATE_FILE, text.data, text.len, 0600, FS_NO_SYNC, NULL);
     control_server_publish(m, text.data, text.len);
     service_tell_state(m);
+}
+
+void monitor_event(struct monitor *m, const char *action, const char *key, const char *value)
+{
+    struct event event = { .type = "container",
+        .action = action,
+        .id = m->config->id,
+        .attributes = m->config->event_attributes,
+        .key = key,
+        .value = value };
+
+    if (m->config->event_attributes)
+        event_log_append(m->dir_fd, RUN_DIR, &event);
 }
 
 static void set_error(struct monitor *m, const struct error *error)
@@ -253,6 +269,7 @@ int monitor_start_container(struct monitor *m, int *ret_exit_code, struct error 
     }
     begin_run(m);
     monitor_publish(m);
+    monitor_event(m, "start", NULL, NULL);
     return 0;
 }
 
@@ -295,11 +312,22 @@ static void on_restart_due(struct loop *loop, void *userdata)
     error_free(error);
 }
 
+static void tell_end(struct monitor *m)
+{
+    char text[EXIT_TEXT_MAX];
+
+    snprintf(text, sizeof(text), "%d", m->state.exit_code);
+    if (m->state.oom_killed)
+        monitor_event(m, "oom", NULL, NULL);
+    monitor_event(m, "die", "exitCode", text);
+}
+
 static void finish_run(struct monitor *m)
 {
     int64_t delay;
 
     end_run(m);
+    tell_end(m);
     if (!m->ending &&
             restart_decide(&m->restart, m->state.exit_code, time_monotonic_usec() - m->started_usec,
                     m->state.manually_stopped, &delay)) {
@@ -370,8 +398,11 @@ static int stop_signal_of(const struct monitor *m)
 
 static int send_signal(struct monitor *m, int signo, struct error **err)
 {
-    int r = proc_kill_pidfd(m->process.pidfd, signo);
+    char text[EXIT_TEXT_MAX];
 
+    snprintf(text, sizeof(text), "%d", signo);
+    monitor_event(m, "kill", "signal", text);
+    int r = proc_kill_pidfd(m->process.pidfd, signo);
     if (r < 0 && r != -ESRCH)
         return error_set(err, -r, NULL, "cannot send signal %d to the container", signo);
     /* A frozen process takes no signal, not even the last. Those that do not end it wait until it
@@ -464,6 +495,7 @@ int monitor_set_paused(struct monitor *m, bool paused, struct error **err)
     if (r >= 0) {
         m->state.status = paused ? MONITOR_PAUSED : MONITOR_RUNNING;
         monitor_publish(m);
+        monitor_event(m, paused ? "pause" : "unpause", NULL, NULL);
     }
     if (m->state.status == MONITOR_RUNNING)
         probe_schedule(m);

@@ -50,9 +50,14 @@ static void record(struct monitor *m, int exit_code, const char *output, size_t 
         .exit_code = exit_code,
         .output = mem_strndup(output, len),
     };
-    health_take_result(&m->health, exit_code, m->probe.start_usec);
+    bool changed = health_take_result(&m->health, exit_code, m->probe.start_usec);
     state->health = m->health.status;
     state->failing_streak = m->health.streak;
+    if (changed)
+        monitor_event(m,
+                state->health == MONITOR_HEALTH_HEALTHY ? "health_status: healthy"
+                                                        : "health_status: unhealthy",
+                NULL, NULL);
 }
 
 /* Takes what the probe has printed. The group is gone or killed, so this does not wait for

@@ -527,6 +527,7 @@ int network_create(struct engine *engine, const struct network_create_options *o
     r = db_commit(&transaction, err);
     if (r < 0)
         return r;
+    engine_event(engine, "network", "create", id, "name", options->name);
     memcpy(ret_id, id, sizeof(id));
     return 0;
 }
@@ -667,6 +668,8 @@ int network_remove(struct engine *engine, const char *ref, struct error **err)
         r = bridge_remove(network->bridge, network->id, err);
     if (r >= 0)
         r = remove_rows(engine, network, err);
+    if (r >= 0)
+        engine_event(engine, "network", "destroy", network->id, "name", network->name);
     return r < 0 ? r : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "engine/engine-internal.h"
+#include "engine/monitor/event-log.h"
 #include "engine/state/db.h"
 
 /* What lies where is in the contract of the folders; volumes and layers are reached by other users'
@@ -213,4 +214,12 @@ void engine_lock_remove(struct engine *engine, const char *name)
 
     snprintf(path, sizeof(path), "locks/%s", name);
     unlinkat(engine->run_fd, path, 0);
+}
+
+void engine_event(struct engine *engine, const char *type, const char *action, const char *id,
+        const char *key, const char *value)
+{
+    struct event event = { .type = type, .action = action, .id = id, .key = key, .value = value };
+
+    event_log_append(engine->run_fd, ".", &event);
 }

@@ -357,6 +357,8 @@ int volume_create(struct engine *engine, struct arena *arena,
     }
     /* The row alone makes a volume; a directory that is missing is made by whoever needs it. */
     auto_close int fd = volume_open_dir(engine, with_name.name, err);
+    if (fd >= 0 && r > 0)
+        engine_event(engine, "volume", "create", with_name.name, "driver", "local");
     return fd < 0 ? fd : r;
 }
 
@@ -417,6 +419,7 @@ int volume_remove(struct engine *engine, const char *name, bool force, struct er
     if (r < 0)
         return r;
     sweep_done(&sweep);
+    engine_event(engine, "volume", "destroy", name, "driver", "local");
     return 0;
 }
 
