@@ -83,9 +83,11 @@ static int run_container(struct cli *cli, const void *data, int argc, char **arg
         command_rm,
         command_run,
         command_start,
+        command_stats,
         command_stop,
         command_top,
         command_unpause,
+        command_update,
         command_wait,
         { 0 },
     };

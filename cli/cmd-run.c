@@ -673,24 +673,9 @@ static int fill_limits(struct cli *cli, const struct run_options *o,
 
     config->memory_bytes = (int64_t)o->memory_bytes;
     config->memory_reservation_bytes = (int64_t)o->memory_reservation_bytes;
-    if (o->memory_swap) {
-        uint64_t bytes = 0;
-
-        if (strcmp(o->memory_swap, "-1") == 0)
-            config->memory_swap_bytes = -1;
-        else if (parse_size_bytes(str_from(o->memory_swap), &bytes) < 0)
-            return error_set_plain(
-                    err, EINVAL, NULL, "invalid size \"%s\" for --memory-swap", o->memory_swap);
-        else
-            config->memory_swap_bytes = (int64_t)bytes;
-    }
-    if (o->cpus) {
-        double cpus;
-
-        if (parse_double(str_from(o->cpus), &cpus) < 0 || cpus < 0 || cpus > 1e6)
-            return error_set_plain(err, EINVAL, NULL, "invalid number \"%s\" for --cpus", o->cpus);
-        config->nano_cpus = (int64_t)(cpus * 1e9 + 0.5);
-    }
+    r = spec_parse_memory_swap(o->memory_swap, &config->memory_swap_bytes, err);
+    if (r >= 0)
+        r = spec_parse_cpus(o->cpus, &config->nano_cpus, err);
     config->cpu_shares = o->cpu_shares;
     config->cpu_period_usec = o->cpu_period_usec;
     config->cpu_quota_usec = o->cpu_quota_usec;

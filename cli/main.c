@@ -42,6 +42,8 @@ static const struct command *const commands[] = {
     &command_unpause,
     &command_rename,
     &command_top,
+    &command_stats,
+    &command_update,
     &command_port,
     &command_cp,
     &command_diff,

@@ -412,6 +412,30 @@ int spec_parse_device(
     return 0;
 }
 
+int spec_parse_memory_swap(const char *text, int64_t *ret, struct error **err)
+{
+    uint64_t bytes = 0;
+
+    if (text && strcmp(text, "-1") == 0) {
+        *ret = -1;
+        return 0;
+    }
+    if (text && (parse_size_bytes(str_from(text), &bytes) < 0 || bytes > INT64_MAX))
+        return error_set_plain(err, EINVAL, NULL, "invalid size \"%s\" for --memory-swap", text);
+    *ret = (int64_t)bytes;
+    return 0;
+}
+
+int spec_parse_cpus(const char *text, int64_t *ret_nano_cpus, struct error **err)
+{
+    double cpus = 0;
+
+    if (text && (parse_double(str_from(text), &cpus) < 0 || cpus < 0 || cpus > 1e6))
+        return error_set_plain(err, EINVAL, NULL, "invalid number \"%s\" for --cpus", text);
+    *ret_nano_cpus = (int64_t)(cpus * 1e9 + 0.5);
+    return 0;
+}
+
 int spec_parse_restart(
         const char *text, enum container_restart *ret, int64_t *ret_retries, struct error **err)
 {

@@ -41,6 +41,10 @@ int spec_parse_ulimit(
 int spec_parse_device(
         struct arena *arena, const char *text, struct container_device *ret, struct error **err);
 
+/* --memory-swap ("-1": unlimited) and --cpus; NULL gives 0. */
+int spec_parse_memory_swap(const char *text, int64_t *ret, struct error **err);
+int spec_parse_cpus(const char *text, int64_t *ret_nano_cpus, struct error **err);
+
 /* no | always | unless-stopped | on-failure[:N] */
 int spec_parse_restart(
         const char *text, enum container_restart *ret, int64_t *ret_retries, struct error **err);

@@ -308,6 +308,18 @@ static unsigned thermal_cpus(void)
                    : 0;
 }
 
+json_t *container_limits(const struct container *c)
+{
+    bool v2 = is_cgroup_v2();
+    struct oci_spec_input input = {
+        .container = c,
+        .cgroup_v2 = v2,
+        .has_swap_accounting = c->config.memory_bytes != 0 && has_swap_accounting(v2),
+    };
+
+    return oci_spec_limits(&input);
+}
+
 static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
 {
     bool v2 = is_cgroup_v2();

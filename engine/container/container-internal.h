@@ -104,6 +104,9 @@ int container_merge_config(struct arena *arena, const struct container_config *c
         const struct image *image, struct container_config *ret, struct diag *diag,
         struct error **err);
 
+/* Docker's rules for limits, alone and together. */
+int container_check_limits(struct container_config *config, struct error **err);
+
 struct sweep;
 
 /* Fills in names of anonymous volumes, makes host paths and volumes, copies first contents up. */
@@ -124,6 +127,9 @@ struct container_run_options {
 /* Everything that a monitor needs, into the directory of the run; also makes the network ready. */
 int container_write_bundle(struct engine *engine, struct container *c,
         const struct container_run_options *options, int run_dir_fd, struct error **err);
+
+/* Its limits on this machine, as linux.resources without devices. New reference. */
+json_t *container_limits(const struct container *c);
 
 /* Starts the container; the caller holds container_lock and knows that no run of it is alive. The monitor shares
  * that lock until the start is through: when the command dies meanwhile, the next one waits for the outcome. *ret_control

@@ -289,7 +289,7 @@ static int check_cpu(const struct container_config *c, struct error **err)
     return 0;
 }
 
-static int check_limits(struct container_config *c, struct error **err)
+int container_check_limits(struct container_config *c, struct error **err)
 {
     int r = check_memory(c, err);
 
@@ -509,7 +509,7 @@ static int check_all(
     if (r >= 0)
         r = check_capabilities(ret->cap_drop, err);
     if (r >= 0)
-        r = check_limits(ret, err);
+        r = container_check_limits(ret, err);
     if (r >= 0)
         r = check_security(ret, err);
     if (r >= 0)

@@ -587,20 +587,34 @@ static void set_unless_empty(json_t *object, const char *key, json_t *value)
         json_decref(value);
 }
 
-static int build_resources(const struct oci_spec_input *input, json_t **ret, struct error **err)
+static void add_limits(const struct oci_spec_input *input, json_t *resources)
 {
     const struct container_config *config = &input->container->config;
+
+    set_unless_empty(resources, "memory", build_memory(input));
+    set_unless_empty(resources, "cpu", build_cpu(config));
+    if (config->pids_limit)
+        json_object_set_new(
+                resources, "pids", json_pack("{s:I}", "limit", (json_int_t)config->pids_limit));
+}
+
+json_t *oci_spec_limits(const struct oci_spec_input *input)
+{
+    json_t *resources = json_object();
+
+    add_limits(input, resources);
+    return resources;
+}
+
+static int build_resources(const struct oci_spec_input *input, json_t **ret, struct error **err)
+{
     json_t *rules = NULL, *resources;
     int r = build_device_rules(input, &rules, err);
 
     if (r < 0)
         return r;
     resources = json_pack("{s:o}", "devices", rules);
-    set_unless_empty(resources, "memory", build_memory(input));
-    set_unless_empty(resources, "cpu", build_cpu(config));
-    if (config->pids_limit)
-        json_object_set_new(
-                resources, "pids", json_pack("{s:I}", "limit", (json_int_t)config->pids_limit));
+    add_limits(input, resources);
     *ret = resources;
     return 0;
 }

@@ -66,6 +66,9 @@ struct oci_spec_input {
 /* The bounding set: Docker's default, adds and drops, within what the engine has itself. */
 uint64_t oci_spec_capabilities(const struct container_config *config, uint64_t own);
 
+/* The resources of the configuration without its devices. New reference. */
+json_t *oci_spec_limits(const struct oci_spec_input *input);
+
 /* New reference. */
 int oci_spec_build(const struct oci_spec_input *input, json_t **ret, struct error **err);
 

@@ -25,6 +25,7 @@ enum control_request_kind {
     CONTROL_SUBSCRIBE = 'n',
     CONTROL_OWN_TEARDOWN = 'o',
     CONTROL_FINISH = 'f',
+    CONTROL_RELOAD = 'r', /* limits and restart policy, from the run's directory */
 };
 
 struct control_request {

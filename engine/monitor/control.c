@@ -269,6 +269,11 @@ int control_unpause(struct control *control, struct error **err)
     return call(control, &(struct control_request){ .kind = CONTROL_UNPAUSE }, err);
 }
 
+int control_reload(struct control *control, struct error **err)
+{
+    return call(control, &(struct control_request){ .kind = CONTROL_RELOAD }, err);
+}
+
 int control_resize(struct control *control, uint16_t height, uint16_t width, struct error **err)
 {
     return call(control,

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/timefmt.h"
 
 struct arena;
@@ -141,3 +142,4 @@ int monitor_config_read(struct arena *arena, int run_container_dir_fd, struct mo
 /* Releases what is not in the arena (log.attrs, sandbox) of a configuration that was read. NULL is
  * fine. */
 void monitor_config_release(struct monitor_config *config);
+DEFINE_CLEANUP(struct monitor_config *, monitor_config_release);

@@ -132,6 +132,7 @@ int monitor_stop(struct monitor *m, int signo, int64_t timeout_usec, struct erro
 void monitor_shut_down(struct monitor *m);
 int monitor_kill(struct monitor *m, int signo, struct error **err);
 int monitor_set_paused(struct monitor *m, bool paused, struct error **err);
+int monitor_reload(struct monitor *m, struct error **err);
 /* The run is over as soon as all output has been taken; call after each piece. */
 void monitor_check_drained(struct monitor *m);
 /* Ends the event loop if nobody's teardown is to be waited for any more. */

@@ -41,6 +41,7 @@
 #include "base/error.h"
 #include "base/fdio.h"
 #include "base/fs.h"
+#include "base/json/json.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/proc.h"
@@ -500,4 +501,29 @@ int monitor_set_paused(struct monitor *m, bool paused, struct error **err)
     if (m->state.status == MONITOR_RUNNING)
         probe_schedule(m);
     return r;
+}
+
+/* What was read before stays in the arena: updates are few. */
+int monitor_reload(struct monitor *m, struct error **err)
+{
+    auto_(monitor_config_release_p) struct monitor_config *config = NULL;
+    auto_json json_t *json = NULL;
+    struct runtime_spec *spec = NULL;
+    int r = jsonx_read_file(m->dir_fd, MONITOR_SPEC_FILE, &json, err);
+
+    if (r >= 0)
+        r = runtime_spec_parse(&m->arena, json, &spec, err);
+    if (r >= 0)
+        r = monitor_config_read(&m->arena, m->dir_fd, &config, err);
+    if (r < 0)
+        return r;
+    if (monitor_has_process(m)) {
+        r = cgroup_update(&m->cgroup, &spec->resources, err);
+        if (r < 0)
+            return r;
+    }
+    m->spec->resources = spec->resources;
+    m->restart.policy = config->restart_policy;
+    m->restart.max_retries = config->restart_max_retries;
+    return 0;
 }

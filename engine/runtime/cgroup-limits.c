@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "engine/runtime/cgroup-internal.h"
 
@@ -115,6 +116,18 @@ static bool is_set(int64_t value)
 
 /* ---- memory ---- */
 
+/* True when the limit of memory and swap is below `swap`. */
+static bool grows(int fd, int64_t swap)
+{
+    char text[VALUE_MAX];
+    uint64_t now = 0;
+    ssize_t len = fs_read_small(fd, "memory.memsw.limit_in_bytes", text, sizeof(text));
+
+    return len > 0 && swap > 0 &&
+           parse_uint64((struct str){ text, (size_t)len }, UINT64_MAX, &now) == 0 &&
+           now < (uint64_t)swap;
+}
+
 static int apply_memory_v1(
         const struct cgroup *c, const struct runtime_resources *res, struct error **err)
 {
@@ -123,8 +136,11 @@ static int apply_memory_v1(
 
     if (fd < 0)
         return fd;
-    /* A new group is unlimited: the limit comes first, since memsw may never be below it. */
-    if (is_set(res->memory_limit_bytes) && res->memory_limit_bytes != 0)
+    /* memsw may never be below the limit: of a new group, which is unlimited, the limit is lowered first, of one
+     * whose limits grow memsw is raised first. */
+    if (is_set(res->memory_swap_bytes) && grows(fd, res->memory_swap_bytes))
+        r = set_if_there(fd, "memory.memsw.limit_in_bytes", res->memory_swap_bytes, false, err);
+    if (r >= 0 && is_set(res->memory_limit_bytes) && res->memory_limit_bytes != 0)
         r = set_number(c, CGROUP_MEMORY, "memory limit", "memory.limit_in_bytes",
                 res->memory_limit_bytes, false, err);
     if (r >= 0 && is_set(res->memory_swap_bytes) && res->memory_swap_bytes != 0)
@@ -357,4 +373,10 @@ int cgroup_apply_limits(
     if (r >= 0)
         r = apply_unified(c, res, err);
     return r;
+}
+
+int cgroup_update(
+        struct cgroup *cgroup, const struct runtime_resources *resources, struct error **err)
+{
+    return cgroup_apply_limits(cgroup, resources, err);
 }

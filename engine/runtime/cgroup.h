@@ -62,6 +62,10 @@ void cgroup_release(struct cgroup *cgroup);
 int cgroup_create(struct cgroup *cgroup, const char *path,
         const struct runtime_resources *resources, struct error **err);
 
+/* Sets the limits anew on groups with processes in them. What the resources leave out stays as it is. */
+int cgroup_update(
+        struct cgroup *cgroup, const struct runtime_resources *resources, struct error **err);
+
 /* Sets the rules for devices. After the container's /dev was filled, since they may forbid just
  * that. */
 int cgroup_restrict_devices(
