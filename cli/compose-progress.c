@@ -355,6 +355,8 @@ static void on_progress(struct compose_progress *progress, const struct run_even
 
             print_json(progress, &line, text);
         } else { /* several builds may speak at once: the service's name says which */
+            if (progress->cli->err_is_terminal) /* it would do to our display what it does there */
+                text = format_strip_controls(&arena, text);
             print_above(
                     progress, arena_printf(&arena, "%s | %s%s%s",
                                       event->step->service ? event->step->service : event->subject,
@@ -363,17 +365,17 @@ static void on_progress(struct compose_progress *progress, const struct run_even
         return;
     }
     struct line *line = find_line(progress, event->subject);
-    bool changed = what->text && !strstr(line->detail, what->text);
+    const char *text = format_clean_line(&arena, what->text ? what->text : "");
+    const char *id = format_clean_line(&arena, what->id ? what->id : "");
+    bool changed = what->text && !strstr(line->detail, text);
 
     line->current = what->current_bytes;
     line->total = what->total_bytes;
     if (what->total_bytes)
-        snprintf(line->detail, sizeof(line->detail), "%s%s%s %s/%s", what->id ? what->id : "",
-                what->id ? " " : "", what->text ? what->text : "",
+        snprintf(line->detail, sizeof(line->detail), "%s%s%s %s/%s", id, *id ? " " : "", text,
                 format_size(&arena, what->current_bytes), format_size(&arena, what->total_bytes));
     else
-        snprintf(line->detail, sizeof(line->detail), "%s%s%s", what->id ? what->id : "",
-                what->id ? " " : "", what->text ? what->text : "");
+        snprintf(line->detail, sizeof(line->detail), "%s%s%s", id, *id ? " " : "", text);
     if (progress->mode == MODE_JSON)
         print_json(progress, line, line->word);
     else if (progress->mode == MODE_PLAIN && changed)

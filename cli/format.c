@@ -11,6 +11,86 @@
 #include "cli/cli.h"
 #include "engine/container/container.h"
 
+#define FOREIGN_TEXT_MAX 65536 /* of a line that is shown */
+
+/* ---- Foreign text ---- */
+
+static bool is_control(unsigned char c)
+{
+    return c < 0x20 || c == 0x7f;
+}
+
+/* U+0080 to U+009F in UTF-8, the other set of control characters: terminals obey those, too. */
+static bool is_second_control(const unsigned char *p)
+{
+    return p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+}
+
+static void add_clean(struct strbuf *out, const char *text, const char *kept)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (is_control(*p) && !strchr(kept, *p))
+            strbuf_addf(out, "\\x%02x", *p);
+        else if (is_second_control(p))
+            strbuf_addf(out, "\\x%02x", *++p);
+        else
+            strbuf_addc(out, (char)*p);
+    }
+}
+
+void format_add_clean(struct strbuf *out, const char *text)
+{
+    add_clean(out, text, "\t\n");
+}
+
+const char *format_clean_line(struct arena *arena, const char *text)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(FOREIGN_TEXT_MAX);
+
+    add_clean(&out, text, "\t");
+    return arena_strdup(arena, out.data);
+}
+
+/* After an escape character: behind what belongs to it (ECMA-48 5.3 to 5.6). */
+static const unsigned char *skip_sequence(const unsigned char *p)
+{
+    if (*p == '[') {
+        p++;
+        while (*p >= 0x20 && *p < 0x40)
+            p++;
+        return *p >= 0x40 && *p < 0x7f ? p + 1 : p;
+    }
+    if (*p == ']' || *p == 'P' || *p == 'X' || *p == '^' || *p == '_') { /* up to BEL or ST */
+        while (*p && *p != '\a' && *p != '\033')
+            p++;
+        return p[0] == '\a' ? p + 1 : p[0] && p[1] == '\\' ? p + 2 : p;
+    }
+    while (*p >= 0x20 && *p < 0x30)
+        p++;
+    return *p >= 0x30 && *p < 0x7f ? p + 1 : p;
+}
+
+const char *format_strip_controls(struct arena *arena, const char *text)
+{
+    char *clean = arena_alloc(arena, strlen(text) + 1), *to = clean;
+    const unsigned char *p = (const unsigned char *)text;
+
+    while (*p) {
+        if (*p == '\033')
+            p = skip_sequence(p + 1);
+        else if (is_second_control(p))
+            p += 2;
+        else if (is_control(*p) && *p != '\t')
+            p++;
+        else
+            *to++ = (char)*p++;
+    }
+    *to = '\0';
+    return clean;
+}
+
+/* ---- Texts of Docker's tables ---- */
+
 /* One character of UTF-8; invalid bytes count as one each. */
 static const char *next_character(const char *p, uint32_t *ret)
 {

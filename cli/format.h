@@ -6,6 +6,16 @@
 
 struct arena;
 struct container;
+struct strbuf;
+
+/* Text from files, images and registries may hold anything; control characters of it do not reach the terminal but
+ * become "\x1b". Tabs and the ends of lines stay, the former alone in format_clean_line (in the arena). */
+void format_add_clean(struct strbuf *out, const char *text);
+const char *format_clean_line(struct arena *arena, const char *text);
+
+/* For a program's output within a display of ours: its colours and movements of the cursor are left out. In the
+ * arena. */
+const char *format_strip_controls(struct arena *arena, const char *text);
 
 /* Columns on a terminal: one per character, two for wide East Asian ones and emoji, none for marks. */
 unsigned format_text_width(const char *text);

@@ -87,26 +87,28 @@ static void redraw(struct image_progress *display, bool force)
 static void on_event(void *userdata, const struct progress_event *event)
 {
     struct image_progress *display = userdata;
-    const char *text = event->text ? event->text : "";
+    auto_(arena_release) struct arena arena = ARENA_INIT;
 
     if (display->quiet)
         return;
-    if (event->kind == PROGRESS_OUTPUT) {
-        fwrite(text, 1, event->text_len, stderr);
+    if (event->kind == PROGRESS_OUTPUT) { /* a program's own, as it is */
+        fwrite(event->text, 1, event->text_len, stderr);
         return;
     }
-    if (!event->id) {
+    const char *text = format_clean_line(&arena, event->text ? event->text : "");
+    const char *id = event->id ? format_clean_line(&arena, event->id) : NULL;
+    if (!id) {
         if (*text)
             fprintf(stderr, "%s\n", text);
         display->drawn = 0;
         return;
     }
     if (event->kind == PROGRESS_TEXT) {
-        fprintf(stderr, "%s: %s\n", event->id, text);
+        fprintf(stderr, "%s: %s\n", id, text);
         display->drawn = 0;
         return;
     }
-    struct item *item = find_item(display, event->id);
+    struct item *item = find_item(display, id);
     bool changed = strncmp(item->text, text, sizeof(item->text) - 1) != 0;
 
     snprintf(item->text, sizeof(item->text), "%s", text);

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/format.h"
 
 #define REPORT_MAX_BYTES 65536
 #define REPORT_LINE_MAX 400 /* bytes of a source line that are shown */
@@ -38,22 +39,9 @@ static void add_coloured(struct strbuf *out, bool colour, int code, const char *
         strbuf_adds(out, colour_codes[COLOUR_OFF]);
 }
 
-/* Text from files and images may hold anything; control characters do not reach the terminal. */
-static void add_clean(struct strbuf *out, const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if ((*p < 0x20 && *p != '\t' && *p != '\n') || *p == 0x7f)
-            strbuf_addf(out, "\\x%02x", *p);
-        else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F are obeyed, too */
-            strbuf_addf(out, "\\x%02x", *++p);
-        else
-            strbuf_addc(out, (char)*p);
-    }
-}
-
 static void add_place(struct strbuf *out, const struct source *at)
 {
-    add_clean(out, at->file);
+    format_add_clean(out, at->file);
     if (at->line) {
         strbuf_addf(out, ":%u", at->line);
         if (at->column)
@@ -149,7 +137,7 @@ static void add_excerpt(struct strbuf *out, const struct source *at, struct repo
 /* "message", with the errno's text where it belongs to it. */
 static void add_message(struct strbuf *out, const struct error *err)
 {
-    add_clean(out, err->message);
+    format_add_clean(out, err->message);
     if (error_has_errno_text(err))
         strbuf_addf(out, ": %s",
                 strerrordesc_np(err->code) ? strerrordesc_np(err->code) : "unknown error");
@@ -177,7 +165,7 @@ void report_format_error(const struct error *err, bool colour, struct strbuf *ou
         add_excerpt(out, &err->at, &layout);
     if (err->hint) {
         add_coloured(out, colour, COLOUR_CYAN, "  hint: ");
-        add_clean(out, err->hint);
+        format_add_clean(out, err->hint);
         strbuf_addc(out, '\n');
     }
     for (const struct error *e = err->cause; e; e = e->cause) {
@@ -190,7 +178,7 @@ void report_format_error(const struct error *err, bool colour, struct strbuf *ou
             add_excerpt(out, &e->at, &layout);
         if (e->hint) {
             add_coloured(out, colour, COLOUR_CYAN, "  hint: ");
-            add_clean(out, e->hint);
+            format_add_clean(out, e->hint);
             strbuf_addc(out, '\n');
         }
     }
@@ -283,7 +271,7 @@ static void report_line(struct cli *cli, const char *level, int colour, const ch
     add_coloured(&line, cli->colour_err, colour, "berth: ");
     if (strcmp(level, "error") != 0)
         strbuf_addf(&line, "%s: ", level);
-    add_clean(&line, text);
+    format_add_clean(&line, text);
     strbuf_addc(&line, '\n');
     write_stderr(&line);
 }
@@ -374,7 +362,7 @@ static void add_remark(
         struct strbuf *out, const struct report_layout *layout, const char *label, const char *text)
 {
     add_coloured(out, layout->colour, COLOUR_CYAN, label);
-    add_clean(out, text);
+    format_add_clean(out, text);
     strbuf_addc(out, '\n');
 }
 
@@ -402,7 +390,7 @@ void report_format_entry(
     if (entry->severity != DIAG_ERROR)
         add_coloured(out, layout->colour, COLOUR_YELLOW,
                 entry->severity == DIAG_WARNING ? "warning: " : "note: ");
-    add_clean(out, entry->message);
+    format_add_clean(out, entry->message);
     if (layout->with_ids && entry->id) {
         strbuf_adds(out, " [");
         add_coloured(out, layout->colour, COLOUR_CYAN, entry->id);

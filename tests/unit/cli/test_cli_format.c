@@ -58,6 +58,41 @@ static void ports_merge_into_ranges_and_show_what_is_only_exposed(void **state)
     assert_string_equal(format_ports(&arena, &container), "");
 }
 
+static void control_characters_of_foreign_text_are_shown_not_sent(void **state)
+{
+    (void)state;
+    assert_string_equal(format_clean_line(&arena, "a\tä\033[2Jb\r\n"), "a\tä\\x1b[2Jb\\x0d\\x0a");
+    assert_string_equal(format_clean_line(&arena, "\xc2\x9b"
+                                                  "2J\x7f"),
+            "\\x9b2J\\x7f");
+    assert_string_equal(format_clean_line(&arena, "\xc2"), "\xc2");
+    assert_string_equal(format_clean_line(&arena, ""), "");
+}
+
+static void colours_and_movements_of_a_program_are_left_out_of_a_display(void **state)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        { "plain\ttext ä", "plain\ttext ä" },
+        { "\033[1;32mgreen\033[0m", "green" },
+        { "\033[2K\033[1Aup\r", "up" },
+        { "\033]0;title\007after", "after" },
+        { "\033]0;title\033\\after", "after" },
+        { "\033(Bset \0337saved", "set saved" },
+        { "\xc2\x9b"
+          "31m",
+                "31m" },
+        { "cut \033[3", "cut " },
+        { "cut \033]0;", "cut " },
+        { "cut \033", "cut " },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(format_strip_controls(&arena, cases[i].text), cases[i].expected);
+}
+
 static int release(void **state)
 {
     (void)state;
@@ -72,6 +107,8 @@ int main(void)
         cmocka_unit_test(long_texts_end_with_an_ellipsis_within_the_limit),
         cmocka_unit_test(ids_lose_their_algorithm_and_their_tail),
         cmocka_unit_test(ports_merge_into_ranges_and_show_what_is_only_exposed),
+        cmocka_unit_test(control_characters_of_foreign_text_are_shown_not_sent),
+        cmocka_unit_test(colours_and_movements_of_a_program_are_left_out_of_a_display),
     };
 
     return cmocka_run_group_tests(tests, NULL, release);
