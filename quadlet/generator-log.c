@@ -1,0 +1,80 @@
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/fdio.h"
+#include "base/limits.h"
+#include "quadlet/generator-internal.h"
+#include "quadlet/quadlet.h"
+
+/* The kernel takes records of this many bytes with their header, and refuses longer ones. */
+enum { KMSG_RECORD_MAX_BYTES = 960 };
+
+static bool log_to_kmsg(struct generator_log *log, enum log_level level, const char *line)
+{
+    auto_(strbuf_release) struct strbuf record = STRBUF_INIT(KMSG_RECORD_MAX_BYTES);
+
+    if (!log->use_kmsg)
+        return false;
+    if (log->kmsg_fd < 0)
+        log->kmsg_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (log->kmsg_fd < 0) {
+        log->use_kmsg = false;
+        return false;
+    }
+    strbuf_addf(&record, "<%d>%s", level, line);
+    return write(log->kmsg_fd, record.data, record.len) >= 0;
+}
+
+void generator_log(struct generator_log *log, enum log_level level, const char *format, ...)
+{
+    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
+    va_list args;
+
+    if (level == LOG_LEVEL_DEBUG && !log->is_verbose)
+        return;
+    strbuf_addf(&line, "quadlet-generator[%ld]: ", log->pid);
+    va_start(args, format);
+    strbuf_vaddf(&line, format, args);
+    va_end(args);
+    if (log_to_kmsg(log, level, line.data))
+        return;
+    strbuf_addc(&line, '\n');
+    (void)fd_write_all(STDERR_FILENO, line.data, line.len);
+}
+
+/* "MESSAGE in FILE:LINE:COLUMN (HINT)": the message first, as Podman has it, then what it lacks. */
+static void log_finding(struct generator_log *log, const struct diag_entry *finding,
+        const struct quadlet *converting)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
+    bool is_error = finding->severity == DIAG_ERROR;
+    bool is_of_file = finding->id && string_has_prefix(finding->id, "unit-") && finding->at.file &&
+                      strcmp(finding->id, "unit-directory") != 0;
+
+    if (is_error && converting)
+        strbuf_addf(&text, "converting \"%s\": ", converting->name);
+    else if (is_error && is_of_file)
+        strbuf_addf(&text, "error loading \"%s\", ", finding->at.file);
+    strbuf_adds(&text, finding->message);
+    if (finding->at.line)
+        strbuf_addf(&text, " in %s:%u:%u", finding->at.file, finding->at.line, finding->at.column);
+    else if (converting && finding->at.file)
+        strbuf_addf(&text, " in %s", finding->at.file);
+    if (finding->hint)
+        strbuf_addf(&text, " (%s)", finding->hint);
+    generator_log(log, is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", text.data);
+}
+
+size_t generator_log_findings(
+        struct generator_log *log, struct diag *diag, const struct quadlet *converting)
+{
+    size_t errors = diag->errors;
+
+    ARRAY_FOREACH(diag, finding)
+        log_finding(log, finding, converting);
+    diag_release(diag);
+    return errors;
+}

@@ -1,0 +1,217 @@
+#include "quadlet/read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/diag.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "quadlet/quadlet.h"
+#include "units/dropin.h"
+#include "units/search.h"
+#include "units/unitfile.h"
+
+struct reader {
+    struct quadlet_set *set;
+    const struct search *search;
+    const struct quadlet_read_options *options;
+    struct diag *diag;
+    int failures;
+};
+
+/* The null device, as links that mask a unit lead to. */
+static bool is_null_device(const struct stat *status)
+{
+    struct stat null;
+
+    return S_ISCHR(status->st_mode) && stat("/dev/null", &null) == 0 &&
+           null.st_rdev == status->st_rdev;
+}
+
+/* What load returns when it worked. */
+enum { LOAD_READ, LOAD_MASKED };
+
+/* Opens and reads one file; -errno with a finding. A device or pipe is not waited for. */
+static int load(const char *path, struct unitfile *unit, struct diag *diag)
+{
+    const struct source at = { .file = path };
+    auto_error struct error *err = NULL;
+    auto_free char *data = NULL;
+    struct stat status;
+    size_t len;
+    int r;
+
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        r = -errno;
+        diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s", strerrordesc_np(-r));
+        return r;
+    }
+    if (is_null_device(&status)) {
+        (void)unitfile_parse(unit, &(struct unit_text){ .file = path, .data = "" }, diag);
+        return LOAD_MASKED;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        r = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+        diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s",
+                r == -EISDIR ? strerrordesc_np(EISDIR) : "it is no regular file");
+        return r;
+    }
+    r = fs_read_fd(fd, LIMIT_UNIT_FILE_BYTES, &data, &len, &err);
+    if (r < 0) {
+        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
+
+        error_format(err, &text);
+        diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s", text.data);
+        return r;
+    }
+    const struct unit_text text = { .file = path, .data = data, .len = len };
+    r = unitfile_parse(unit, &text, diag);
+    return r < 0 ? r : LOAD_READ;
+}
+
+static void tell(const struct reader *reader, const char *what, const char *path)
+{
+    if (reader->options->loading)
+        reader->options->loading(reader->options->userdata, what, path);
+}
+
+static void read_unit(
+        struct reader *reader, const struct search_dir *dir, const char *name, struct quadlet **ret)
+{
+    struct arena *arena = reader->set->arena;
+    const char *path = arena_printf(arena, "%s/%s", dir->path, name);
+    struct unitfile unit;
+
+    const size_t first_finding = reader->diag->len;
+
+    tell(reader, "unit", path);
+    unitfile_init(&unit, arena);
+    int r = load(path, &unit, reader->diag);
+    bool is_masked = r == LOAD_MASKED && reader->options->has_masks;
+
+    *ret = NULL;
+    if (r < 0) {
+        reader->failures++;
+        /* So that another of its name in a weaker directory counts. */
+        if (reader->options->loses_neighbours)
+            return;
+    }
+    struct quadlet *quadlet = quadlet_new(reader->set, name, dir->path);
+    quadlet->path = path;
+    quadlet->unit = unit;
+    quadlet->is_masked = is_masked;
+    if (r < 0)
+        quadlet_note_errors(quadlet, reader->diag, first_finding);
+    *ret = quadlet;
+}
+
+/* Takes back what was added since: the names stay taken. */
+static void drop_since(struct quadlet_set *set, size_t len)
+{
+    while (set->all.len > len) {
+        struct quadlet *quadlet = set->all.items[--set->all.len];
+
+        quadlet->is_masked = true;
+    }
+}
+
+static void read_dir(struct reader *reader, const struct search_dir *dir)
+{
+    struct quadlet_set *set = reader->set;
+    const size_t len_before = set->all.len;
+    const int failures_before = reader->failures;
+
+    if (dir->error == ENOENT)
+        return;
+    if (dir->error) {
+        const struct source at = { .file = dir->path };
+
+        diag_add(reader->diag, DIAG_ERROR, "unit-directory", &at, "open %s: %s", dir->path,
+                strerrordesc_np(dir->error));
+        reader->failures++;
+        return;
+    }
+    ARRAY_FOREACH(&dir->names, name) {
+        struct quadlet *quadlet;
+
+        if (quadlet_type_of(*name) >= 0 && !quadlet_find(set, *name))
+            read_unit(reader, dir, *name, &quadlet);
+    }
+    if (reader->failures > failures_before && reader->options->loses_neighbours)
+        drop_since(set, len_before);
+}
+
+static void read_dropins(struct reader *reader, struct quadlet *quadlet)
+{
+    struct arena *arena = reader->set->arena;
+    const int failures_before = reader->failures;
+    const size_t first_finding = reader->diag->len;
+    struct strings paths;
+
+    reader->failures += dropin_collect(reader->search, arena, quadlet->name, &paths, reader->diag);
+    ARRAY_FOREACH(&paths, path) {
+        struct unitfile dropin;
+
+        tell(reader, "drop-in", *path);
+        unitfile_init(&dropin, arena);
+        if (load(*path, &dropin, reader->diag) >= 0) {
+            unitfile_merge(&quadlet->unit, &dropin);
+            continue;
+        }
+        reader->failures++;
+    }
+    /* Podman makes the unit without them. */
+    if (reader->failures > failures_before && !reader->options->loses_neighbours)
+        quadlet_note_errors(quadlet, reader->diag, first_finding);
+}
+
+/* Masks and what was dropped stay findable by no one. */
+static void forget_hidden(struct quadlet_set *set)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < set->all.len; i++)
+        if (!set->all.items[i]->is_masked)
+            set->all.items[kept++] = set->all.items[i];
+    set->all.len = kept;
+    strmap_init_arena(&set->by_name, set->arena);
+    for (size_t i = 0; i < set->all.len; i++)
+        strmap_set(&set->by_name, set->all.items[i]->name, set->all.items[i]);
+}
+
+int quadlet_read_dirs(struct quadlet_set *set, const struct search *search,
+        const struct quadlet_read_options *options, struct diag *diag)
+{
+    struct reader reader = { .set = set, .search = search, .options = options, .diag = diag };
+
+    ARRAY_FOREACH(&search->dirs, dir)
+        read_dir(&reader, dir);
+    forget_hidden(set);
+    for (size_t i = 0; i < set->all.len; i++)
+        read_dropins(&reader, set->all.items[i]);
+    return reader.failures;
+}
+
+int quadlet_read_file(struct quadlet_set *set, const char *path, struct diag *diag)
+{
+    const char *name = path_last(path);
+    struct unitfile unit;
+
+    unitfile_init(&unit, set->arena);
+    path = arena_strdup(set->arena, path);
+    int r = load(path, &unit, diag);
+    if (r < 0)
+        return r;
+    struct quadlet *quadlet = quadlet_new(set, name, path_parent(set->arena, path));
+    quadlet->path = path;
+    quadlet->unit = unit;
+    return 0;
+}
