@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -333,6 +334,46 @@ int opts_parse(const struct command *command, int argc, char **argv, void *optio
         memcpy(argv + scan.taken_count, kept, (size_t)scan.kept_count * sizeof(*argv));
     *ret_args = scan.taken_count;
     return scan.help;
+}
+
+static void add_word(
+        struct arena *arena, struct strings *words, const char *name, const char *value)
+{
+    *ARRAY_APPEND_ARENA(arena, words) = arena_printf(arena, "--%s=%s", name, value);
+}
+
+struct strings opts_unparse(const struct command *command, const void *options, struct arena *arena)
+{
+    const char *given = options, *defaults = command->defaults;
+    struct strings words = { 0 };
+
+    OPTS_FOREACH(command, opt)
+    {
+        const void *at = given + opt->offset, *before = defaults ? defaults + opt->offset : NULL;
+
+        if (opt->flags & OPT_UNSUPPORTED)
+            continue;
+        if (opt->type == &opt_flag) {
+            bool value = *(const bool *)at;
+
+            if (value != (before && *(const bool *)before))
+                add_word(arena, &words, opt->name, value ? "true" : "false");
+        } else if (opt->type == &opt_string) {
+            if (*(char *const *)at)
+                add_word(arena, &words, opt->name, *(char *const *)at);
+        } else if (opt->type == &opt_list) {
+            ARRAY_FOREACH((const struct strings *)at, item)
+                add_word(arena, &words, opt->name, *item);
+        } else {
+            /* Others would need their own text form; none of them is stored anywhere yet. */
+            assert(opt->type == &opt_int || opt->type == &opt_seconds);
+            int64_t value = *(const int64_t *)at;
+
+            if (value != (before ? *(const int64_t *)before : 0))
+                add_word(arena, &words, opt->name, arena_printf(arena, "%lld", (long long)value));
+        }
+    }
+    return words;
 }
 
 static void add_blanks(struct strbuf *out, size_t count)

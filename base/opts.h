@@ -20,6 +20,7 @@
 
 #include "base/array.h"
 
+struct arena;
 struct error;
 struct strbuf;
 
@@ -90,6 +91,10 @@ struct command {
  * failure there is nothing to release. */
 int opts_parse(const struct command *command, int argc, char **argv, void *options, int *ret_args,
         struct error **err);
+
+/* The words ("--scale=web=3") that parse to the options again, without those that are as by default. Live in `arena`. */
+struct strings opts_unparse(
+        const struct command *command, const void *options, struct arena *arena);
 
 /* Help text of a command, in columns of `width` characters; `prefix` is "berth compose". */
 void opts_help(

@@ -1,4 +1,4 @@
-/* compose config, plan, version. */
+/* compose config, version. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,9 +16,7 @@
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/version.h"
-#include "compose/backend.h"
 #include "compose/graph.h"
-#include "compose/plan-print.h"
 #include "compose/print.h"
 #include "compose/project.h"
 
@@ -274,89 +272,6 @@ const struct command command_compose_config = {
     .opts = config_opts,
     .options_bytes = sizeof(struct config_options),
     .run = run_config,
-};
-
-/* ------------------------------------------------------------------ plan */
-
-#define PLAN_STATUS_CHANGES 2
-
-struct plan_options {
-    const char *format;
-    bool down, remove_orphans;
-};
-#define AT(member) .offset = offsetof(struct plan_options, member)
-static const struct opt plan_opts[] = {
-    { .name = "down", .type = &opt_flag, AT(down), .help = "What `down` would do" },
-    { .name = "format", .type = &opt_string, .arg = "FORMAT", AT(format), .help = "text or json" },
-    { .name = "remove-orphans",
-            .type = &opt_flag,
-            AT(remove_orphans),
-            .help = "As `up --remove-orphans`" },
-    OPT_END
-};
-#undef AT
-
-static bool changes_something(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->steps.len; i++)
-        if (plan->steps.items[i]->action != PLAN_WAIT_CONTAINER)
-            return true;
-    return false;
-}
-
-static int run_plan_command(struct cli *cli, const void *data, int argc, char **argv)
-{
-    const struct plan_options *o = data;
-    auto_(compose_free_p) struct compose *compose = NULL;
-    auto_(diag_release) struct diag diag = DIAG_INIT;
-    auto_(plan_free_p) struct plan *plan = NULL;
-    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
-    auto_error struct error *err = NULL;
-    bool json = string_is_equal(o->format, "json");
-    int r;
-
-    if (o->format && !json && strcmp(o->format, "text") != 0)
-        return report_failure(cli, "unsupported format \"%s\": expected text or json", o->format);
-    cli->json_errors |= json;
-    int status = compose_open(cli, COMPOSE_NEED_PROJECT, argc, argv, &compose);
-    if (status == 0)
-        status = compose_check_supported(compose);
-    if (status == 0)
-        status = compose_observe(compose);
-    if (status)
-        return status;
-    struct plan_input input = compose_plan_input(compose);
-    struct plan_up_options up = { .services = compose_services(compose, argc, argv),
-        .remove_orphans = o->remove_orphans,
-        .timeout_usec = BACKEND_TIMEOUT_DEFAULT };
-    struct plan_down_options down = { .services = up.services,
-        .remove_orphans = o->remove_orphans,
-        .timeout_usec = BACKEND_TIMEOUT_DEFAULT };
-    strmap_init_arena(&up.scale, &compose->arena);
-    r = o->down ? plan_down(&input, &down, &plan, &diag, &err)
-                : plan_up(&input, &up, &plan, &diag, &err);
-    unsigned found = report_diag(cli, &diag);
-    if (r < 0)
-        return found ? EXIT_STATUS_FAILURE : report_error(cli, err);
-    if (json)
-        plan_print_json(plan, &text);
-    else
-        plan_print_text(plan, &text);
-    if (text.len && text.data[text.len - 1] != '\n')
-        strbuf_addc(&text, '\n');
-    cli_print_text(cli, text.data, text.len);
-    return changes_something(plan) ? PLAN_STATUS_CHANGES : 0;
-}
-
-const struct command command_compose_plan = {
-    .name = "plan",
-    .usage = "[OPTIONS] [SERVICE...]",
-    .summary = "Show what `up` would do and why",
-    .details =
-            "The exit status is 0 when there is nothing to do, 2 when something would change, 1 for an error.",
-    .opts = plan_opts,
-    .options_bytes = sizeof(struct plan_options),
-    .run = run_plan_command,
 };
 
 /* ------------------------------------------------------------------ version */

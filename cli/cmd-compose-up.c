@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/compose-up-words.h"
 #include "cli/compose.h"
 #include "cli/follow.h"
 #include "cli/log-view.h"
@@ -19,51 +20,15 @@
 #include "compose/run.h"
 
 struct up_options {
-    int64_t timeout_sec;
-    const char *pull, *exit_code_from;
-    int64_t wait_timeout_sec;
-    struct strings scale, attach, no_attach;
-    bool detach, wait, build, no_build, force_recreate, no_recreate, always_recreate_deps,
-            remove_orphans, no_deps, no_start, renew_anon_volumes, abort_on_exit, abort_on_failure,
-            no_log_prefix, no_colour, timestamps, quiet_pull, quiet_build, attach_dependencies, yes,
-            menu, watch;
+    struct up_words words;
+    const char *exit_code_from;
+    struct strings attach, no_attach;
+    bool detach, abort_on_exit, abort_on_failure, no_log_prefix, no_colour, timestamps,
+            attach_dependencies, menu, watch;
 };
-static const struct up_options up_defaults = { .timeout_sec = COMPOSE_TIMEOUT_UNSET };
+static const struct up_options up_defaults = { .words = UP_WORDS_INIT };
 
 #define AT(member) .offset = offsetof(struct up_options, member)
-#define COMMON_ROWS                                                                         \
-    { .name = "build", .type = &opt_flag, AT(build), .help = "Build images first" },        \
-            { .name = "force-recreate",                                                     \
-                .type = &opt_flag,                                                          \
-                AT(force_recreate),                                                         \
-                .help = "Recreate containers though nothing changed" },                     \
-            { .name = "no-build", .type = &opt_flag, AT(no_build), .help = "Never build" }, \
-            { .name = "no-recreate",                                                        \
-                .type = &opt_flag,                                                          \
-                AT(no_recreate),                                                            \
-                .help = "Keep existing containers as they are" },                           \
-            { .name = "pull",                                                               \
-                .type = &opt_string,                                                        \
-                .arg = "POLICY",                                                            \
-                AT(pull),                                                                   \
-                .help = "always, missing, never or policy" },                               \
-            { .name = "quiet-pull",                                                         \
-                .type = &opt_flag,                                                          \
-                AT(quiet_pull),                                                             \
-                .help = "Pull without progress" },                                          \
-            { .name = "remove-orphans",                                                     \
-                .type = &opt_flag,                                                          \
-                AT(remove_orphans),                                                         \
-                .help = "Remove containers of services that the files no longer have" },    \
-            { .name = "scale",                                                              \
-                .type = &opt_list,                                                          \
-                .arg = "SERVICE=N",                                                         \
-                AT(scale),                                                                  \
-                .help = "Number of containers, stronger than the files" },                  \
-    {                                                                                       \
-        .name = "yes", .letter = 'y', .type = &opt_flag, AT(yes),                           \
-        .help = "Answer yes to every question"                                              \
-    }
 
 static const struct opt up_opts[] = {
     { .name = "abort-on-container-exit",
@@ -74,10 +39,6 @@ static const struct opt up_opts[] = {
             .type = &opt_flag,
             AT(abort_on_failure),
             .help = "Stop everything as soon as any container fails; not with -d" },
-    { .name = "always-recreate-deps",
-            .type = &opt_flag,
-            AT(always_recreate_deps),
-            .help = "Recreate dependencies too" },
     { .name = "attach",
             .type = &opt_list,
             .arg = "SERVICE",
@@ -87,7 +48,7 @@ static const struct opt up_opts[] = {
             .type = &opt_flag,
             AT(attach_dependencies),
             .help = "Follow dependencies as well" },
-    COMMON_ROWS,
+    UP_WORDS_CREATE_ROWS(struct up_options), UP_WORDS_MORE_ROWS(struct up_options),
     { .name = "detach",
             .letter = 'd',
             .type = &opt_flag,
@@ -109,37 +70,14 @@ static const struct opt up_opts[] = {
             AT(no_attach),
             .help = "Do not follow these services" },
     { .name = "no-color", .type = &opt_flag, AT(no_colour), .help = "No colours in the output" },
-    { .name = "no-deps", .type = &opt_flag, AT(no_deps), .help = "Leave dependencies alone" },
     { .name = "no-log-prefix",
             .type = &opt_flag,
             AT(no_log_prefix),
             .help = "No names before the lines" },
-    { .name = "no-start", .type = &opt_flag, AT(no_start), .help = "Create without starting" },
-    { .name = "quiet-build", .type = &opt_flag, AT(quiet_build), .help = "Hide build output" },
-    { .name = "renew-anon-volumes",
-            .letter = 'V',
-            .type = &opt_flag,
-            AT(renew_anon_volumes),
-            .help = "New anonymous volumes instead of the old ones" },
-    { .name = "timeout",
-            .letter = 't',
-            .type = &opt_seconds,
-            .arg = "SECONDS",
-            AT(timeout_sec),
-            .help = "Time until a stopping container is killed" },
     { .name = "timestamps",
             .type = &opt_flag,
             AT(timestamps),
             .help = "Put the time before each line" },
-    { .name = "wait",
-            .type = &opt_flag,
-            AT(wait),
-            .help = "Return once services run or are healthy; implies -d" },
-    { .name = "wait-timeout",
-            .type = &opt_seconds,
-            .arg = "SECONDS",
-            AT(wait_timeout_sec),
-            .help = "Longest time to wait" },
     { .name = "watch",
             .letter = 'w',
             .type = &opt_flag,
@@ -148,31 +86,9 @@ static const struct opt up_opts[] = {
             .help = "Apply develop.watch rules" },
     OPT_END
 };
-static const struct opt create_opts[] = { COMMON_ROWS, OPT_END };
+static const struct opt create_opts[] = { UP_WORDS_CREATE_ROWS(struct up_options), OPT_END };
 
-/* ------------------------------------------------------------------ planning */
-
-static int read_scale(struct compose *compose, const struct strings *words, struct strmap *ret)
-{
-    strmap_init_arena(ret, &compose->arena);
-    for (size_t i = 0; i < words->len; i++) {
-        const char *eq = strchr(words->items[i], '=');
-        uint32_t number;
-
-        if (!eq || eq == words->items[i] || parse_uint32(str_from(eq + 1), 10000, &number) < 0)
-            return report_failure(
-                    compose->cli, "invalid --scale \"%s\": the form is SERVICE=N", words->items[i]);
-        const char *name = arena_strndup(
-                &compose->arena, words->items[i], (size_t)(eq - words->items[i]));
-        if (!project_find_service(compose->project, name))
-            return report_failure(compose->cli, "invalid --scale \"%s\": no such service: %s",
-                    words->items[i], name);
-        unsigned *value = ARENA_NEW(&compose->arena, unsigned);
-        *value = number;
-        strmap_set(ret, name, value);
-    }
-    return 0;
-}
+/* ------------------------------------------------------------------ what goes together */
 
 static int check_options(struct cli *cli, const struct up_options *o)
 {
@@ -180,13 +96,6 @@ static int check_options(struct cli *cli, const struct up_options *o)
         bool a, b;
         const char *text;
     } conflicts[] = {
-        { o->build, o->no_build, "--build and --no-build are incompatible" },
-        { o->force_recreate, o->no_recreate,
-                "--force-recreate and --no-recreate are incompatible" },
-        { o->always_recreate_deps, o->no_recreate,
-                "--always-recreate-deps and --no-recreate are incompatible" },
-        { o->renew_anon_volumes, o->no_recreate,
-                "--no-recreate and --renew-anon-volumes are incompatible" },
         { o->detach, o->attach.len > 0, "--detach cannot be combined with --attach" },
         { o->detach, o->attach_dependencies,
                 "--detach cannot be combined with --attach-dependencies" },
@@ -194,59 +103,21 @@ static int check_options(struct cli *cli, const struct up_options *o)
                 "--detach cannot be combined with --abort-on-container-exit" },
         { o->detach, o->abort_on_failure,
                 "--detach cannot be combined with --abort-on-container-failure" },
-        { o->wait, o->abort_on_exit || o->exit_code_from,
+        { o->words.wait, o->abort_on_exit || o->exit_code_from,
                 "--wait cannot be combined with --abort-on-container-exit" },
-        { o->wait, o->attach.len > 0, "--wait cannot be combined with --attach" },
-        { o->wait, o->no_start, "--wait cannot be combined with --no-start" },
-        { o->no_start, o->detach, "--detach cannot be combined with --no-start" },
-        { o->no_start, o->abort_on_exit || o->exit_code_from,
+        { o->words.wait, o->attach.len > 0, "--wait cannot be combined with --attach" },
+        { o->words.no_start, o->detach, "--detach cannot be combined with --no-start" },
+        { o->words.no_start, o->abort_on_exit || o->exit_code_from,
                 "--no-start cannot be combined with --abort-on-container-exit" },
         { o->abort_on_failure, o->abort_on_exit || o->exit_code_from,
                 "--abort-on-container-failure and --abort-on-container-exit are incompatible" },
     };
+    int status = up_words_check(cli, &o->words);
 
-    for (size_t i = 0; i < ARRAY_LEN(conflicts); i++)
+    for (size_t i = 0; i < ARRAY_LEN(conflicts) && status == 0; i++)
         if (conflicts[i].a && conflicts[i].b)
-            return report_failure(cli, "%s", conflicts[i].text);
-    if (o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 &&
-            strcmp(o->pull, "never") != 0 && strcmp(o->pull, "policy") != 0 &&
-            strcmp(o->pull, "build") != 0 && strcmp(o->pull, "if_not_present") != 0)
-        return report_failure(
-                cli, "invalid --pull \"%s\": expected always, missing, never or policy", o->pull);
-    return 0;
-}
-
-static int make_plan(struct compose *compose, const struct up_options *o, const char *command,
-        bool no_start, int argc, char **argv, struct plan **ret, struct diag *diag,
-        struct error **err)
-{
-    struct plan_input input = compose_plan_input(compose);
-    struct plan_up_options how = {
-        .services = compose_services(compose, argc, argv),
-        .command = command,
-        .build = o->build,
-        .no_build = o->no_build,
-        .force_recreate = o->force_recreate,
-        .no_recreate = o->no_recreate,
-        .always_recreate_deps = o->always_recreate_deps,
-        .no_deps = o->no_deps,
-        .no_start = no_start,
-        .remove_orphans = o->remove_orphans || cli_env_flag(compose->cli, "COMPOSE_REMOVE_ORPHANS"),
-        .ignore_orphans = cli_env_flag(compose->cli, "COMPOSE_IGNORE_ORPHANS"),
-        .renew_anon_volumes = o->renew_anon_volumes,
-        .quiet_pull = o->quiet_pull,
-        .quiet_build = o->quiet_build,
-        .pull_policy = o->pull,
-        .wait = o->wait,
-        .wait_timeout_usec = o->wait_timeout_sec > 0 ? o->wait_timeout_sec * USEC_PER_SEC : 0,
-        .timeout_usec = compose_timeout_usec(o->timeout_sec),
-    };
-
-    /* COMMON_ROWS' --yes agrees to what would be asked: losing the data of a volume that changed. */
-    how.recreate_volumes = o->yes;
-    if (read_scale(compose, &o->scale, &how.scale))
-        return -ECANCELED;
-    return plan_up(&input, &how, ret, diag, err);
+            status = report_failure(cli, "%s", conflicts[i].text);
+    return status;
 }
 
 /* ------------------------------------------------------------------ attached */
@@ -298,7 +169,7 @@ static int stop_all(struct attached *attached, enum plan_verb verb)
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(plan_free_p) struct plan *plan = NULL;
     struct plan_verb_options how = { .timeout_usec = compose_timeout_usec(
-                                             attached->options->timeout_sec) };
+                                             attached->options->words.timeout_sec) };
     int status;
 
     cli_interrupt_reset(compose->cli);
@@ -451,14 +322,14 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
         status = compose_observe(compose);
     if (status)
         return status;
-    int r = make_plan(compose, o, command, no_start, argc, argv, &plan, &diag, &err);
+    int r = up_words_plan(compose, &o->words, command, no_start, argc, argv, &plan, &diag, &err);
     if (r == -ECANCELED && !err)
         return EXIT_STATUS_FAILURE; /* already reported */
     /* No gap between the two in which an interrupt would leave the project running. */
     cli_interrupt_begin(cli);
     status = compose_carry_out(compose, r, plan, &diag, err,
             &(struct compose_run_options){ .nothing_changed_line = true });
-    if (status == 0 && !compose->options->dry_run && !no_start && !o->detach && !o->wait)
+    if (status == 0 && !compose->options->dry_run && !no_start && !o->detach && !o->words.wait)
         status = attach_all(compose, o, started_nsec, argc, argv);
     cli_interrupt_end(cli);
     return status;
@@ -468,7 +339,7 @@ static int run_up(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct up_options *o = data;
 
-    return up(cli, o, NULL, o->no_start, argc, argv);
+    return up(cli, o, NULL, o->words.no_start, argc, argv);
 }
 
 static int run_create(struct cli *cli, const void *data, int argc, char **argv)

@@ -22,3 +22,6 @@ extern const struct command command_compose_build, command_compose_config, comma
         command_compose_rm, command_compose_run, command_compose_schema, command_compose_start,
         command_compose_stop, command_compose_top, command_compose_unpause, command_compose_up,
         command_compose_version, command_compose_volumes, command_compose_wait;
+
+/* What Docker Compose has not. */
+extern const struct command command_compose_apply;

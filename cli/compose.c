@@ -126,6 +126,7 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
 #undef AT
 
 static const struct command *const compose_commands[] = {
+    &command_compose_apply,
     &command_compose_build,
     &command_compose_config,
     &command_compose_create,
@@ -237,6 +238,7 @@ int compose_begin(struct cli *cli, int argc, char **services, struct compose **r
     compose->cli = cli;
     compose->options = options;
     compose->lock_fd = -EBADF;
+    compose->now_nsec = time_realtime_nsec();
     if (!getcwd(cwd, sizeof(cwd))) {
         free(compose);
         return report_failure(cli, "cannot tell the current directory: %s", strerrordesc_np(errno));
@@ -362,7 +364,7 @@ struct plan_input compose_plan_input(const struct compose *compose)
         .adopt = compose->options->adopt,
         .compatibility = compose->load.compatibility,
         .version = BERTH_VERSION,
-        .now_nsec = time_realtime_nsec(),
+        .now_nsec = compose->now_nsec,
     };
 }
 

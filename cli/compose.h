@@ -41,6 +41,7 @@ struct compose {
     struct graph *graph;     /* NULL with it */
     struct backend *backend; /* NULL until compose_observe */
     const char *directory;   /* real path of the project's; NULL without files */
+    int64_t now_nsec;        /* when the command began */
     int lock_fd;             /* of compose_lock; -EBADF: not held */
     struct observed_state state;
 };

@@ -38,6 +38,11 @@ static const char *shown(struct plan *plan, struct str raw)
     return arena_printf(&plan->arena, "%.*s…", (int)len, raw.data);
 }
 
+static const char *whole(struct plan *plan, const struct str *raw)
+{
+    return raw ? arena_strndup(&plan->arena, raw->data, raw->len) : NULL;
+}
+
 static struct source field_source(const struct diff *diff, const char *path)
 {
     struct source at = diff->service->at;
@@ -58,18 +63,19 @@ static void add_difference(
     struct plan_reason *reason = ARRAY_APPEND_ARENA(&plan->arena, diff->reasons);
     *reason = (struct plan_reason){
         .path = arena_printf(&plan->arena, "services.%s.%s", name, path),
-        .old_value = old_raw ? shown(plan, *old_raw) : NULL,
-        .new_value = new_raw ? shown(plan, *new_raw) : NULL,
+        .old_value = whole(plan, old_raw),
+        .new_value = whole(plan, new_raw),
         .at = field_source(diff, path),
     };
     if (old_raw && new_raw)
         reason->text = arena_printf(&plan->arena, "%s changed: %s -> %s", reason->path,
-                reason->old_value, reason->new_value);
+                shown(plan, *old_raw), shown(plan, *new_raw));
     else if (new_raw)
-        reason->text = arena_printf(&plan->arena, "%s added: %s", reason->path, reason->new_value);
+        reason->text = arena_printf(
+                &plan->arena, "%s added: %s", reason->path, shown(plan, *new_raw));
     else
         reason->text = arena_printf(
-                &plan->arena, "%s removed (was %s)", reason->path, reason->old_value);
+                &plan->arena, "%s removed (was %s)", reason->path, shown(plan, *old_raw));
 }
 
 static bool is_equal(const struct model_value *a, const struct model_value *b)

@@ -274,7 +274,7 @@ static void print_reason_json(const struct plan_reason *reason, struct strbuf *o
     strbuf_adds(out, "{\"text\":");
     json_print_text(reason->text, out);
     print_text_member(out, "path", reason->path);
-    /* JSON of the values themselves, unless they were cut: then they are only for people. */
+    /* JSON of the values themselves, whole; the text above cuts them. */
     print_text_member(out, "old", reason->old_value);
     print_text_member(out, "new", reason->new_value);
     print_text_member(out, "file", reason->at.file);

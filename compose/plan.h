@@ -59,7 +59,7 @@ enum plan_action {
 struct plan_reason {
     const char *text;                  /* all of it, but for the place */
     const char *path;                  /* of a changed field; NULL for other reasons */
-    const char *old_value, *new_value; /* NULL: there was, or is, none */
+    const char *old_value, *new_value; /* JSON, whole; NULL: there was, or is, none */
     struct source at;
 };
 struct plan_reasons {

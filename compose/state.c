@@ -1,10 +1,15 @@
 #include "compose/state.h"
 
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 
 static const char *const status_names[] = {
     [OBSERVED_CREATED] = "created",
@@ -141,4 +146,90 @@ void observed_container_read_labels(struct observed_container *container)
     container->number = n;
     /* "True" and "False" are Python's words, from Compose's first life. */
     container->oneoff = oneoff && strcasecmp(oneoff, "true") == 0;
+}
+
+/* ------------------------------------------------------------------------ digest */
+
+#define DIGEST_LINES_MAX_BYTES (64u << 20)
+
+/* Fields end in a byte that no text holds. */
+static void add_field(struct strbuf *out, const char *text)
+{
+    strbuf_adds(out, text ? text : "\1");
+    strbuf_addc(out, '\0');
+}
+
+static void add_container(struct strbuf *out, const struct observed_container *c)
+{
+    add_field(out, "container");
+    add_field(out, c->id);
+    add_field(out, c->name);
+    add_field(out, c->replaces);
+    add_field(out, c->model ? c->model : c->config_hash);
+    add_field(out, c->image_id);
+    add_field(out, observed_status_name(c->status));
+    strbuf_addf(
+            out, "%u %d %d", c->number, c->oneoff, c->status == OBSERVED_EXITED ? c->exit_code : 0);
+    ARRAY_FOREACH(&c->networks, endpoint) {
+        add_field(out, endpoint->network_id);
+    }
+    ARRAY_FOREACH(&c->mounts, mount) {
+        add_field(out, mount->volume);
+        add_field(out, mount->target);
+    }
+}
+
+static void add_network(struct strbuf *out, const struct observed_network *n)
+{
+    add_field(out, "network");
+    add_field(out, n->id);
+    add_field(out, n->name);
+    add_field(out, n->project);
+    add_field(out, n->config_hash);
+}
+
+static void add_volume(struct strbuf *out, const struct observed_volume *v)
+{
+    add_field(out, "volume");
+    add_field(out, v->name);
+    add_field(out, v->project);
+    add_field(out, v->config_hash);
+}
+
+static int compare_digests(const void *a, const void *b)
+{
+    return memcmp(a, b, DIGEST_TEXT_MAX);
+}
+
+void observed_state_digest(const struct observed_state *state, char text[static DIGEST_TEXT_MAX])
+{
+    size_t len = state->containers.len + state->networks.len + state->volumes.len +
+                 state->images.len + 1;
+    auto_free char(*each)[DIGEST_TEXT_MAX] = mem_zalloc(len * sizeof(*each));
+    auto_(strbuf_release) struct strbuf row = STRBUF_INIT(DIGEST_LINES_MAX_BYTES);
+    size_t count = 0;
+
+#define ADD_ROWS(list, add)                              \
+    ARRAY_FOREACH(list, it_) {                           \
+        strbuf_reset(&row);                              \
+        add(&row, it_);                                  \
+        digest_sha256(row.data, row.len, each[count++]); \
+    }
+    ADD_ROWS(&state->containers, add_container);
+    ADD_ROWS(&state->networks, add_network);
+    ADD_ROWS(&state->volumes, add_volume);
+#undef ADD_ROWS
+    ARRAY_FOREACH(&state->images, image) {
+        strbuf_reset(&row);
+        add_field(&row, image->reference);
+        add_field(&row, image->id);
+        digest_sha256(row.data, row.len, each[count++]);
+    }
+    strbuf_reset(&row);
+    add_field(&row, state->project.directory);
+    add_field(&row, state->project.applied);
+    digest_sha256(row.data, row.len, each[count++]);
+    assert(count == len);
+    qsort(each, len, sizeof(*each), compare_digests);
+    digest_sha256(each, len * sizeof(*each), text);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "base/digest.h"
 #include "base/strmap.h"
 
 /* Docker's words for State.Status. */
@@ -142,6 +143,10 @@ struct observed_state {
     {                       \
         .project = { 0 }    \
     }
+
+/* A digest of all that a plan may hang on, the same for the same state in whatever order it was seen. How far a
+ * healthcheck has come is left out: a plan made while something gets healthy stays good. */
+void observed_state_digest(const struct observed_state *state, char text[static DIGEST_TEXT_MAX]);
 
 /* Look-ups; NULL when there is none. Borrowed from the state. */
 const struct observed_container *observed_find_container(

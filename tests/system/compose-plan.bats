@@ -90,3 +90,89 @@ END
     [[ $output == *"remove    Container dry-web-1"* ]]
     [ "$(snapshot)" = "$before" ]
 }
+
+@test "plan shows what up would do and why, and its exit status tells whether there is anything" {
+    cat >compose.yaml <<'END'
+name: shown
+services:
+  web:
+    image: busybox
+    command: [sleep, "1000"]
+    init: true
+    environment:
+      COLOUR: red
+END
+    run -2 berth compose plan
+    assert_output_has "create    Container shown-web-1"
+    run -0 berth compose up -d
+    run -0 berth compose plan
+    sed -i 's/red/blue/' compose.yaml
+    run -2 berth compose plan
+    assert_output_has 'services.web.environment.COLOUR changed: "red" -> "blue" (compose.yaml:8:7)'
+    run -2 --separate-stderr berth compose plan --format json
+    python3 - "$output" <<'END'
+import json, sys
+plan = json.loads(sys.argv[1])
+reason = plan["steps"][0]["reasons"][0]
+assert reason["path"] == "services.web.environment.COLOUR", reason
+assert (json.loads(reason["old"]), json.loads(reason["new"])) == ("red", "blue"), reason
+assert (reason["file"], reason["line"], reason["column"]) == ("compose.yaml", 8, 7), reason
+END
+    run -2 berth compose plan --down
+    assert_output_has "remove    Container shown-web-1"
+    run -2 berth compose plan --scale web=2
+    assert_output_has "create    Container shown-web-2"
+    echo "  broken: [" >>compose.yaml
+    run -1 berth compose plan
+    [ "$(berth ps -q | wc -l)" -eq 1 ]
+}
+
+@test "apply carries out exactly the plan in the file, and refuses when anything has moved since" {
+    cat >compose.yaml <<'END'
+name: kept
+services:
+  web: { image: busybox, command: [sleep, "1000"], init: true, environment: { A: "${VALUE:-1}" } }
+END
+    run -2 berth compose plan -o plan.json --scale web=2
+    [ -z "$(berth ps -aq)" ]
+    cd / && run -0 berth compose apply "$WORK/plan.json"
+    cd "$WORK"
+    [ "$(berth compose ps -q | wc -l)" -eq 2 ]
+
+    # What it planned is done: the same file does not fit any more.
+    run -1 berth compose apply plan.json
+    assert_output_has "have changed since"
+    assert_output_has "nothing was changed"
+
+    run -2 berth compose plan -o down.json --down
+    run -0 berth compose stop -t 0 web
+    run -1 berth compose apply down.json
+    assert_output_has "containers, networks, volumes or images have changed"
+    run -2 berth compose plan -o down.json --down
+    echo "# moved" >>compose.yaml
+    run -1 berth compose apply down.json
+    assert_output_has "the files, or what they come to, have changed"
+    run -2 berth compose plan -o down.json --down
+    VALUE=2 run -1 berth compose apply down.json
+    run -0 berth compose apply --dry-run down.json
+    [ "$(berth compose ps -aq | wc -l)" -eq 2 ]
+    sed 's/"remove-container"/"kill-container"/' down.json >forged.json
+    run -1 berth compose apply forged.json
+    assert_output_has "other steps have become necessary"
+    run -0 berth compose apply down.json
+    [ -z "$(berth ps -aq)" ]
+}
+
+@test "a file that is no plan is refused with the reason" {
+    echo '{"berth-plan": 1, "project": "x"}' >half.json
+    run -1 berth compose apply half.json
+    assert_output_has 'cannot use "half.json" as a plan'
+    assert_output_has '"directory" is missing'
+    head -c 17000000 /dev/zero >large.json
+    run -1 berth compose apply large.json
+    assert_output_has "bytes allowed"
+    run -1 berth compose apply absent.json
+    assert_output_has "No such file"
+    echo 'services: { a: { image: busybox } }' | run -1 berth compose -f - plan -o out.json
+    [ ! -e out.json ]
+}

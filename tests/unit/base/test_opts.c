@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/opts.h"
 #include "base/strbuf.h"
@@ -298,6 +299,50 @@ static void options_of_a_group_are_taken_after_its_commands_name_too(void **stat
     assert_non_null(strstr(text.data, "--dry-run"));
 }
 
+static void options_become_words_that_parse_to_them_again(void **state)
+{
+    static const struct opt rows[] = {
+        { .name = "name", .type = &opt_string, .offset = offsetof(struct options, name) },
+        { .name = "env", .type = &opt_list, .offset = offsetof(struct options, env) },
+        { .name = "count", .type = &opt_int, .offset = offsetof(struct options, count) },
+        { .name = "timeout",
+                .type = &opt_seconds,
+                .offset = offsetof(struct options, timeout_sec) },
+        { .name = "follow", .type = &opt_flag, .offset = offsetof(struct options, follow) },
+        { .name = "tty", .type = &opt_flag, .offset = offsetof(struct options, tty) }, OPT_END
+    };
+    static const struct options set = { .timeout_sec = 10, .tty = true };
+    static const struct command own = {
+        .name = "x", .opts = rows, .options_bytes = sizeof(struct options), .defaults = &set
+    };
+    char *argv[] = { "--env=A=1", "-x", NULL };
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct options options, again;
+    int args;
+
+    (void)state;
+    argv[1] = "--env=-b";
+    assert_int_equal(opts_parse(&own, 2, argv, &options, &args, NULL), 0);
+    assert_int_equal(opts_unparse(&own, &set, &arena).len, 0);
+    options.name = "--x y";
+    options.count = -7;
+    options.tty = false;
+    options.follow = true;
+    struct strings words = opts_unparse(&own, &options, &arena);
+    assert_int_equal(words.len, 6);
+    assert_int_equal(opts_parse(&own, (int)words.len, words.items, &again, &args, NULL), 0);
+    assert_int_equal(args, 6);
+    assert_string_equal(again.name, "--x y");
+    assert_int_equal(again.env.len, 2);
+    assert_string_equal(again.env.items[1], "-b");
+    assert_int_equal(again.count, -7);
+    assert_int_equal(again.timeout_sec, 10);
+    assert_false(again.tty);
+    assert_true(again.follow);
+    opts_release(&own, &options);
+    opts_release(&own, &again);
+}
+
 static void help_of_a_group_lists_its_commands(void **state)
 {
     static const struct command subcommands[] = {
@@ -364,6 +409,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_told_in_the_users_words),
         cmocka_unit_test(help_shows_what_may_be_used_and_wraps),
         cmocka_unit_test(options_of_a_group_are_taken_after_its_commands_name_too),
+        cmocka_unit_test(options_become_words_that_parse_to_them_again),
         cmocka_unit_test(help_of_a_group_lists_its_commands),
         cmocka_unit_test(commands_are_found_by_name_alias_and_nearness),
     };

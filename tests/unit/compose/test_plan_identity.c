@@ -172,6 +172,75 @@ static void orphans_are_listed_with_where_they_came_from(void **state)
     world_release(&w);
 }
 
+static void the_digest_of_a_state_moves_with_it_and_not_with_its_order(void **state)
+{
+    char before[DIGEST_TEXT_MAX], after[DIGEST_TEXT_MAX];
+    struct world w;
+
+    (void)state;
+    world_init(&w, two);
+    do_up(&w, UP());
+    struct observed_state *seen = world_observe(&w);
+    observed_state_digest(seen, before);
+    struct observed_container first = seen->containers.items[0];
+    seen->containers.items[0] = seen->containers.items[1];
+    seen->containers.items[1] = first;
+    seen->containers.items[0].health = OBSERVED_HEALTH_STARTING;
+    observed_state_digest(seen, after);
+    assert_string_equal(before, after);
+
+    seen->containers.items[0].status = OBSERVED_EXITED;
+    observed_state_digest(seen, after);
+    assert_string_not_equal(before, after);
+    seen = world_observe(&w);
+    seen->images.items[0].id = "sha256:other";
+    observed_state_digest(seen, after);
+    assert_string_not_equal(before, after);
+    seen = world_observe(&w);
+    seen->networks.len = 0;
+    observed_state_digest(seen, after);
+    assert_string_not_equal(before, after);
+    world_release(&w);
+}
+
+/* Everything that plans, over a project with something of each kind to do. */
+static void planning_calls_nothing_that_changes_anything(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, two);
+    do_up(&w, UP());
+    world_load(&w, "services: {a: {image: app, hostname: x, healthcheck: {test: [CMD, x]}},"
+                   " c: {build: /ctx, depends_on: {a: {condition: service_healthy}}}}\n");
+    record_offer_image(w.engine, "app", "sha256:app2");
+    char *before = record_describe(w.engine);
+    free(record_take_log(w.engine));
+    struct plan *plans[] = {
+        world_up(&w,
+                UP(.build = true, .remove_orphans = true, .wait = true, .pull_policy = "always")),
+        world_down(&w,
+                &(struct plan_down_options){
+                        .volumes = true, .remove_orphans = true, .rmi = PLAN_RMI_ALL }),
+        world_verb(&w, PLAN_VERB_RESTART, &(struct plan_verb_options){ 0 }),
+        world_verb(&w, PLAN_VERB_RM, &(struct plan_verb_options){ .stop = true }),
+        world_verb(&w, PLAN_VERB_KILL, &(struct plan_verb_options){ .remove_orphans = true }),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(plans); i++) {
+        assert_non_null(plans[i]);
+        assert_true(plans[i]->steps.len > 0);
+        assert_true(strlen(plan_text(&w, plans[i])) > 0);
+        plan_free(plans[i]);
+    }
+    char *log = record_log(w.engine), *after = record_describe(w.engine);
+    assert_string_equal(log, "");
+    assert_string_equal(before, after);
+    free(log);
+    free(before);
+    free(after);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +252,8 @@ int main(void)
         cmocka_unit_test(a_project_with_a_volume_left_is_remembered),
         cmocka_unit_test(up_of_one_service_keeps_what_is_noted_of_the_others),
         cmocka_unit_test(orphans_are_listed_with_where_they_came_from),
+        cmocka_unit_test(the_digest_of_a_state_moves_with_it_and_not_with_its_order),
+        cmocka_unit_test(planning_calls_nothing_that_changes_anything),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
