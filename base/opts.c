@@ -104,26 +104,6 @@ const struct opt_type opt_tristate = { .name = "flag", .is_flag = true, .parse =
 
 #define OPTS_FOREACH(command, it) for (const struct opt *it = (command)->opts; it && it->name; it++)
 
-/* The command's own rows, then those that it shares with its group. */
-static const struct opt *next_row(const struct command *command, const struct opt *row)
-{
-    bool own = false;
-
-    OPTS_FOREACH(command, opt)
-    {
-        own |= opt == row;
-    }
-    row = row ? row + 1 : command->opts;
-    if (row && !row->name)
-        row = NULL;
-    if (!row && (own || !command->opts || !command->opts->name))
-        row = command->common_opts && command->common_opts->name ? command->common_opts : NULL;
-    return row;
-}
-
-#define ROWS_FOREACH(command, it) \
-    for (const struct opt *it = next_row(command, NULL); it; it = next_row(command, it))
-
 static bool is_common(const struct command *command, const struct opt *row)
 {
     for (const struct opt *opt = command->common_opts; opt && opt->name; opt++)
@@ -131,6 +111,21 @@ static bool is_common(const struct command *command, const struct opt *row)
             return true;
     return false;
 }
+
+/* The command's own rows, then those that it shares with its group; NULL after the last. */
+static const struct opt *next_row(const struct command *command, const struct opt *row)
+{
+    const struct opt *next = row ? row + 1 : command->opts;
+
+    if (next && next->name)
+        return next;
+    if (row && is_common(command, row))
+        return NULL;
+    return command->common_opts && command->common_opts->name ? command->common_opts : NULL;
+}
+
+#define ROWS_FOREACH(command, it) \
+    for (const struct opt *it = next_row(command, NULL); it; it = next_row(command, it))
 
 static const struct opt *find_long(const struct command *command, struct str name)
 {

@@ -297,6 +297,16 @@ static void options_of_a_group_are_taken_after_its_commands_name_too(void **stat
     opts_release(&own, &options);
     opts_help(&own, "berth exec", 80, &text);
     assert_non_null(strstr(text.data, "--dry-run"));
+
+    /* Also after that of a command without options of its own. */
+    struct command none = { .name = "none", .common_opts = common, .common_options = &group };
+    char *only[] = { "--dry-run=false", NULL };
+    assert_int_equal(opts_parse(&none, 1, only, NULL, &args, NULL), 0);
+    assert_false(group.dry_run);
+    assert_int_equal(
+            opts_parse(&none, 1, (char *[]){ (char *)"--absent", NULL }, NULL, &args, NULL),
+            -EINVAL);
+    opts_help(&none, "berth none", 80, &text);
 }
 
 static void options_become_words_that_parse_to_them_again(void **state)
