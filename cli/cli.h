@@ -70,6 +70,9 @@ int cli_dispatch(struct cli *cli, const struct command *command, int argc, char 
 /* Runs the subcommand that argv[0] names; without words prints the help of the group. */
 int cli_run_subcommand(struct cli *cli, const struct command *group, int argc, char **argv);
 
+/* Becomes `berth oci` with these words. Returns only the negative errno. */
+int oci_execute(const char *libexec_dir, int argc, char **argv);
+
 /* An error about arguments ("requires at least 1 argument"), in Docker's words with the usage line.
  * Returns the exit status. `max` < 0: no upper bound. 0 when the number is right. */
 int cli_check_arguments(struct cli *cli, const struct command *command, int argc, int min, int max);

@@ -66,6 +66,7 @@ static const struct command *const commands[] = {
     &command_info,
     &command_doctor,
     &command_version,
+    &command_oci,
     &command_internal,
 };
 
@@ -204,6 +205,9 @@ int main(int argc, char **argv)
     int status;
 
     begin(&cli);
+    /* Words that only `berth oci` knows may follow, and time counts. */
+    if (argc >= 2 && strcmp(name, "berth") == 0 && strcmp(argv[1], "oci") == 0)
+        oci_execute(cli.libexec_dir, argc - 2, argv + 2);
     if (strcmp(name, "docker-compose") == 0 || strcmp(name, "berth-compose") == 0) {
         cli.program = cli.command = name;
         status = cli_dispatch(&cli, &command_compose, argc - 1, argv + 1);

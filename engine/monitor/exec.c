@@ -18,6 +18,7 @@
 #include "engine/monitor/exec-protocol.h"
 #include "engine/monitor/program-internal.h"
 #include "engine/monitor/program.h"
+#include "engine/runtime/protect.h"
 
 struct exec {
     int socket_fd;
@@ -125,7 +126,7 @@ static int spawn_helper(
         struct exec *exec, const struct exec_options *options, const int *ends, struct error **err)
 {
     auto_free char *program = mem_printf("%s/%s", options->libexec_dir, PROGRAM_NAME);
-    auto_close int binary_fd = program_open_readonly(program);
+    auto_close int binary_fd = protect_open_readonly(program);
     auto_close int request_fd = write_request(options, err);
     char name[] = PROGRAM_NAME, mode[] = "exec";
     char *argv[] = { name, mode, NULL };

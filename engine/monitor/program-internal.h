@@ -1,12 +1,8 @@
 /* The two modes of the program berth-monitor, and what both do first. */
 #pragma once
 
-/* A process in a container can reach the program that starts it there, by /proc/PID/exe, as long
- * as it has not executed anything else; "#!/proc/self/exe" in an image makes the kernel run it
- * (CVE-2019-5736). Opened that way it must not be writable: so the program runs from a read-only
- * mount of its own, which is attached nowhere and therefore cannot be remounted. The command
- * starts it like that (program.h); when somebody else did not, this executes it again. Cheaper
- * than a sealed copy in a memfd, and the pages stay shared among monitors. */
+/* The command starts the program from a read-only mount (engine/runtime/protect.h); when somebody
+ * else did not, this executes it again. */
 void program_protect_binary(char **argv);
 
 int start_main(int argc, char **argv);

@@ -5,10 +5,6 @@
 
 struct error;
 
-/* A descriptor of the program on a read-only mount of its own, to be executed by /proc/self/fd/N;
- * -errno when the kernel cannot (then execute it by its path). Threads do not matter. */
-int program_open_readonly(const char *path);
-
 /* Starts the program in a session of its own with descriptors 0 to 7 (negative: /dev/null), from
  * its read-only mount if fds has one at PROGRAM_BINARY_FD, else by its path. It is born in the
  * control group of the monitors where that is possible; otherwise it goes there by itself. */

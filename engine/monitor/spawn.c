@@ -9,6 +9,7 @@
 #include "engine/monitor/control.h"
 #include "engine/monitor/program-internal.h"
 #include "engine/monitor/program.h"
+#include "engine/runtime/protect.h"
 
 #define NUMBER_TEXT_MAX 12
 
@@ -17,7 +18,7 @@ int monitor_spawn(const struct monitor_spawn_options *options, struct control **
 {
     auto_(control_close_p) struct control *control = NULL;
     auto_free char *program = mem_printf("%s/%s", options->libexec_dir, PROGRAM_NAME);
-    auto_close int binary_fd = program_open_readonly(program);
+    auto_close int binary_fd = protect_open_readonly(program);
     char attach[NUMBER_TEXT_MAX], height[NUMBER_TEXT_MAX], width[NUMBER_TEXT_MAX],
             flags[NUMBER_TEXT_MAX];
     char name[] = PROGRAM_NAME, mode[] = "start";

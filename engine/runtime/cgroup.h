@@ -90,6 +90,12 @@ int cgroup_kill(const struct cgroup *cgroup, int signo, struct error **err);
 /* Stops or continues all processes; returns when that is so. -EOPNOTSUPP without a freezer. */
 int cgroup_freeze(const struct cgroup *cgroup, bool freeze, struct error **err);
 
+bool cgroup_is_frozen(const struct cgroup *cgroup);
+
+/* The processes of the group and of those below it, as our pid namespace numbers them: array on the
+ * heap (given: free()), their number. */
+int cgroup_list_processes(const struct cgroup *cgroup, pid_t **ret, struct error **err);
+
 /* How often the kernel has killed a process of the group for want of memory. */
 uint64_t cgroup_read_oom_kills(const struct cgroup *cgroup);
 

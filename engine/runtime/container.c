@@ -53,6 +53,7 @@ static _Noreturn void run_child(struct start *start)
         start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
     umask(0022);
     start_enter_surroundings(start);
+    start_join_keyring(process->sync_fd, start->options->keyring);
     start_take_binds(start, false);
     int root_fd = start_make_root(start);
     start_mount_all(start, root_fd);
@@ -70,6 +71,7 @@ static _Noreturn void run_child(struct start *start)
     start_prepare_process(process, &identity, slave);
     start_send_ready(process->sync_fd, master);
     start_wait_for_go(process->sync_fd);
+    start_pass_gate(process);
     start_execute(process);
 }
 
@@ -273,6 +275,10 @@ int container_create_process(const struct container_process_options *options,
     start.process.hook_spec = spec;
     start.process.id = options->id;
     start.process.bundle = options->bundle;
+    start.process.detached = options->detached;
+    start.process.preserved_fds = options->preserved_fds;
+    if (options->held)
+        start.process.gate_fd = options->gate_fd;
     start.bind_fds = ARENA_NEW_ARRAY(&arena, spec->mount_count + 1, int);
     start.idmap_fds = ARENA_NEW_ARRAY(&arena, spec->mount_count + 1, int);
     for (size_t i = 0; i < spec->mount_count; i++)
@@ -327,6 +333,36 @@ int container_start_process(struct container_process *process, struct error **er
     int r = start_receive(process->sync_fd, START_GO, NULL, &start, &process->exit_code, err);
     process->sync_fd = fd_close(process->sync_fd);
     return r;
+}
+
+int container_hold_process(struct container_process *process, struct error **err)
+{
+    struct start_message go = { .kind = START_GO };
+    struct start start = { .options = process->options, .spec = process->options->spec };
+
+    start.process.argv = process->options->spec->process.args;
+    start.process.cwd = process->options->spec->process.cwd;
+    if (send(process->sync_fd, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+        return error_set(
+                err, errno, NULL, "the process of the container ended before it was created");
+    int r = start_receive(process->sync_fd, START_HELD, NULL, &start, &process->exit_code, err);
+    if (r >= 0)
+        process->sync_fd = fd_close(process->sync_fd);
+    return r;
+}
+
+int container_start_held(
+        int connection_fd, const struct runtime_spec *spec, int *ret_exit_code, struct error **err)
+{
+    struct start_message go = { .kind = START_GO };
+    struct start start = { .spec = spec };
+
+    start.process.argv = spec->process.args;
+    start.process.cwd = spec->process.cwd;
+    if (send(connection_fd, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+        return error_set(
+                err, errno, NULL, "the process of the container ended before it was started");
+    return start_receive(connection_fd, START_GO, NULL, &start, ret_exit_code, err);
 }
 
 void container_process_release(struct container_process *process)

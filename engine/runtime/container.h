@@ -44,6 +44,12 @@ struct container_process_options {
     const struct sock_fprog *seccomp; /* NULL: unconfined */
     unsigned seccomp_flags;
     int stdin_fd, stdout_fd, stderr_fd; /* not looked at with a terminal */
+    bool detached;                      /* outlives its parent once it was started or is held */
+    bool held;              /* container_hold_process will follow, and a start through … */
+    int gate_fd;            /* … this (gate.h) */
+    unsigned preserved_fds; /* from 3 on: passed to the program */
+    const char *keyring;    /* session keyring of that name, joined or made; NULL: the caller's */
+    bool no_pivot;          /* the root cannot be pivoted (ramfs): it is moved over "/" instead */
 };
 
 struct container_process {
@@ -70,3 +76,11 @@ int container_create_process(const struct container_process_options *options,
 /* After success the process is the caller's to reap. After failure it has ended and is still to be
  * reaped. */
 int container_start_process(struct container_process *process, struct error **err);
+
+/* Instead of starting it: it waits at its gate from here on, and no longer for us. */
+int container_hold_process(struct container_process *process, struct error **err);
+
+/* Starts a held process through a connection to its gate. Returns when the program was executed, or
+ * with what went wrong; then the process has ended. */
+int container_start_held(
+        int connection_fd, const struct runtime_spec *spec, int *ret_exit_code, struct error **err);

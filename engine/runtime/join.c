@@ -67,10 +67,11 @@ static void close_foreign_fds(const struct start *start, const struct join_optio
         keep[count++] = start->namespace_fds[type];
     qsort(keep, count, sizeof(keep[0]), compare_fds);
 
+    int lowest = 3 + (int)process->preserved_fds;
     unsigned first = 0;
-    while (first < count && keep[first] < 3)
+    while (first < count && keep[first] < lowest)
         first++;
-    proc_close_fds_from(3, keep + first, count - first);
+    proc_close_fds_from(lowest, keep + first, count - first);
 }
 
 static struct capability_sets all_capabilities(uint64_t all)
@@ -105,6 +106,7 @@ static _Noreturn void run_child(
         errno = -r;
         start_fail(process->sync_fd, STAGE_CGROUP, 0);
     }
+    start_join_keyring(process->sync_fd, options->keyring);
     close_foreign_fds(start, options);
     if (start->namespace_fds[NAMESPACE_USER] >= 0)
         start_use_host_rights(process);
@@ -134,6 +136,7 @@ static _Noreturn void run_child(
     start_prepare_process(process, &identity, slave);
     start_send_ready(process->sync_fd, master);
     start_wait_for_go(process->sync_fd);
+    start_pass_gate(process);
     start_execute(process);
 }
 
@@ -197,6 +200,18 @@ static void prepare(
     const struct runtime_process *base = &options->spec->process;
     struct runtime_process own = *base;
 
+    if (options->process) {
+        start_process_prepare(arena, process, options->process);
+        process->stdin_fd = options->stdin_fd;
+        process->stdout_fd = options->stdout_fd;
+        process->stderr_fd = options->stderr_fd;
+        process->parent_death_signal = true;
+        process->detached = options->detached;
+        process->preserved_fds = options->preserved_fds;
+        process->seccomp = options->seccomp;
+        process->seccomp_flags = options->seccomp_flags;
+        return;
+    }
     own.env = merge_environment(arena, base->env, options->env);
     own.cwd = options->cwd ? options->cwd : base->cwd;
     own.terminal = options->terminal;

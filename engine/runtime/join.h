@@ -10,6 +10,7 @@
 
 struct cgroup;
 struct error;
+struct runtime_process;
 struct runtime_spec;
 
 struct join_options {
@@ -17,6 +18,8 @@ struct join_options {
     const struct cgroup *cgroup;     /* of the container, open */
     pid_t pid;                       /* of its first process … */
     int pidfd;                       /* … and that one for certain */
+    /* The whole process, in place of what follows and of the container's own; NULL: none */
+    const struct runtime_process *process;
     char *const *argv;
     char *const *env;       /* added to the container's; NULL: none */
     const char *cwd;        /* NULL: the container's */
@@ -28,6 +31,9 @@ struct join_options {
     const struct sock_fprog *seccomp; /* NULL: unconfined */
     unsigned seccomp_flags;
     int stdin_fd, stdout_fd, stderr_fd; /* not looked at with a terminal */
+    bool detached;                      /* outlives its parent */
+    const char *keyring;                /* as in container.h */
+    unsigned preserved_fds;             /* from 3 on: passed to the program */
 };
 
 /* Starts it and returns when the program was executed; then process->pidfd, pid and console_fd are

@@ -528,3 +528,18 @@ int runtime_spec_parse(
     *ret = spec;
     return 0;
 }
+
+int runtime_process_parse(struct arena *arena, const json_t *process, struct runtime_process **ret,
+        struct error **err)
+{
+    struct runtime_spec *spec = ARENA_NEW(arena, struct runtime_spec);
+    auto_json json_t *root = json_object();
+    struct spec_parse p = { .arena = arena, .spec = spec, .err = err };
+
+    json_object_set(root, "process", (json_t *)(uintptr_t)process);
+    int r = spec_parse_process(&p, root);
+    if (r < 0)
+        return error_wrap(err, r, "the process cannot be started");
+    *ret = &spec->process;
+    return 0;
+}

@@ -159,6 +159,10 @@ struct runtime_spec {
 int runtime_spec_parse(
         struct arena *arena, const json_t *root, struct runtime_spec **ret, struct error **err);
 
+/* One process object alone, as `exec --process` gets it. */
+int runtime_process_parse(struct arena *arena, const json_t *process, struct runtime_process **ret,
+        struct error **err);
+
 /* Name in the specification ("mount", "uts", …) and clone flag (CLONE_NEWNS, …). */
 extern const char *const namespace_type_names[NAMESPACE_MAX_];
 uint64_t namespace_clone_flag(enum namespace_type type);

@@ -59,6 +59,9 @@ struct start_process {
     const char *id, *bundle;              /* what they are told */
     bool no_new_privileges;
     bool parent_death_signal; /* ends with its parent */
+    bool detached;            /* only until it is executed, or held */
+    int gate_fd;              /* where it is held after GO; -EBADF: it is not */
+    unsigned preserved_fds;   /* from 3 on: the caller's, for the program */
     const struct sock_fprog *seccomp;
     unsigned seccomp_flags;
 };
@@ -128,6 +131,11 @@ void start_prepare_process(
         struct start_process *process, const struct user_identity *identity, int terminal_slave);
 void start_send_ready(int sync_fd, int console_fd);
 void start_wait_for_go(int sync_fd);
+/* Async-signal-safe, as all of this. NULL: nothing to do. */
+void start_join_keyring(int sync_fd, const char *name);
+/* Waits at the gate, if there is one, for a second GO, and forgets the parent where that is asked
+ * for. */
+void start_pass_gate(struct start_process *process);
 _Noreturn void start_execute(struct start_process *process);
 
 /* ---- parent side ---- */

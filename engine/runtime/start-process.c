@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/fs.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "engine/runtime/container.h"
 #include "engine/runtime/procfs.h"
@@ -88,6 +90,7 @@ void start_process_prepare(
     process->apparmor_profile = spec->apparmor_profile;
     process->selinux_label = spec->selinux_label;
     process->labels = (struct lsm_files){ -EBADF, -EBADF };
+    process->gate_fd = -EBADF;
 }
 
 void start_resolve_user(struct start_process *process, int root_fd, struct user_identity *identity)
@@ -252,6 +255,117 @@ void start_wait_for_go(int sync_fd)
         _exit(127); /* the monitor is gone or gave up */
 }
 
+void start_join_keyring(int sync_fd, const char *name)
+{
+    /* Whoever possesses it may search it: a process of exec, started by the same user, joins it. */
+    const long searchable = 0x080000;
+
+    if (!name)
+        return;
+    long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
+    /* A kernel without keys, or a filter around us (Docker's) that forbids them, has none to share. */
+    if (ring < 0 && errno != ENOSYS && errno != EPERM)
+        start_fail(sync_fd, STAGE_KEYRING, 0);
+    if (ring < 0)
+        return;
+    char about[128];
+    long len = syscall(SYS_keyctl, KEYCTL_DESCRIBE, ring, about, sizeof(about));
+    struct str rest = { about, len > 0 && (size_t)len <= sizeof(about) ? (size_t)len - 1 : 0 },
+               word = { 0 };
+    uint32_t mask = 0;
+
+    for (int i = 0; i < 4; i++)
+        (void)str_split_next(&rest, ';', &word);
+    for (size_t i = 0; i < word.len; i++)
+        mask = mask * 16 + (uint32_t)(word.data[i] <= '9' ? word.data[i] - '0'
+                                                          : (word.data[i] | 32) - 'a' + 10);
+    if (word.len > 0)
+        (void)syscall(SYS_keyctl, KEYCTL_SETPERM, ring, mask | searchable);
+}
+
+/* As execvpe will look, so that `create` can already say what is missing. */
+static void check_executable(const struct start_process *process)
+{
+    const char *name = process->argv[0];
+    struct str rest = str_from(process->path), dir;
+    char path[PATH_MAX];
+
+    if (strchr(name, '/')) {
+        if (access(name, F_OK) < 0)
+            start_fail(process->sync_fd, STAGE_EXEC, 0);
+        return;
+    }
+    while (*name && str_split_next(&rest, ':', &dir)) {
+        int len = snprintf(
+                path, sizeof(path), "%.*s/%s", STR_FMT(dir.len > 0 ? dir : STR_LITERAL(".")), name);
+
+        if (len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0)
+            return;
+    }
+    errno = ENOENT;
+    start_fail(process->sync_fd, STAGE_EXEC_LOOKUP, 0);
+}
+
+static void forget_parent(const struct start_process *process)
+{
+    if (process->parent_death_signal && process->detached &&
+            prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+        start_fail(process->sync_fd, STAGE_CREDENTIALS, 0);
+}
+
+static void swap(int *a, int *b)
+{
+    int c = *a;
+
+    *a = *b;
+    *b = c;
+}
+
+/* It may wait here for days. Nothing of the creator's stays with it: no lock that others wait for, no
+ * directory of the host that somebody in the container could get at. */
+static void close_all_but_gate(const struct start_process *process)
+{
+    int keep[] = { process->sync_fd, process->gate_fd, process->labels.apparmor_fd,
+        process->labels.selinux_fd };
+    size_t first = 0;
+
+    for (size_t i = 1; i < ARRAY_LEN(keep); i++)
+        for (size_t n = i; n > 0 && keep[n - 1] > keep[n]; n--)
+            swap(&keep[n - 1], &keep[n]);
+    while (first < ARRAY_LEN(keep) && keep[first] < 0)
+        first++;
+    proc_close_fds_from(
+            3 + (int)process->preserved_fds, keep + first, (unsigned)(ARRAY_LEN(keep) - first));
+}
+
+void start_pass_gate(struct start_process *process)
+{
+    struct start_message message = { .kind = START_HELD };
+
+    if (process->gate_fd < 0) {
+        forget_parent(process);
+        return;
+    }
+    check_executable(process);
+    forget_parent(process);
+    close_all_but_gate(process);
+    if (write(process->sync_fd, &message, sizeof(message)) != sizeof(message))
+        _exit(127);
+    close(process->sync_fd);
+    /* Whoever only knocks, to see whether somebody waits here, hangs up without a word. */
+    for (;;) {
+        process->sync_fd = accept4(process->gate_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (process->sync_fd < 0 && errno != EINTR && errno != ECONNABORTED)
+            _exit(127);
+        if (process->sync_fd >= 0 &&
+                read(process->sync_fd, &message, sizeof(message)) == sizeof(message) &&
+                message.kind == START_GO)
+            break;
+        fd_close(process->sync_fd);
+    }
+    close(process->gate_fd);
+}
+
 static void load_seccomp(struct start_process *process)
 {
     if (!process->seccomp)
@@ -297,7 +411,7 @@ void start_prepare_process(
     set_scheduling(process);
     /* Nothing that the monitor has open comes along: all is close-on-exec, and this is the belt to
      * it (not there before Linux 5.11). */
-    (void)syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
+    (void)syscall(SYS_close_range, 3 + process->preserved_fds, ~0u, CLOSE_RANGE_CLOEXEC);
     become_user(process, identity);
     enter_cwd(process);
     umask(process->umask);

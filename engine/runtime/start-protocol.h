@@ -8,6 +8,10 @@
  *     2. parent: GO      (everything is wired up)
  *     3. child: nothing more; the socket closes by execve   (it runs)
  *
+ * Where creating and starting are two commands (gate.h), the child answers GO with HELD instead,
+ * forgets its parent, and waits at the gate: steps 2 and 3 follow on the connection that the
+ * second command makes there.
+ *
  * At any point the child may send FAILED and exit; either end sees the other's death as the end of
  * the stream, and the child is killed with its parent (PR_SET_PDEATHSIG). Messages are smaller
  * than the socket's buffer: sending never blocks. */
@@ -23,6 +27,7 @@ enum start_message_kind {
     START_FAILED,
     START_HOOKS,
     START_CLONED,
+    START_HELD,
 };
 
 /* Where it failed. The row in the table of start-report.c words it; `index` tells which item of the
@@ -70,6 +75,7 @@ enum start_stage {
     STAGE_USER_RANGE,
     STAGE_USER_FILE,
     STAGE_STDIO,
+    STAGE_KEYRING,
     STAGE_CREDENTIALS,
     STAGE_CAPABILITIES,
     STAGE_SECCOMP,

@@ -86,6 +86,7 @@ static const struct {
     [STAGE_USER_FILE] = { "cannot read the container's passwd and group files", SUBJECT_NONE,
             false },
     [STAGE_STDIO] = { "cannot set up the standard streams", SUBJECT_NONE, false },
+    [STAGE_KEYRING] = { "cannot join the session keyring of the container", SUBJECT_NONE, false },
     [STAGE_CREDENTIALS] = { "cannot become the container's user", SUBJECT_NONE, false },
     [STAGE_CAPABILITIES] = { "can't apply capabilities", SUBJECT_NONE, false },
     [STAGE_SECCOMP] = { "cannot load the seccomp filter", SUBJECT_NONE, false },

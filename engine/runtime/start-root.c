@@ -185,18 +185,44 @@ static int make_root_readonly(void)
     return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
 }
 
-void start_change_root(struct start *start, int root_fd)
+/* Without pivot_root the old root stays below ours: what of the host is still mounted there is
+ * taken away as far as it can be, and the rest can only be reached by whoever may mount. */
+static void move_root(struct start *start, int root_fd)
+{
+    static const char *const shown[] = { "/proc", "/sys" };
+    int sync_fd = start->process.sync_fd;
+
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+        (void)umount2(shown[i], MNT_DETACH);
+    if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+            chdir("/") < 0)
+        start_fail(sync_fd, STAGE_PIVOT, 0);
+}
+
+static void finish_root(struct start *start)
 {
     int sync_fd = start->process.sync_fd;
 
-    /* The old root lands on top of the new one at "." and goes from there: no directory is needed
-     * for it. */
-    if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-            umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-        start_fail(sync_fd, STAGE_PIVOT, 0);
     if (start->spec->rootfs_propagation != (MS_PRIVATE | MS_REC) &&
             mount(NULL, "/", NULL, start->spec->rootfs_propagation, NULL) < 0)
         start_fail(sync_fd, STAGE_ROOT_FLAGS, 0);
     if (start->spec->root_readonly && make_root_readonly() < 0)
         start_fail(sync_fd, STAGE_ROOT_FLAGS, 0);
+}
+
+void start_change_root(struct start *start, int root_fd)
+{
+    int sync_fd = start->process.sync_fd;
+
+    if (start->options->no_pivot) {
+        move_root(start, root_fd);
+        finish_root(start);
+        return;
+    }
+    /* The old root lands on top of the new one at "." and goes from there: no directory is needed
+     * for it. */
+    if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+            umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        start_fail(sync_fd, STAGE_PIVOT, 0);
+    finish_root(start);
 }

@@ -1,0 +1,172 @@
+/* Staying with a process that was started in the foreground. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <linux/close_range.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fdio.h"
+#include "base/parse.h"
+#include "base/proc.h"
+#include "cli/oci.h"
+#include "cli/terminal.h"
+
+#define CHUNK_BYTES 8192
+
+enum { POLL_PROCESS, POLL_SIGNAL, POLL_MASTER, POLL_INPUT, POLL_MAX_ };
+
+struct stay {
+    struct container_process *process;
+    int signal_fd;
+    char input[CHUNK_BYTES]; /* read from our terminal, not yet taken by the other one */
+    size_t input_len;
+    bool input_ended;
+};
+
+static void copy_size(const struct stay *s)
+{
+    struct winsize size;
+
+    if (s->process->console_fd >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+        (void)ioctl(s->process->console_fd, TIOCSWINSZ, &size);
+}
+
+static void on_signal(const struct stay *s)
+{
+    struct signalfd_siginfo info;
+
+    if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH)
+        copy_size(s);
+    else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE)
+        (void)proc_kill_pidfd(s->process->pidfd, (int)info.ssi_signo);
+}
+
+/* False at the end: all slaves are closed. */
+static bool copy_output(const struct stay *s)
+{
+    char chunk[CHUNK_BYTES];
+    ssize_t len = read(s->process->console_fd, chunk, sizeof(chunk));
+
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return true;
+    if (len <= 0)
+        return false;
+    (void)fd_write_all(STDOUT_FILENO, chunk, (size_t)len);
+    return true;
+}
+
+static void read_input(struct stay *s)
+{
+    ssize_t len = read(STDIN_FILENO, s->input, sizeof(s->input));
+
+    if (len > 0)
+        s->input_len = (size_t)len;
+    else if (len == 0 || (errno != EAGAIN && errno != EINTR))
+        s->input_ended = true;
+}
+
+static void write_input(struct stay *s)
+{
+    ssize_t len = write(s->process->console_fd, s->input, s->input_len);
+
+    if (len < 0)
+        return;
+    s->input_len -= (size_t)len;
+    memmove(s->input, s->input + len, s->input_len);
+}
+
+static void serve(struct stay *s)
+{
+    int master = s->process->console_fd;
+
+    for (;;) {
+        struct pollfd fds[POLL_MAX_] = {
+            [POLL_PROCESS] = { .fd = s->process->pidfd, .events = POLLIN },
+            [POLL_SIGNAL] = { .fd = s->signal_fd, .events = POLLIN },
+            [POLL_MASTER] = { .fd = master,
+                    .events = (short)(POLLIN | (s->input_len > 0 ? POLLOUT : 0)) },
+            [POLL_INPUT] = { .fd = master >= 0 && s->input_len == 0 && !s->input_ended
+                                           ? STDIN_FILENO
+                                           : -1,
+                    .events = POLLIN },
+        };
+
+        if (poll(fds, POLL_MAX_, -1) < 0 && errno != EINTR)
+            return;
+        if (fds[POLL_SIGNAL].revents)
+            on_signal(s);
+        if (fds[POLL_MASTER].revents & POLLOUT)
+            write_input(s);
+        if ((fds[POLL_MASTER].revents & (POLLIN | POLLHUP | POLLERR)) && !copy_output(s))
+            master = -1;
+        if (fds[POLL_INPUT].revents)
+            read_input(s);
+        if (fds[POLL_PROCESS].revents)
+            break;
+    }
+    /* What it wrote before it ended is in the terminal still. */
+    while (master >= 0 && fd_wait(master, POLLIN, 0) > 0 && copy_output(s))
+        ;
+}
+
+int oci_stay(struct container_process *process)
+{
+    static struct stay stay;
+    sigset_t all;
+
+    stay.process = process;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    stay.signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (process->console_fd >= 0) {
+        (void)fd_set_nonblock(process->console_fd, true);
+        copy_size(&stay);
+        (void)terminal_raw(STDIN_FILENO, NULL);
+    }
+    serve(&stay);
+    terminal_restore();
+    fd_close(stay.signal_fd);
+    int status = proc_wait(process->pid);
+    process->pid = 0;
+    container_process_release(process);
+    return status < 0 ? 255 : status;
+}
+
+int oci_count_preserved(int64_t preserved, struct error **err)
+{
+    int fd;
+
+    if (preserved < 0 || preserved > INT16_MAX)
+        return error_set_plain(err, EINVAL, NULL,
+                "--preserve-fds: %lld is not a number of descriptors", (long long)preserved);
+    for (fd = 3; fd < 3 + preserved; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            return error_set_plain(err, EBADF, NULL,
+                    "please check that preserved-fd %d (of %lld) is present", fd - 3,
+                    (long long)preserved);
+    }
+    (void)syscall(SYS_close_range, (unsigned)fd, ~0u, CLOSE_RANGE_CLOEXEC);
+    return (int)preserved;
+}
+
+char **oci_vector(struct arena *arena, const struct strings *list)
+{
+    char **ret;
+
+    if (list->len == 0)
+        return NULL;
+    ret = ARENA_NEW_ARRAY(arena, list->len + 1, char *);
+    memcpy(ret, list->items, list->len * sizeof(*ret));
+    return ret;
+}

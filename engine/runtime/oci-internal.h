@@ -1,0 +1,25 @@
+/* Between the files oci-*.c. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "engine/runtime/seccomp-filter.h"
+
+struct error;
+struct oci_runtime;
+struct runtime_spec;
+
+/* Hands the master of a terminal to whoever listens there. */
+int oci_send_console(const char *socket_path, int console_fd, struct error **err);
+
+/* Of the session keyring that the processes of a container share; runc's name. In the arena. */
+struct arena;
+const char *oci_keyring_name(struct arena *arena, const char *id);
+
+/* Writes a pid file whole. */
+int oci_write_pid_file(const char *path, pid_t pid, struct error **err);
+
+/* Loads the filter of the specification, compiled once per boot and kept below the root directory.
+ * 1, or 0 without a filter. */
+int oci_load_seccomp(const struct oci_runtime *runtime, int root_fd,
+        const struct runtime_spec *spec, struct seccomp_filter *ret, struct error **err);

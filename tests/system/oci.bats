@@ -1,0 +1,287 @@
+#!/usr/bin/env bats
+# `berth oci`: the OCI runtime's commands on bundles made here.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+    berth_setup
+    OCI_ROOT=$STATE/oci
+    BUNDLE=$WORK/bundle
+    mkdir -p "$BUNDLE/rootfs"
+    tar -C "$BUNDLE/rootfs" -xf "$(busybox_tar)"
+    chmod 755 "$BUNDLE/rootfs"
+    make_config 'sleep 1000'
+    cd "$BUNDLE" || return
+    CONTAINER=oci-${STATE##*.}
+}
+
+teardown() {
+    local name
+    for name in $(berth oci --root "$OCI_ROOT" list -q); do
+        berth oci --root "$OCI_ROOT" delete --force "$name" || :
+    done
+    berth_teardown
+}
+
+oci() { berth oci --root "$OCI_ROOT" "$@"; }
+
+# What a container keeps open is not the test's.
+create() { oci create "$@" "$CONTAINER" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- 4>&-; }
+
+# make_config 'SHELL COMMAND' [PYTHON]: a configuration as `runc spec` makes it; the Python changes c.
+make_config() {
+    COMMAND=$1 CHANGE=${2:-} BUNDLE=$BUNDLE python3 - <<'PYTHON'
+import json, os
+caps = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
+c = {
+    "ociVersion": "1.2.0",
+    "process": {
+        "user": {"uid": 0, "gid": 0}, "args": ["/bin/sh", "-c", os.environ["COMMAND"]],
+        "env": ["PATH=/bin", "TERM=xterm"], "cwd": "/", "noNewPrivileges": True,
+        "capabilities": {"bounding": caps, "effective": caps, "permitted": caps},
+    },
+    "root": {"path": "rootfs"},
+    "hostname": "box",
+    "annotations": {"org.example.key": "value"},
+    "mounts": [
+        {"destination": "/proc", "type": "proc", "source": "proc"},
+        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+        {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+         "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
+    ],
+    "linux": {"namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")]},
+}
+exec(os.environ["CHANGE"])
+json.dump(c, open(os.environ["BUNDLE"] + "/config.json", "w"))
+PYTHON
+}
+
+status_of() { oci state "$CONTAINER" | python3 -c 'import json, sys; print(json.load(sys.stdin)["status"])'; }
+is_status() { [ "$(status_of)" = "$1" ]; }
+
+@test "run gives the program's output and exit status, and leaves nothing" {
+    make_config 'hostname; id -u; exit 42'
+    run oci run "$CONTAINER"
+    assert_status 42
+    [ "$output" = $'box\n0' ]
+    run oci list -q
+    [ -z "$output" ]
+}
+
+@test "run ends with 128 and the signal's number when a signal killed the program" {
+    make_config 'sleep 1000 & wait' 'c["process"]["args"] = ["/bin/sh", "-c", "kill -9 $$; sleep 5"]; c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
+    run oci run "$CONTAINER"
+    assert_status 137
+}
+
+@test "create, start, kill and delete go through the states of the specification" {
+    run create
+    assert_status 0
+    is_status created
+    run oci delete missing
+    assert_status 1
+    oci start "$CONTAINER"
+    is_status running
+    run oci start "$CONTAINER"
+    assert_status 1
+    assert_output_has "cannot start an already running container"
+    run oci delete "$CONTAINER"
+    assert_status 1
+    assert_output_has "cannot delete container $CONTAINER that is not stopped: running"
+    oci kill "$CONTAINER" KILL
+    wait_for 30 is_status stopped
+    run oci start "$CONTAINER"
+    assert_status 1
+    assert_output_has "cannot start a container that has stopped"
+    run oci kill "$CONTAINER" TERM
+    assert_status 1
+    assert_output_has "container not running"
+    oci delete "$CONTAINER"
+    run oci state "$CONTAINER"
+    assert_status 1
+    assert_output_has "does not exist"
+    [ ! -e "$OCI_ROOT/$CONTAINER" ]
+}
+
+@test "state has the members of the specification" {
+    create
+    oci state "$CONTAINER" | python3 -c '
+import json, os, sys
+state = json.load(sys.stdin)
+bundle, name = sys.argv[1:]
+assert state["ociVersion"] == "1.2.0" and state["id"] == name and state["status"] == "created", state
+assert state["bundle"] == bundle and state["rootfs"] == bundle + "/rootfs", state
+assert state["annotations"] == {"org.example.key": "value"} and state["owner"] == "root", state
+assert os.path.exists("/proc/%d" % state["pid"]), state
+' "$(realpath "$BUNDLE")" "$CONTAINER"
+}
+
+@test "the program does not run before start, and a missing one fails create" {
+    make_config 'touch /started; sleep 1000'
+    create --pid-file "$WORK/pid"
+    [ ! -e rootfs/started ]
+    kill -0 "$(cat "$WORK/pid")"
+    oci start "$CONTAINER"
+    wait_for 30 test -e rootfs/started
+    oci delete --force "$CONTAINER"
+
+    make_config '' 'c["process"]["args"] = ["not-there"]'
+    run oci create "$CONTAINER"
+    assert_status 1
+    assert_output_has 'exec: \"not-there\": executable file not found in $PATH'
+    [ ! -e "$OCI_ROOT/$CONTAINER" ]
+}
+
+@test "a second container of one name, and one in an inhabited control group, are refused" {
+    create
+    run oci create "$CONTAINER"
+    assert_status 1
+    assert_output_has "container with given ID already exists"
+    is_status created
+
+    make_config 'true' "c['linux']['cgroupsPath'] = '/berth-oci/$CONTAINER'"
+    run oci run "$CONTAINER-2"
+    assert_status 1
+    assert_output_has "container's cgroup is not empty: 1 process(es) found"
+    is_status created
+}
+
+@test "delete --force ends a running container, and takes a missing one for done" {
+    create
+    oci start "$CONTAINER"
+    oci delete --force "$CONTAINER"
+    run oci list -q
+    [ -z "$output" ]
+    oci delete --force "$CONTAINER"
+    run oci delete "$CONTAINER"
+    assert_status 1
+}
+
+@test "pause holds the container, exec is refused meanwhile, resume lets it go on" {
+    create
+    oci start "$CONTAINER"
+    oci pause "$CONTAINER"
+    is_status paused
+    run oci exec "$CONTAINER" true
+    assert_status 255
+    assert_output_has "cannot exec in a paused container"
+    oci resume "$CONTAINER"
+    is_status running
+    run oci resume "$CONTAINER"
+    assert_status 1
+    assert_output_has "container not paused"
+    oci pause "$CONTAINER"
+    oci kill "$CONTAINER" KILL
+    wait_for 30 is_status stopped
+}
+
+@test "exec starts a process with the container's surroundings and what its options add" {
+    create
+    oci start "$CONTAINER"
+    run oci exec "$CONTAINER" hostname
+    [ "$output" = box ]
+    run oci exec --cwd /tmp --env A=b --user 1000:1000 --additional-gids 63 "$CONTAINER" sh -c 'pwd; echo $A; id -u; id -G'
+    [ "$output" = $'/tmp\nb\n1000\n1000 63' ]
+    run oci exec "$CONTAINER" sh -c 'exit 7'
+    assert_status 7
+    run oci exec "$CONTAINER" not-there
+    assert_status 255
+    assert_output_has "executable file not found"
+    run oci exec --cap CAP_SYS_TIME "$CONTAINER" grep CapEff /proc/self/status
+    assert_output_has "0000000022000420"
+    run oci exec "$CONTAINER"
+    assert_status 255
+    echo '{"args": ["/bin/sh", "-c", "echo $B; pwd"], "env": ["B=c", "PATH=/bin"], "cwd": "/etc", "user": {"uid": 0, "gid": 0}}' >process.json
+    run oci exec --process process.json "$CONTAINER"
+    [ "$output" = $'c\n/etc' ]
+    oci exec --detach --pid-file "$WORK/pid" "$CONTAINER" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+    kill -0 "$(cat "$WORK/pid")"
+    run oci ps --format json "$CONTAINER"
+    assert_output_has "$(cat "$WORK/pid")"
+}
+
+@test "neither program, created nor executed, has a descriptor of the runtime's" {
+    local fds='for f in /proc/self/fd/*; do case $f in */[012]) ;; *) readlink $f ;; esac; done; :'
+    make_config "$fds"
+    run --separate-stderr oci run "$CONTAINER" 3>&- 4>&-
+    assert_status 0
+    [ -z "$output" ]
+    make_config 'sleep 1000'
+    create
+    # Only streams, its gate and what it hears its end through: nothing of the host's directories.
+    run bash -c "ls -l /proc/$(oci state "$CONTAINER" | sed -n 's/.*"pid": \([0-9]*\),/\1/p')/fd | sed -n 's/.* \([0-9]*\) -> \(.*\)/\1 \2/p' | grep -v '^[012] '"
+    [[ $output == *socket:* ]]
+    [ "$(grep -vc socket: <<<"$output")" -eq 0 ]
+    oci start "$CONTAINER"
+    run --separate-stderr oci exec "$CONTAINER" sh -c "$fds" 3>&- 4>&-
+    [ -z "$output" ]
+}
+
+@test "preserved descriptors reach the program, others do not" {
+    echo three >"$WORK/three"
+    echo four >"$WORK/four"
+    make_config 'cat <&3; cat <&4; true'
+    run oci run --preserve-fds 1 "$CONTAINER" 3<"$WORK/three" 4<"$WORK/four"
+    assert_output_has three
+    assert_output_lacks four
+    run oci run --preserve-fds 2 "$CONTAINER" 3<"$WORK/three" 4<"$WORK/four"
+    [ "$output" = $'three\nfour' ]
+    run oci run --preserve-fds 3 "$CONTAINER" 3<"$WORK/three" 4<"$WORK/four" 5<&-
+    assert_status 1
+    assert_output_has "please check that preserved-fd 2 (of 3) is present"
+}
+
+@test "what a killed create left goes away with the next one" {
+    mkdir -p "$OCI_ROOT/$CONTAINER"
+    run oci list -q
+    [ "$output" = "$CONTAINER" ]
+    is_status stopped
+    create
+    is_status created
+}
+
+@test "errors go to the log in the form that was asked for" {
+    run oci --log "$WORK/log" --log-format json state missing
+    assert_status 1
+    [ "$output" = 'container "missing" does not exist' ]
+    python3 -c 'import json, sys; line = json.load(open(sys.argv[1])); assert line["level"] == "error" and "does not exist" in line["msg"] and line["time"], line' "$WORK/log"
+    run oci --log-format yaml state missing
+    assert_status 1
+    assert_output_has "invalid log-format: yaml"
+    run oci state
+    assert_status 1
+    assert_output_has '\"state\" requires exactly 1 argument(s)'
+    run oci state ../x
+    assert_status 1
+    assert_output_has "invalid container ID format"
+    run oci nonsense
+    assert_status 1
+}
+
+@test "list prints a table, JSON or names" {
+    run oci list
+    assert_output_has STATUS
+    run oci list --format json
+    [ "$output" = "[]" ]
+    create
+    run oci list
+    [[ ${lines[1]} == "$CONTAINER"*created*"$(realpath "$BUNDLE")"*root* ]]
+    run oci list --format json
+    assert_output_has '"status":"created"'
+}
+
+@test "a container without a bundle, a root or a terminal's socket is refused" {
+    run oci create --bundle "$WORK/nowhere" "$CONTAINER"
+    assert_status 1
+    rm config.json
+    run oci create "$CONTAINER"
+    assert_output_has "JSON specification file config.json not found"
+    make_config true 'c["root"]["path"] = "nothing"'
+    run oci create "$CONTAINER"
+    assert_output_has 'nothing\": No such file or directory'
+    make_config true 'c["process"]["terminal"] = True'
+    run oci create "$CONTAINER"
+    assert_output_has "cannot allocate tty if runc will detach without setting console socket"
+    [ ! -e "$OCI_ROOT/$CONTAINER" ]
+}
