@@ -15,6 +15,7 @@
 #include "engine/runtime/cgroup-internal.h"
 
 #define RULE_TEXT_MAX 64
+#define PROGRAMS_MAX 64
 
 /* ---- v1 ---- */
 
@@ -130,9 +131,40 @@ static int bpf_call(enum bpf_cmd cmd, union bpf_attr *attr)
     return r < 0 ? -errno : r;
 }
 
+/* Programs of before: all that are attached must allow, so an old one would keep new rules from
+ * allowing more. */
+static size_t query_programs(int fd, uint32_t *ids, size_t max)
+{
+    union bpf_attr attr;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.query.target_fd = (uint32_t)fd;
+    attr.query.attach_type = BPF_CGROUP_DEVICE;
+    attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+    attr.query.prog_cnt = (uint32_t)max;
+    return bpf_call(BPF_PROG_QUERY, &attr) < 0 ? 0 : attr.query.prog_cnt;
+}
+
+static int detach_program(int fd, uint32_t id)
+{
+    union bpf_attr attr;
+
+    memset(&attr, 0, sizeof(attr));
+    attr.prog_id = id;
+    auto_close int prog_fd = bpf_call(BPF_PROG_GET_FD_BY_ID, &attr);
+    if (prog_fd < 0)
+        return prog_fd == -ENOENT ? 0 : prog_fd;
+    memset(&attr, 0, sizeof(attr));
+    attr.target_fd = (uint32_t)fd;
+    attr.attach_bpf_fd = (uint32_t)prog_fd;
+    attr.attach_type = BPF_CGROUP_DEVICE;
+    return bpf_call(BPF_PROG_DETACH, &attr);
+}
+
 static int apply_v2(int fd, const struct runtime_resources *res, struct error **err)
 {
     auto_(device_program_release) struct device_program program = { 0 };
+    uint32_t old[PROGRAMS_MAX];
 
     device_program_build(&program, res);
     /* Not by initialisers: they leave the rest of a union as it is, and the kernel refuses what is
@@ -146,6 +178,7 @@ static int apply_v2(int fd, const struct runtime_resources *res, struct error **
     auto_close int prog_fd = bpf_call(BPF_PROG_LOAD, &attr);
     if (prog_fd < 0)
         return error_set(err, -prog_fd, NULL, "cannot load the program with the rules for devices");
+    size_t old_count = query_programs(fd, old, ARRAY_LEN(old));
     memset(&attr, 0, sizeof(attr));
     attr.target_fd = (uint32_t)fd;
     attr.attach_bpf_fd = (uint32_t)prog_fd;
@@ -154,7 +187,10 @@ static int apply_v2(int fd, const struct runtime_resources *res, struct error **
     int r = bpf_call(BPF_PROG_ATTACH, &attr);
     if (r < 0)
         return error_set(err, -r, NULL, "cannot attach the rules for devices to the control group");
-    return 0;
+    /* New before old: at no moment is everything open. */
+    for (size_t i = 0; r >= 0 && i < old_count; i++)
+        r = detach_program(fd, old[i]);
+    return r < 0 ? error_set(err, -r, NULL, "cannot replace the rules for devices") : 0;
 }
 
 int cgroup_restrict_devices(

@@ -27,6 +27,9 @@ const char *const cgroup_controller_names_v1[CGROUP_CONTROLLER_MAX_] = {
     [CGROUP_BLKIO] = "blkio",
     [CGROUP_PIDS] = "pids",
     [CGROUP_HUGETLB] = "hugetlb",
+    [CGROUP_RDMA] = "rdma",
+    [CGROUP_NET_CLS] = "net_cls",
+    [CGROUP_NET_PRIO] = "net_prio",
 };
 const char *const cgroup_controller_names_v2[CGROUP_CONTROLLER_MAX_] = {
     [CGROUP_CPU] = "cpu",
@@ -35,6 +38,7 @@ const char *const cgroup_controller_names_v2[CGROUP_CONTROLLER_MAX_] = {
     [CGROUP_BLKIO] = "io",
     [CGROUP_PIDS] = "pids",
     [CGROUP_HUGETLB] = "hugetlb",
+    [CGROUP_RDMA] = "rdma",
 };
 
 void cgroup_release(struct cgroup *cgroup)
@@ -44,13 +48,21 @@ void cgroup_release(struct cgroup *cgroup)
     cgroup->count = 0;
 }
 
-int cgroup_controller_fd(const struct cgroup *cgroup, enum cgroup_controller controller)
+const struct cgroup_hierarchy *cgroup_find(
+        const struct cgroup *cgroup, enum cgroup_controller controller)
 {
     for (size_t i = 0; i < cgroup->count; i++) {
         if (cgroup->hierarchies[i].controllers & (1u << controller))
-            return cgroup->hierarchies[i].fd;
+            return &cgroup->hierarchies[i];
     }
-    return -EBADF;
+    return NULL;
+}
+
+int cgroup_controller_fd(const struct cgroup *cgroup, enum cgroup_controller controller)
+{
+    const struct cgroup_hierarchy *hierarchy = cgroup_find(cgroup, controller);
+
+    return hierarchy ? hierarchy->fd : -EBADF;
 }
 
 /* ---- What the machine has ---- */
@@ -308,8 +320,8 @@ static int make_group(struct cgroup_hierarchy *h, const char *path, bool fresh, 
         fd = TAKE_FD(child);
     }
     h->fd = TAKE_FD(fd);
-    if (h->v2 && h->directory[0] == 0)
-        h->controllers = 1u << CGROUP_DEVICES | 1u << CGROUP_FREEZER |
+    if (h->v2)
+        h->controllers = (h->directory[0] == 0 ? 1u << CGROUP_DEVICES | 1u << CGROUP_FREEZER : 0) |
                          read_controllers_v2(h->fd, "cgroup.controllers");
     return 0;
 }
@@ -331,6 +343,8 @@ int cgroup_open(struct cgroup *cgroup, const char *path, struct error **err)
                     err, ENAMETOOLONG, NULL, "the path of a control group is too long");
         h->fd = open(full, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         found |= h->fd >= 0;
+        if (h->fd >= 0 && h->v2)
+            h->controllers |= read_controllers_v2(h->fd, "cgroup.controllers");
     }
     return found;
 }

@@ -28,6 +28,9 @@ enum cgroup_controller {
     CGROUP_BLKIO,   /* v2: "io" */
     CGROUP_PIDS,
     CGROUP_HUGETLB,
+    CGROUP_RDMA,
+    CGROUP_NET_CLS,  /* v1 alone */
+    CGROUP_NET_PRIO, /* v1 alone */
     CGROUP_CONTROLLER_MAX_,
 };
 
@@ -62,9 +65,11 @@ void cgroup_release(struct cgroup *cgroup);
 int cgroup_create(struct cgroup *cgroup, const char *path,
         const struct runtime_resources *resources, struct error **err);
 
-/* Sets the limits anew on groups with processes in them. What the resources leave out stays as it is. */
+/* Changes limits of groups with processes: what is unset stays as it is. The rules for devices are
+ * replaced when there are some. Every limit is read back; one that the kernel has rounded away or
+ * clamped is an error. */
 int cgroup_update(
-        struct cgroup *cgroup, const struct runtime_resources *resources, struct error **err);
+        const struct cgroup *cgroup, const struct runtime_resources *resources, struct error **err);
 
 /* Sets the rules for devices. After the container's /dev was filled, since they may forbid just
  * that. */

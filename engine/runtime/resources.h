@@ -40,6 +40,16 @@ struct resource_hugepage {
     uint64_t limit_bytes;
 };
 
+struct resource_rdma {
+    const char *device;
+    int64_t handles, objects; /* RESOURCE_UNSET; at least one is set */
+};
+
+struct resource_priority {
+    const char *interface;
+    uint32_t priority;
+};
+
 struct resource_unified {
     const char *file, *value; /* v2 only: file names below the cgroup, no slash */
 };
@@ -49,17 +59,24 @@ struct runtime_resources {
     size_t device_count;
     int64_t memory_limit_bytes, memory_reservation_bytes, memory_swap_bytes; /* swap: with memory */
     int64_t memory_swappiness;
-    bool memory_oom_kill_disable;
+    int64_t memory_kernel_bytes, memory_kernel_tcp_bytes; /* of old kernels; v1 */
+    bool memory_oom_kill_disable, memory_check_before_update;
     int64_t cpu_shares, cpu_quota_usec, cpu_period_usec, cpu_rt_runtime_usec, cpu_rt_period_usec;
+    int64_t cpu_burst_usec, cpu_idle;
     const char *cpuset_cpus, *cpuset_mems; /* NULL: unset */
     int64_t pids_limit;
-    int64_t blkio_weight;
-    struct resource_blkio_list blkio_weight_devices;
+    int64_t blkio_weight, blkio_leaf_weight; /* leaf: v1 */
+    struct resource_blkio_list blkio_weight_devices, blkio_leaf_weight_devices;
     struct resource_blkio_list blkio_throttle[THROTTLE_MAX_];
     struct resource_hugepage *hugepages;
     size_t hugepage_count;
     struct resource_unified *unified;
     size_t unified_count;
+    int64_t network_class_id;                     /* v1 */
+    struct resource_priority *network_priorities; /* v1 */
+    size_t network_priority_count;
+    struct resource_rdma *rdma;
+    size_t rdma_count;
 };
 
 #define RUNTIME_RESOURCES_INIT                                                            \
@@ -69,5 +86,8 @@ struct runtime_resources {
         .cpu_shares = RESOURCE_UNSET, .cpu_quota_usec = RESOURCE_UNSET,                   \
         .cpu_period_usec = RESOURCE_UNSET, .cpu_rt_runtime_usec = RESOURCE_UNSET,         \
         .cpu_rt_period_usec = RESOURCE_UNSET, .pids_limit = RESOURCE_UNSET,               \
-        .blkio_weight = RESOURCE_UNSET,                                                   \
+        .blkio_weight = RESOURCE_UNSET, .blkio_leaf_weight = RESOURCE_UNSET,              \
+        .memory_kernel_bytes = RESOURCE_UNSET, .memory_kernel_tcp_bytes = RESOURCE_UNSET, \
+        .cpu_burst_usec = RESOURCE_UNSET, .cpu_idle = RESOURCE_UNSET,                     \
+        .network_class_id = RESOURCE_UNSET,                                               \
     }

@@ -39,20 +39,28 @@ static const struct number_member memory_members[] = {
     NUMBER("limit", memory_limit_bytes, "memory limit", -1, INT64_MAX),
     NUMBER("reservation", memory_reservation_bytes, "memory reservation", -1, INT64_MAX),
     NUMBER("swap", memory_swap_bytes, "memory swap limit", -1, INT64_MAX),
+    NUMBER("kernel", memory_kernel_bytes, "kernel memory limit", -1, INT64_MAX),
+    NUMBER("kernelTCP", memory_kernel_tcp_bytes, "kernel TCP memory limit", -1, INT64_MAX),
     NUMBER("swappiness", memory_swappiness, "memory swappiness", -1, 100),
 };
 static const struct number_member cpu_members[] = {
     NUMBER("shares", cpu_shares, "CPU shares", 0, INT64_MAX),
     NUMBER("quota", cpu_quota_usec, "CPU quota", -1, INT64_MAX),
     NUMBER("period", cpu_period_usec, "CPU period", 0, INT64_MAX),
+    NUMBER("burst", cpu_burst_usec, "CPU burst", 0, INT64_MAX),
+    NUMBER("idle", cpu_idle, "CPU idle", 0, 1),
     NUMBER("realtimeRuntime", cpu_rt_runtime_usec, "CPU real-time runtime", -1, INT64_MAX),
     NUMBER("realtimePeriod", cpu_rt_period_usec, "CPU real-time period", 0, INT64_MAX),
 };
 static const struct number_member pids_members[] = {
     NUMBER("limit", pids_limit, "limit of processes", -1, INT64_MAX),
 };
+static const struct number_member network_members[] = {
+    NUMBER("classID", network_class_id, "class of network packets", 0, UINT32_MAX),
+};
 static const struct number_member blkio_members[] = {
     NUMBER("weight", blkio_weight, "block I/O weight", 0, 1000),
+    NUMBER("leafWeight", blkio_leaf_weight, "block I/O leaf weight", 0, 1000),
 };
 
 static int parse_text(struct arena *arena, const json_t *object, const char *key, const char **ret,
@@ -125,6 +133,7 @@ static int parse_devices(
     return 0;
 }
 
+/* A weightDevice has a weight, a leafWeight, or both: an entry without the one is not in its list. */
 static int parse_blkio_list(struct arena *arena, const json_t *blkio, const char *key,
         const char *value_key, struct resource_blkio_list *ret, struct error **err)
 {
@@ -134,6 +143,7 @@ static int parse_blkio_list(struct arena *arena, const json_t *blkio, const char
     for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         int64_t major = -1, minor = -1, value = -1;
+        bool is_weight = strcmp(key, "weightDevice") == 0;
 
         r = jsonx_get_int(item, "major", &major, err);
         if (r >= 0)
@@ -142,7 +152,11 @@ static int parse_blkio_list(struct arena *arena, const json_t *blkio, const char
             r = jsonx_get_int(item, value_key, &value, err);
         if (r < 0)
             break;
-        if (major < 0 || minor < 0 || value < 0 || major > UINT32_MAX || minor > UINT32_MAX)
+        if (is_weight && value < 0 &&
+                (json_object_get(item, "weight") || json_object_get(item, "leafWeight")))
+            continue;
+        if (major < 0 || minor < 0 || value < 0 || major > UINT32_MAX || minor > UINT32_MAX ||
+                (is_weight && value > 1000))
             return error_set_plain(
                     err, EINVAL, NULL, "blockIO: %s: entry %zu is incomplete", key, i + 1);
         *ARRAY_APPEND_ARENA(arena, ret) = (struct resource_blkio_device){
@@ -166,6 +180,9 @@ static int parse_blkio(
     if (r >= 0)
         r = parse_blkio_list(
                 arena, blkio, "weightDevice", "weight", &res->blkio_weight_devices, err);
+    if (r >= 0)
+        r = parse_blkio_list(
+                arena, blkio, "weightDevice", "leafWeight", &res->blkio_leaf_weight_devices, err);
     for (size_t i = 0; r >= 0 && i < THROTTLE_MAX_; i++)
         r = parse_blkio_list(arena, blkio, throttle_keys[i], "rate", &res->blkio_throttle[i], err);
     return r;
@@ -222,6 +239,68 @@ static int parse_unified(
     return 0;
 }
 
+static int parse_priorities(
+        struct arena *arena, const json_t *json, struct runtime_resources *res, struct error **err)
+{
+    json_t *section = NULL, *list = NULL;
+    int r = jsonx_get_object(json, "network", &section, err);
+
+    if (r >= 0)
+        r = jsonx_get_array(section, "priorities", &list, err);
+    if (r < 0 || !list)
+        return r;
+    res->network_priorities = ARENA_NEW_ARRAY(
+            arena, json_array_size(list), struct resource_priority);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct resource_priority *priority = &res->network_priorities[i];
+        int64_t value = -1;
+
+        r = parse_text(arena, json_array_get(list, i), "name", &priority->interface, err);
+        if (r >= 0)
+            r = jsonx_get_int(json_array_get(list, i), "priority", &value, err);
+        if (r < 0)
+            return r;
+        if (!priority->interface || value < 0 || value > UINT32_MAX ||
+                !fs_name_is_plain(priority->interface) || strpbrk(priority->interface, " \n"))
+            return error_set_plain(
+                    err, EINVAL, NULL, "network.priorities: entry %zu is incomplete", i + 1);
+        priority->priority = (uint32_t)value;
+        res->network_priority_count++;
+    }
+    return 0;
+}
+
+static int parse_rdma(
+        struct arena *arena, const json_t *json, struct runtime_resources *res, struct error **err)
+{
+    json_t *object = NULL, *value;
+    const char *device;
+    int r = jsonx_get_object(json, "rdma", &object, err);
+
+    if (r < 0 || !object)
+        return r;
+    res->rdma = ARENA_NEW_ARRAY(arena, json_object_size(object), struct resource_rdma);
+    json_object_foreach(object, device, value)
+    {
+        struct resource_rdma limit = { NULL, RESOURCE_UNSET, RESOURCE_UNSET };
+
+        r = jsonx_get_int(value, "hcaHandles", &limit.handles, err);
+        if (r >= 0)
+            r = jsonx_get_int(value, "hcaObjects", &limit.objects, err);
+        if (r < 0)
+            return r;
+        bool none = limit.handles == RESOURCE_UNSET && limit.objects == RESOURCE_UNSET;
+        if (!fs_name_is_plain(device) || strpbrk(device, " \n") || none ||
+                (limit.handles != RESOURCE_UNSET && limit.handles < 0) ||
+                (limit.objects != RESOURCE_UNSET && limit.objects < 0))
+            return error_set_plain(
+                    err, EINVAL, NULL, "rdma: \"%s\" has no hcaHandles or hcaObjects", device);
+        limit.device = arena_strdup(arena, device);
+        res->rdma[res->rdma_count++] = limit;
+    }
+    return 0;
+}
+
 int resources_parse(
         struct arena *arena, const json_t *json, struct runtime_resources *ret, struct error **err)
 {
@@ -233,6 +312,7 @@ int resources_parse(
         { "memory", memory_members, ARRAY_LEN(memory_members) },
         { "cpu", cpu_members, ARRAY_LEN(cpu_members) },
         { "pids", pids_members, ARRAY_LEN(pids_members) },
+        { "network", network_members, ARRAY_LEN(network_members) },
     };
     struct runtime_resources res = RUNTIME_RESOURCES_INIT;
     json_t *section = NULL;
@@ -248,6 +328,8 @@ int resources_parse(
     }
     section = json_object_get(json, "memory");
     r = jsonx_get_bool(section, "disableOOMKiller", &res.memory_oom_kill_disable, err);
+    if (r >= 0)
+        r = jsonx_get_bool(section, "checkBeforeUpdate", &res.memory_check_before_update, err);
     section = json_object_get(json, "cpu");
     if (r >= 0)
         r = parse_text(arena, section, "cpus", &res.cpuset_cpus, err);
@@ -264,6 +346,10 @@ int resources_parse(
         r = parse_hugepages(arena, json, &res, err);
     if (r >= 0)
         r = parse_unified(arena, json, &res, err);
+    if (r >= 0)
+        r = parse_priorities(arena, json, &res, err);
+    if (r >= 0)
+        r = parse_rdma(arena, json, &res, err);
     if (r < 0)
         return r;
     *ret = res;
