@@ -151,6 +151,14 @@ static int wait_container(struct backend *backend, const struct plan_step *step,
 
 /* ------------------------------------------------------------------------ all */
 
+/* A container that replaces another has a temporary name at first, which tells the user nothing. */
+static const char *known_name(const struct plan_step *step)
+{
+    const char *blank = strchr(step->subject, ' ');
+
+    return blank ? blank + 1 : step->name;
+}
+
 int run_step(struct backend *backend, const struct plan_step *step, const char *id,
         const struct backend_call *call, char **ret_id, struct error **ret_warning,
         struct error **err)
@@ -178,7 +186,7 @@ int run_step(struct backend *backend, const struct plan_step *step, const char *
         return ops->volume_remove(backend, step->name, call, err);
     case PLAN_CREATE_CONTAINER:
         r = ops->container_create(backend, step->container, call, ret_id, err);
-        return r < 0 ? error_wrap(err, r, "cannot create container %s", step->name) : r;
+        return r < 0 ? error_wrap(err, r, "cannot create container %s", known_name(step)) : r;
     default:
         break;
     }

@@ -6,7 +6,7 @@
 
 struct seen {
     struct world *w;
-    struct strbuf text; /* "Container demo-a-1  Started" per event with a word */
+    struct strbuf text; /* "Container demo-a-1  Started" per event with a word, and errors */
     enum run_event_kind last[256];
     size_t events, warnings, skipped;
     int inside;
@@ -37,6 +37,10 @@ static void on_event(void *userdata, const struct run_event *event)
         seen->last[index] = event->kind;
     if (event->word)
         strbuf_addf(&seen->text, "%s  %s\n", event->subject, event->word);
+    if (event->kind == RUN_EVENT_FAILED) {
+        error_format(event->error, &seen->text);
+        strbuf_addc(&seen->text, '\n');
+    }
     if (seen->wake_after && event->kind == RUN_EVENT_DONE &&
             event->step->action == PLAN_START_CONTAINER &&
             strcmp(event->subject, seen->wake_after) == 0)
@@ -179,6 +183,7 @@ static void a_creation_that_fails_leaves_the_old_container_running(void **state)
     char *name = mem_printf("%.12s_demo-a-1", record_container(w.engine, "demo-a-1")->id);
     record_fail(w.engine, "create-container", name, ENOSPC);
     assert_int_equal(run_seen(&w, &seen, UP(), 0, NULL), -ENOSPC);
+    assert_non_null(strstr(seen.text.data, "cannot create container demo-a-1"));
     assert_int_equal(status_of(&w, "demo-a-1"), OBSERVED_RUNNING);
     assert_int_equal(status_of(&w, "demo-b-1"), OBSERVED_RUNNING);
     free(name);
