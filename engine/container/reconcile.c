@@ -106,6 +106,6 @@ int engine_reconcile(struct engine *engine, struct error **err)
         if (is_orphaned(engine, running.items[i]))
             (void)recover(engine, running.items[i], NULL);
     if (running.len > 0)
-        (void)network_revive_names(engine, NULL); /* likewise */
+        (void)network_revive(engine, NULL); /* likewise */
     return 0;
 }

@@ -7,3 +7,7 @@ struct engine;
 struct error;
 
 int apply_firewall(struct engine *engine, bool repair, struct error **err);
+
+/* True when the table that was applied last is not there any more: somebody flushed the rules. Without the
+ * lock; doubt is no. */
+bool firewall_is_lost(struct engine *engine);

@@ -29,15 +29,32 @@ static int add_networks(struct engine *engine, struct arena *arena, struct firew
     return r;
 }
 
+static void table_name(const struct engine *engine, char buffer[static FIREWALL_TABLE_MAX])
+{
+    char suffix[NETWORK_ROOT_SUFFIX_MAX];
+
+    snprintf(buffer, FIREWALL_TABLE_MAX, "berth%s", network_root_suffix(engine, suffix));
+}
+
+bool firewall_is_lost(struct engine *engine)
+{
+    char table[FIREWALL_TABLE_MAX];
+    uint64_t applied, handle = 0;
+
+    table_name(engine, table);
+    return firewall_read_handle(engine->run_fd, &applied) &&
+           nftables_table_handle(table, &handle, NULL) >= 0 && handle != applied;
+}
+
 int apply_firewall(struct engine *engine, bool repair, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
-    char table[FIREWALL_TABLE_MAX], suffix[NETWORK_ROOT_SUFFIX_MAX];
+    char table[FIREWALL_TABLE_MAX];
     struct firewall_state state = { .table = table };
     struct ports ports = { 0 };
     int r;
 
-    snprintf(table, sizeof(table), "berth%s", network_root_suffix(engine, suffix));
+    table_name(engine, table);
     r = add_networks(engine, &arena, &state, err);
     if (r >= 0)
         r = ports_read(engine, NULL, &ports, err);

@@ -50,6 +50,9 @@ void firewall_format_change(
 int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state *wanted,
         bool repair, struct error **err);
 
+/* The kernel's handle of the table as it was applied last; false when none is, or nobody knows. */
+bool firewall_read_handle(int run_fd, uint64_t *ret);
+
 /* nftables.c: libnftables, opened on first use. One transaction. */
 int nftables_run(const char *commands, struct error **err);
 /* The same with what nft would print (given). */

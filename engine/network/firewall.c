@@ -18,6 +18,7 @@
 
 #define STATE_DIR "network"
 #define STATE_FILE "firewall"
+#define HANDLE_TEXT_MAX 24
 
 /* All addresses are the container's in `forward` (after DNAT) and the client's in `early` (before it).
  * A verdict "accept" here only ends this table: the machine's own firewall still sees the packet. */
@@ -269,4 +270,15 @@ int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state 
     if (r < 0)
         return r;
     return write_applied(dir_fd, handle, wanted, err);
+}
+
+bool firewall_read_handle(int run_fd, uint64_t *ret)
+{
+    char text[HANDLE_TEXT_MAX] = "";
+    auto_close int fd = openat(run_fd, STATE_DIR "/" STATE_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    /* The rest is the elements. */
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || !strchr(text, '\n'))
+        return false;
+    return parse_uint64((struct str){ text, strcspn(text, "\n") }, UINT64_MAX, ret) >= 0;
 }

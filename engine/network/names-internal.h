@@ -12,6 +12,9 @@ struct strbuf;
  * runs (or has ended, when there is none left) and answers accordingly. Under the lock. */
 int names_apply(struct engine *engine, struct error **err);
 
+/* Starts the server again when it was killed although containers need it. Takes the lock itself, if need be. */
+int names_revive(struct engine *engine, struct error **err);
+
 /* The file of one network from its endpoints (all of one network). For tests, too. */
 #define NAMES_FILE_MAX_BYTES (4u << 20)
 void names_format(const struct network_endpoint *endpoints, unsigned long len, struct strbuf *out);

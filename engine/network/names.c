@@ -164,7 +164,7 @@ int names_apply(struct engine *engine, struct error **err)
     return r;
 }
 
-int network_revive_names(struct engine *engine, struct error **err)
+int names_revive(struct engine *engine, struct error **err)
 {
     auto_close int dir_fd = openat(
             engine->run_fd, DNS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -163,8 +163,9 @@ int network_tidy(struct engine *engine, struct error **err);
 /* A running container was renamed or got other aliases: names anew. */
 int network_refresh_names(struct engine *engine, struct error **err);
 
-/* Starts the name server again when it was killed although containers need it. Cheap when it is there. */
-int network_revive_names(struct engine *engine, struct error **err);
+/* For every command while containers run: starts the name server again when it was killed, and puts the rules
+ * back when they were flushed. Some microseconds when all is there. */
+int network_revive(struct engine *engine, struct error **err);
 
 /* Brings the kernel's side in line with the database, whatever happened to it: flushed rules, removed
  * links, a name server that was killed. */

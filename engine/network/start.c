@@ -381,6 +381,11 @@ int network_reconcile(struct engine *engine, struct error **err)
     return first ? first : r;
 }
 
+int network_revive(struct engine *engine, struct error **err)
+{
+    return firewall_is_lost(engine) ? network_reconcile(engine, err) : names_revive(engine, err);
+}
+
 int network_refresh_names(struct engine *engine, struct error **err)
 {
     auto_close int lock = engine_lock(engine, "network", true, err);

@@ -242,6 +242,21 @@ is_in_state() {
     assert_nothing_left
 }
 
+@test "flushed firewall rules are there again with the next command" {
+    command -v nft >/dev/null || skip "nft is not installed"
+    berth run -d --name x1 -p 127.0.0.1::80 busybox httpd -f -h /etc >/dev/null
+    port=$(berth port x1 80/tcp | sed 's/.*://')
+    wait_for 120 curl -fsS "http://127.0.0.1:$port/image-name"
+    rules=$(nft list ruleset | grep -c .)
+    nft flush ruleset
+    berth ps >/dev/null
+    [ "$(nft list ruleset | grep -c .)" -eq "$rules" ]
+    curl -fsS "http://127.0.0.1:$port/image-name"
+    berth rm -f x1
+    [ -z "$(nft list ruleset)" ]
+    assert_nothing_left
+}
+
 @test "after a reboot everything is there and exited" {
     berth run -d --name x1 --network none -v data:/data --restart unless-stopped busybox sh -c 'echo x >>/data/log; exec sleep 1000' >/dev/null
     wait_for 120 berth exec x1 test -s /data/log
