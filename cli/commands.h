@@ -25,4 +25,4 @@ extern const struct command command_compose_build, command_compose_config, comma
         command_compose_version, command_compose_volumes, command_compose_wait;
 
 /* What Docker Compose has not. */
-extern const struct command command_compose_apply;
+extern const struct command command_compose_apply, command_compose_lint;

@@ -134,6 +134,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_exec,
     &command_compose_images,
     &command_compose_kill,
+    &command_compose_lint,
     &command_compose_logs,
     &command_compose_ls,
     &command_compose_pause,

@@ -35,8 +35,15 @@ static struct diag_entry *complain(const struct checker *checker, const struct s
     va_start(args, format);
     const char *message = arena_vprintf(checker->project->arena, format, args);
     va_end(args);
-    return diag_add(checker->diag, DIAG_ERROR, NULL, &at, "services.%s%s%s: %s", service->name,
-            *field ? "." : "", field, message);
+    return diag_add(checker->diag, DIAG_ERROR, "consistency", &at, "services.%s%s%s: %s",
+            service->name, *field ? "." : "", field, message);
+}
+
+/* In place of "consistency". */
+static void name_finding(struct diag_entry *entry, const char *id)
+{
+    if (entry)
+        entry->id = id;
 }
 
 static const char *nearest_key(const struct strmap *index, const char *name)
@@ -140,6 +147,7 @@ static void check_volumes(const struct checker *checker, const struct service *s
             continue;
         entry = complain(checker, service, field_of(checker, "volumes", i), "no volume \"%s\"",
                 mount->source);
+        name_finding(entry, "no-volume");
         if (nearest_key(&checker->project->volume_index, mount->source))
             suggest(checker, entry, &checker->project->volume_index, mount->source);
         else
@@ -161,6 +169,7 @@ static void check_references(const struct checker *checker, const struct service
             continue;
         entry = complain(
                 checker, service, field_of(checker, field, i), "no %s \"%s\"", kind, source);
+        name_finding(entry, strcmp(kind, "secret") == 0 ? "no-secret" : "no-config");
         suggest(checker, entry, index, source);
     }
 }

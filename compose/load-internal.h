@@ -12,7 +12,7 @@
 
 struct node;
 
-/* A file that was read. */
+/* A file that was read. Under its path compose files, under the path and a newline other texts. */
 struct loaded_file {
     const char *path; /* absolute, or "-" */
     const char *dir;  /* absolute */
@@ -48,6 +48,15 @@ struct model_source {
     unsigned depth;
 };
 
+/* load.c */
+void loader_init(struct loader *loader, struct arena *arena, const struct load_options *options,
+        struct diag *diag);
+void loader_release(struct loader *loader);
+struct project;
+/* As project_load; *ret_project is also given with mistakes in the files, as far as it got: NULL: not
+ * far enough. What was read is in loader->files. */
+int loader_load(struct loader *loader, struct project **ret_project, struct error **err);
+
 /* load-files.c */
 int loader_find_files(struct loader *loader, bool *ret_found);
 int loader_find_name(struct loader *loader);
@@ -81,6 +90,5 @@ void loader_normalise(struct loader *loader, struct node *model);
 /* env_file into environment, label_file into labels, for one enabled service. */
 void loader_resolve_service_files(struct loader *loader, struct node *service);
 
-struct project;
 /* check.c: what is wrong between the parts of a project. */
 void project_check(const struct project *project, struct diag *diag);

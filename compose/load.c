@@ -18,8 +18,8 @@
 #include "compose/load-internal.h"
 #include "compose/project.h"
 
-static void loader_init(struct loader *loader, struct arena *arena,
-        const struct load_options *options, struct diag *diag)
+void loader_init(struct loader *loader, struct arena *arena, const struct load_options *options,
+        struct diag *diag)
 {
     assert(diag && options->working_dir);
     *loader = (struct loader){
@@ -37,7 +37,7 @@ static void loader_init(struct loader *loader, struct arena *arena,
     strmap_init_arena(&loader->warned, arena);
 }
 
-static void loader_release(struct loader *loader)
+void loader_release(struct loader *loader)
 {
     strbuf_release(&loader->context.path);
 }
@@ -389,31 +389,36 @@ static int open_files(struct loader *loader, struct error **err)
     return r < 0 ? refuse(loader, err) : 0;
 }
 
+int loader_load(struct loader *loader, struct project **ret_project, struct error **err)
+{
+    struct node *model;
+
+    *ret_project = NULL;
+    int r = open_files(loader, err);
+
+    if (r < 0)
+        return r;
+    model = load_tree(loader);
+    if (model)
+        *ret_project = build_project(loader, model);
+    if (*ret_project && !loader->options->no_consistency)
+        project_check(*ret_project, loader->diag);
+    diag_sort(loader->diag);
+    return diag_has_errors(loader->diag) || !model ? refuse(loader, err) : 0;
+}
+
 int project_load(struct arena *arena, const struct load_options *options,
         struct project **ret_project, struct diag *diag, struct error **err)
 {
     auto_(loader_release) struct loader loader;
     struct project *project;
-    struct node *model;
 
     loader_init(&loader, arena, options, diag);
-    int r = open_files(&loader, err);
+    int r = loader_load(&loader, &project, err);
 
-    if (r < 0)
-        return r;
-    model = load_tree(&loader);
-    if (!model) {
-        diag_sort(diag);
-        return refuse(&loader, err);
-    }
-    project = build_project(&loader, model);
-    if (!options->no_consistency)
-        project_check(project, diag);
-    diag_sort(diag);
-    if (diag_has_errors(diag))
-        return refuse(&loader, err);
-    *ret_project = project;
-    return 0;
+    if (r == 0)
+        *ret_project = project;
+    return r;
 }
 
 int project_name_resolve(struct arena *arena, const struct load_options *options,

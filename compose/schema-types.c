@@ -727,6 +727,8 @@ static void refuse_unknown(struct schema_context *context, const struct attr_tab
     struct diag_entry *finding = schema_error(
             context, &entry->key_at, "\"%s\" is no %s", entry->key, table->what);
 
+    if (finding)
+        finding->id = "unknown-attribute";
     const char *service = string_has_prefix(context->path.data, "services.")
                                   ? context->path.data + strlen("services.")
                                   : "";

@@ -57,8 +57,8 @@ struct diag_entry *schema_error(
     const char *message = arena_vprintf(context->arena, format, args);
     va_end(args);
     if (!context->path.len)
-        return diag_add(context->diag, DIAG_ERROR, NULL, at, "%s", message);
-    return diag_add(context->diag, DIAG_ERROR, NULL, at, "%s: %s", context->path.data, message);
+        return diag_add(context->diag, DIAG_ERROR, "schema", at, "%s", message);
+    return diag_add(context->diag, DIAG_ERROR, "schema", at, "%s: %s", context->path.data, message);
 }
 
 struct node *schema_refuse(

@@ -35,6 +35,7 @@ struct reader {
     struct frame *items;                      /* stack */
     size_t len, cap;
     uint32_t nodes, alias_nodes;
+    struct yaml_hidden_list hidden;
     bool failed;
 };
 
@@ -308,7 +309,20 @@ static unsigned tag_flags(const char *tag)
 
 /* ------------------------------------------------------------------------ the tree */
 
-static void merge_one(struct reader *reader, struct node *map, const struct node *from)
+static void note_hidden(
+        struct reader *reader, const struct node_entry *own, const struct node *hidden)
+{
+    bool collection = hidden->kind == NODE_MAP || hidden->kind == NODE_LIST;
+
+    if (collection && own->value->kind == hidden->kind && own->value != hidden)
+        *ARRAY_APPEND_ARENA(reader->arena, &reader->hidden) = (struct yaml_hidden){
+            .key = own->key, .at = own->key_at, .own = own->value, .hidden = hidden
+        };
+}
+
+/* The first `own_len` entries of the map are its own. */
+static void merge_one(
+        struct reader *reader, struct node *map, uint32_t own_len, const struct node *from)
 {
     if (from->kind != NODE_MAP) {
         diag_add(reader->diag, DIAG_ERROR, "merge-key", &from->at,
@@ -318,22 +332,30 @@ static void merge_one(struct reader *reader, struct node *map, const struct node
         return;
     }
     NODE_FOREACH(from, entry)
-    if (!node_get_entry(map, entry->key))
-        node_set(reader->arena, map, entry->key, &entry->key_at, entry->value);
+    {
+        const struct node_entry *known = node_get_entry(map, entry->key);
+
+        if (!known)
+            node_set(reader->arena, map, entry->key, &entry->key_at, entry->value);
+        else if (known < map->entries + own_len)
+            note_hidden(reader, known, entry->value);
+    }
 }
 
 /* Own keys win wherever "<<" stands; of several sources the earlier one wins. */
 static void apply_merges(struct reader *reader, struct frame *frame)
 {
+    uint32_t own_len = frame->node->len;
+
     for (uint32_t i = 0; frame->merges && i < frame->merges->len; i++) {
         const struct node *source = frame->merges->items[i];
 
         if (source->kind != NODE_LIST) {
-            merge_one(reader, frame->node, source);
+            merge_one(reader, frame->node, own_len, source);
             continue;
         }
         for (uint32_t j = 0; j < source->len; j++)
-            merge_one(reader, frame->node, source->items[j]);
+            merge_one(reader, frame->node, own_len, source->items[j]);
     }
 }
 
@@ -695,6 +717,7 @@ int yaml_parse(struct arena *arena, const struct yaml_text *text, struct yaml_do
     ARRAY_RELEASE(&reader);
     if (documents.len && !documents.items[documents.len - 1])
         documents.len--; /* cut off by an error: nothing of it is whole */
+    documents.hidden = reader.hidden;
     *ret = documents;
     return reader.failed ? -EINVAL : 0;
 }

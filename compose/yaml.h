@@ -25,9 +25,21 @@ struct yaml_text {
 /* Notes where the lines start, so that places are found at once. */
 void yaml_index_lines(struct arena *arena, struct yaml_text *text);
 
+/* A mapping or list that a merge key brought and that the own value of that key keeps out. */
+struct yaml_hidden {
+    const char *key;
+    struct source at; /* of the own key */
+    const struct node *own, *hidden;
+};
+struct yaml_hidden_list {
+    struct yaml_hidden *items;
+    size_t len, cap;
+};
+
 struct yaml_documents {
     struct node **items; /* one per document, any kind; an empty document is NODE_NULL */
     size_t len, cap;
+    struct yaml_hidden_list hidden; /* of all documents */
 };
 
 /* Reads all documents of a text. Syntax errors, duplicate keys, bad anchors and exceeded limits are added
