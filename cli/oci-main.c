@@ -39,6 +39,10 @@ static const struct oci_command *const commands[] = {
     &oci_command_exec,
     &oci_command_list,
     &oci_command_ps,
+    &oci_command_features,
+    &oci_command_spec,
+    &oci_command_events,
+    &oci_command_update,
     &oci_command_pause,
     &oci_command_resume,
 };
@@ -117,11 +121,11 @@ static void tell(struct oci_cli *cli, const char *level, const char *text)
                 0644);
     if (fd >= 0)
         (void)fd_write_all(fd, line.data, line.len);
-    if (strcmp(level, "error") != 0)
-        return;
     fflush(stdout);
-    if (fd >= 0)
+    if (fd >= 0 && strcmp(level, "error") == 0)
         fprintf(stderr, "%s\n", text);
+    else if (fd >= 0)
+        return;
     else
         (void)fd_write_all(STDERR_FILENO, line.data, line.len);
 }
@@ -145,6 +149,14 @@ int oci_report_failure(struct oci_cli *cli, const char *format, ...)
     va_end(args);
     tell(cli, "error", text.data);
     return 1;
+}
+
+static void warn(void *userdata, const struct error *warning)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LOG_LINE_MAX / 2);
+
+    error_format(warning, &text);
+    tell(userdata, "warning", text.data);
 }
 
 /* ---- commands ---- */
@@ -295,6 +307,8 @@ int main(int argc, char **argv)
     fd_secure_stdio();
     prctl(PR_SET_NAME, PROGRAM_NAME, 0, 0, 0);
     cli.runtime.arena = &cli.arena;
+    cli.runtime.warn = warn;
+    cli.runtime.userdata = &cli;
     status = run_root(&cli, argc, argv);
     if (fflush(stdout) != 0 && status == 0)
         status = oci_report_failure(&cli, "cannot write to standard output");

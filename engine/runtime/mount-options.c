@@ -108,6 +108,11 @@ const struct mount_option *mount_option_find(struct str name)
     return NULL;
 }
 
+const struct mount_option *mount_option_at(size_t index)
+{
+    return index < ARRAY_LEN(mount_options) ? &mount_options[index] : NULL;
+}
+
 unsigned long mount_propagation_parse(const char *name)
 {
     const struct mount_option *option = mount_option_find(str_from(name));

@@ -26,6 +26,7 @@ struct mount_option {
 
 /* The row, or NULL. */
 const struct mount_option *mount_option_find(struct str name);
+const struct mount_option *mount_option_at(size_t index); /* NULL behind the last */
 
 /* The propagation for "rprivate", "shared", …; 0 for other words. */
 unsigned long mount_propagation_parse(const char *name);

@@ -43,7 +43,7 @@ struct creation {
     int root_fd;   /* the directory of containers */
     int bundle_fd; /* the bundle */
     int gate_fd;
-    bool owns_cgroup;
+    bool owns_cgroup, had_process;
 };
 
 static void creation_release(struct creation *c)
@@ -186,6 +186,7 @@ static int create_process(struct creation *c, struct container_process *process,
     }
     if (r >= 0 && options.held)
         r = c->gate_fd = options.gate_fd = gate_listen(c->container.dir_fd, err);
+    c->had_process = r >= 0;
     if (r >= 0)
         r = container_create_process(&options, process, err);
     if (r < 0)
@@ -216,6 +217,9 @@ static void undo(struct creation *c, struct container_process *process)
         c->container.cgroup_path = NULL;
     if (c->container.lock_fd >= 0)
         (void)oci_container_remove(c->root_fd, &c->container, NULL);
+    /* The life of a container whose hooks failed goes on where it is deleted. */
+    if (c->had_process)
+        oci_run_late_hooks(c->runtime, &c->container, c->spec, HOOK_POSTSTOP);
 }
 
 int oci_create(const struct oci_runtime *runtime, const struct oci_create_options *options,
@@ -254,6 +258,9 @@ int oci_create(const struct oci_runtime *runtime, const struct oci_create_option
         undo(&c, ret_process);
     } else if (!options->run) {
         container_process_release(ret_process);
+    } else {
+        c.container.lock_fd = fd_close(c.container.lock_fd); /* hooks may call us */
+        oci_run_late_hooks(runtime, &c.container, c.spec, HOOK_POSTSTART);
     }
     return r < 0 ? r : 0;
 }

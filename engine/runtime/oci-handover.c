@@ -87,3 +87,19 @@ int oci_load_seccomp(const struct oci_runtime *runtime, int root_fd,
                 err);
     return r < 0 ? r : 1;
 }
+
+void oci_run_late_hooks(const struct oci_runtime *runtime, const struct oci_container *container,
+        const struct runtime_spec *spec, enum hook_point point)
+{
+    auto_error struct error *error = NULL;
+    bool stopped = point == HOOK_POSTSTOP;
+    struct hook_state state = {
+        .id = container->id,
+        .bundle = container->bundle,
+        .status = oci_status_names[stopped ? OCI_STOPPED : OCI_RUNNING],
+        .pid = stopped ? 0 : container->pid,
+    };
+
+    if (spec->hooks[point].count > 0 && hooks_run(spec, point, &state, &error) < 0 && runtime->warn)
+        runtime->warn(runtime->userdata, error);
+}

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "engine/runtime/hooks.h"
 #include "engine/runtime/seccomp-filter.h"
 
 struct error;
@@ -18,6 +19,11 @@ const char *oci_keyring_name(struct arena *arena, const char *id);
 
 /* Writes a pid file whole. */
 int oci_write_pid_file(const char *path, pid_t pid, struct error **err);
+
+/* Runs the hooks of a point at which a failure changes nothing any more: it is a warning. */
+struct oci_container;
+void oci_run_late_hooks(const struct oci_runtime *runtime, const struct oci_container *container,
+        const struct runtime_spec *spec, enum hook_point point);
 
 /* Loads the filter of the specification, compiled once per boot and kept below the root directory.
  * 1, or 0 without a filter. */

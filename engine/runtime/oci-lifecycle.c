@@ -69,6 +69,10 @@ int oci_start(const struct oci_runtime *runtime, const char *id, struct error **
     r = container_start_held(gate, spec, &exit_code, err);
     if (r >= 0)
         (void)unlinkat(container.dir_fd, GATE_NAME, 0);
+    /* Hooks may call us. */
+    container.lock_fd = fd_close(container.lock_fd);
+    if (r >= 0)
+        oci_run_late_hooks(runtime, &container, spec, HOOK_POSTSTART);
     return r;
 }
 
@@ -178,7 +182,17 @@ int oci_delete(const struct oci_runtime *runtime, const char *id, bool force, st
         return error_set_plain(err, EBUSY, NULL,
                 "cannot delete container %s that is not stopped: %s", id, oci_status_names[status]);
     r = end_process(&container, err);
-    return r < 0 ? r : oci_container_remove(root_fd, &container, err);
+    if (r < 0)
+        return r;
+    auto_json json_t *json = NULL;
+    struct runtime_spec *spec = NULL;
+    if (container.pid > 0)
+        (void)oci_container_read_spec(runtime->arena, &container, &json, &spec, NULL);
+    r = oci_container_remove(root_fd, &container, err);
+    container.lock_fd = fd_close(container.lock_fd);
+    if (r >= 0 && spec)
+        oci_run_late_hooks(runtime, &container, spec, HOOK_POSTSTOP);
+    return r;
 }
 
 /* ---- pause ---- */

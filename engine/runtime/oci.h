@@ -23,6 +23,9 @@ struct oci_runtime {
     struct arena *arena; /* for what lives as long as the command */
     const char *root_dir;
     bool systemd_cgroup;
+    /* What goes wrong without stopping anything: hooks that come too late to. NULL: not told. */
+    void (*warn)(void *userdata, const struct error *warning);
+    void *userdata;
 };
 
 struct oci_create_options {

@@ -285,3 +285,129 @@ assert os.path.exists("/proc/%d" % state["pid"]), state
     assert_output_has "cannot allocate tty if runc will detach without setting console socket"
     [ ! -e "$OCI_ROOT/$CONTAINER" ]
 }
+
+@test "hooks run in their order with the container's state, and a failing one undoes create" {
+    cat >"$WORK/hook" <<'HOOK'
+#!/bin/sh
+read -r state
+echo "$1 $state" >>"$2"
+HOOK
+    chmod +x "$WORK/hook"
+    make_config 'true' "
+c['hooks'] = {p: [{'path': '$WORK/hook', 'args': ['hook', p, '$WORK/log']}]
+              for p in ('prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop')}"
+    oci run "$CONTAINER"
+    [ "$(cut -d' ' -f1 "$WORK/log" | tr '\n' ' ')" = "prestart createRuntime createContainer poststart poststop " ]
+    python3 -c '
+import json, sys
+states = {p: json.loads(s) for p, s in (line.split(" ", 1) for line in open(sys.argv[1]))}
+assert all(s["id"] == sys.argv[2] and s["bundle"] and s["ociVersion"] for s in states.values()), states
+assert [states[p]["status"] for p in ("createRuntime", "poststart", "poststop")] == ["creating", "running", "stopped"], states
+' "$WORK/log" "$CONTAINER"
+
+    rm "$WORK/log"
+    make_config 'true' "
+c['hooks'] = {'createRuntime': [{'path': '/bin/false'}], 'poststop': [{'path': '$WORK/hook', 'args': ['hook', 'poststop', '$WORK/log']}]}"
+    run oci create "$CONTAINER"
+    assert_status 1
+    assert_output_has createRuntime
+    grep -q '^poststop' "$WORK/log"
+    [ ! -e "$OCI_ROOT/$CONTAINER" ]
+
+    make_config 'true' "c['hooks'] = {'poststart': [{'path': '/bin/false'}]}"
+    run oci run "$CONTAINER"
+    assert_status 0
+    assert_output_has level=warning
+}
+
+@test "update changes limits by options and by a file, and refuses what is none" {
+    local group=/sys/fs/cgroup/pids/berth-oci/$CONTAINER
+    [ -d /sys/fs/cgroup/pids ] || group=/sys/fs/cgroup/berth-oci/$CONTAINER
+    create
+    oci update --pids-limit 17 "$CONTAINER"
+    [ "$(cat "$group/pids.max")" = 17 ]
+    echo '{"pids": {"limit": 18}}' | oci update --resources - "$CONTAINER"
+    [ "$(cat "$group/pids.max")" = 18 ]
+    run oci update --memory much "$CONTAINER"
+    assert_status 1
+    assert_output_has "invalid value for memory: much"
+    run oci update --l3-cache-schema x "$CONTAINER"
+    assert_status 1
+    assert_output_has "not supported"
+}
+
+@test "events prints statistics as JSON, and ends with the container" {
+    create
+    oci start "$CONTAINER"
+    oci events --stats "$CONTAINER" | python3 -c '
+import json, sys
+event = json.load(sys.stdin)
+assert event["type"] == "stats" and event["id"] == sys.argv[1], event
+assert event["data"]["pids"]["current"] == 1 and event["data"]["cpu"]["usage"]["total"] > 0, event
+' "$CONTAINER"
+    oci events --interval 1h "$CONTAINER" >"$WORK/events" 3>&- 4>&- &
+    local pid=$!
+    wait_for 30 test -s "$WORK/events"
+    oci kill "$CONTAINER" KILL
+    wait "$pid"
+    run oci events --stats "$CONTAINER"
+    assert_status 1
+    assert_output_has "is not running"
+}
+
+@test "spec writes a configuration that runs, and does not overwrite one" {
+    rm config.json
+    oci spec
+    run oci spec
+    assert_status 1
+    assert_output_has "config.json exists"
+    python3 - <<'PYTHON'
+import json
+c = json.load(open("config.json"))
+c["process"].update(terminal=False, args=["/bin/hostname"])
+json.dump(c, open("config.json", "w"))
+PYTHON
+    run oci run "$CONTAINER"
+    [ "$output" = berth ]
+    mkdir "$WORK/rootless"
+    oci spec --rootless --bundle "$WORK/rootless"
+    grep -q '"uidMappings"' "$WORK/rootless/config.json"
+    run ! grep -q '"network"' "$WORK/rootless/config.json"
+}
+
+@test "features names what the specification asks for" {
+    oci features | python3 -c '
+import json, sys
+f = json.load(sys.stdin)
+assert f["ociVersionMin"] == "1.0.0" and f["ociVersionMax"].startswith("1.2"), f
+assert "createRuntime" in f["hooks"] and "rbind" in f["mountOptions"], f
+assert "time" in f["linux"]["namespaces"] and "CAP_BPF" in f["linux"]["capabilities"], f
+'
+    run oci --version
+    [[ ${lines[0]} == *" version "* && ${lines[1]} == spec:* ]]
+}
+
+@test "a terminal goes to whoever listens at the console socket" {
+    python3 - "$WORK/console" >"$WORK/terminal" 3>&- 4>&- <<'PYTHON' &
+import array, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+connection, _ = server.accept()
+_, ancillary, _, _ = connection.recvmsg(64, socket.CMSG_SPACE(4))
+master = array.array("i", ancillary[0][2])[0]
+connection.close()
+text = b""
+while b"done" not in text:
+    text += os.read(master, 1024)
+sys.stdout.write(text.decode())
+PYTHON
+    local pid=$!
+    make_config 'tty; stty size; echo done; sleep 1000' 'c["process"].update(terminal=True, consoleSize={"height": 12, "width": 34})'
+    wait_for 30 test -S "$WORK/console"
+    create --console-socket "$WORK/console"
+    oci start "$CONTAINER"
+    wait "$pid"
+    grep -q '^/dev/' "$WORK/terminal"
+    grep -q '^12 34' "$WORK/terminal"
+}
