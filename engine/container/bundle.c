@@ -46,6 +46,7 @@ struct bundle {
     const char *netns_path;
     struct oci_mount_source *mounts;
     struct oci_devices devices;
+    struct oci_io_device *io_devices;
     uint64_t capabilities;
     const char *seccomp_path;
 };
@@ -308,16 +309,23 @@ static unsigned thermal_cpus(void)
                    : 0;
 }
 
-json_t *container_limits(const struct container *c)
+int container_limits(const struct container *c, json_t **ret, struct error **err)
 {
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct oci_io_device *io_devices = NULL;
     bool v2 = is_cgroup_v2();
+    int r = oci_io_devices_resolve(&arena, &c->config, &io_devices, err);
     struct oci_spec_input input = {
         .container = c,
         .cgroup_v2 = v2,
         .has_swap_accounting = c->config.memory_bytes != 0 && has_swap_accounting(v2),
+        .io_devices = io_devices,
     };
 
-    return oci_spec_limits(&input);
+    if (r < 0)
+        return r;
+    *ret = oci_spec_limits(&input);
+    return 0;
 }
 
 static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
@@ -337,6 +345,7 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
         .mounts = b->mounts,
         .devices = b->devices.items,
         .device_count = b->devices.len,
+        .io_devices = b->io_devices,
     };
     auto_json json_t *spec = NULL;
     int r = oci_spec_build(&input, &spec, err);
@@ -492,6 +501,9 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
     if (r < 0)
         return r;
     fill_health(b, &monitor.health);
+    if (config->health_on_failure)
+        monitor.unhealthy = (enum monitor_unhealthy)parse_name(str_from(config->health_on_failure),
+                monitor_unhealthy_names, MONITOR_UNHEALTHY_MAX_);
     if (config->monitor_in_parent)
         monitor.monitor_cgroup_path = arena_printf(
                 &b->arena, "%s/" CONTAINER_SUPERVISOR_CGROUP, config->cgroup_parent);
@@ -546,6 +558,8 @@ int container_write_bundle(struct engine *engine, struct container *c,
         r = oci_mounts_resolve(engine, &b->arena, &c->config, &b->mounts, err);
     if (r >= 0)
         r = oci_devices_resolve(&b->arena, &c->config, &b->devices, err);
+    if (r >= 0)
+        r = oci_io_devices_resolve(&b->arena, &c->config, &b->io_devices, err);
     if (r >= 0)
         r = prepare_seccomp(b, err);
     if (r >= 0)

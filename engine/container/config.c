@@ -31,6 +31,14 @@ const char *const container_restart_names[CONTAINER_RESTART_MAX_] = {
     [CONTAINER_RESTART_UNLESS_STOPPED] = "unless-stopped",
 };
 
+const char *const container_io_kinds[CONTAINER_IO_KIND_MAX_] = {
+    [CONTAINER_IO_WEIGHT] = "weight",
+    [CONTAINER_IO_READ_BPS] = "read-bps",
+    [CONTAINER_IO_WRITE_BPS] = "write-bps",
+    [CONTAINER_IO_READ_IOPS] = "read-iops",
+    [CONTAINER_IO_WRITE_IOPS] = "write-iops",
+};
+
 const char *container_pairs_get(const struct container_pairs *pairs, const char *key)
 {
     for (size_t i = 0; i < pairs->len; i++)
@@ -154,6 +162,13 @@ static const struct field ulimit_fields[] = {
 };
 static const struct layout ulimit_layout = LAYOUT(ulimit_fields, container_ulimit);
 
+static const struct field io_limit_fields[] = {
+    F(FIELD_TEXT, container_io_limit, kind),
+    F(FIELD_TEXT, container_io_limit, path),
+    F(FIELD_UINT64, container_io_limit, value),
+};
+static const struct layout io_limit_layout = LAYOUT(io_limit_fields, container_io_limit);
+
 static const struct field device_fields[] = {
     F(FIELD_TEXT, container_device, host_path),
     F(FIELD_TEXT, container_device, container_path),
@@ -188,9 +203,12 @@ static const struct field config_fields[] = {
     F(FIELD_TEXT, container_config, stop_signal),
     F(FIELD_INT64, container_config, stop_timeout_sec, .unset = CONTAINER_STOP_TIMEOUT_UNSET),
     F(FIELD_VECTOR, container_config, shell),
+    F(FIELD_TEXT, container_config, umask),
+    F(FIELD_TEXT, container_config, systemd),
     F(FIELD_BOOL, container_config, read_only),
     F(FIELD_STRUCTS, container_config, mounts, .layout = &mount_layout),
     F(FIELD_VECTOR, container_config, volumes),
+    F(FIELD_VECTOR, container_config, volumes_from),
     F(FIELD_STRUCTS, container_config, files, .layout = &file_layout),
     F(FIELD_UINT64, container_config, shm_size_bytes),
     F(FIELD_ENUM, container_config, network_mode, NAMES(container_network_mode_names)),
@@ -223,7 +241,13 @@ static const struct field config_fields[] = {
     F(FIELD_INT64, container_config, cpu_quota_usec),
     F(FIELD_TEXT, container_config, cpuset_cpus),
     F(FIELD_TEXT, container_config, cpuset_mems),
+    F(FIELD_INT64, container_config, cpu_rt_period_usec),
+    F(FIELD_INT64, container_config, cpu_rt_runtime_usec),
     F(FIELD_INT64, container_config, pids_limit),
+    F(FIELD_INT64, container_config, blkio_weight),
+    F(FIELD_STRUCTS, container_config, io_limits, .layout = &io_limit_layout),
+    F(FIELD_BOOL, container_config, has_memory_swappiness),
+    F(FIELD_INT64, container_config, memory_swappiness),
     F(FIELD_BOOL, container_config, oom_kill_disable),
     F(FIELD_BOOL, container_config, has_oom_score_adj),
     F(FIELD_INT64, container_config, oom_score_adj),
@@ -234,8 +258,11 @@ static const struct field config_fields[] = {
     F(FIELD_ENUM, container_config, restart, NAMES(container_restart_names)),
     F(FIELD_INT64, container_config, restart_max_retries),
     F(FIELD_BOOL, container_config, auto_remove),
+    F(FIELD_TEXT, container_config, pid_file),
+    F(FIELD_TEXT, container_config, monitor_pid_file),
     F(FIELD_BOOL, container_config, has_health),
     F(FIELD_STRUCT, container_config, health, .layout = &health_layout),
+    F(FIELD_TEXT, container_config, health_on_failure),
     F(FIELD_TEXT, container_config, log_driver),
     F(FIELD_PAIRS, container_config, log_options),
     F(FIELD_PAIRS, container_config, labels),

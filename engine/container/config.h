@@ -128,6 +128,26 @@ struct container_devices {
     size_t len, cap;
 };
 
+/* A limit of one block device: kind is one of container_io_kinds. */
+struct container_io_limit {
+    const char *kind, *path;
+    uint64_t value; /* weight, bytes or operations per second */
+};
+struct container_io_limits {
+    struct container_io_limit *items;
+    size_t len, cap;
+};
+enum container_io_kind {
+    CONTAINER_IO_WEIGHT,
+    CONTAINER_IO_READ_BPS,
+    CONTAINER_IO_WRITE_BPS,
+    CONTAINER_IO_READ_IOPS,
+    CONTAINER_IO_WRITE_IOPS,
+    CONTAINER_IO_KIND_MAX_,
+    CONTAINER_IO_KIND_INVALID = -22,
+};
+extern const char *const container_io_kinds[CONTAINER_IO_KIND_MAX_];
+
 /* Zero and NULL mean "as the image says, else Docker's default". */
 struct container_health {
     char **test; /* {"NONE"}, {"CMD", …} or {"CMD-SHELL", text} */
@@ -165,12 +185,17 @@ struct container_config {
     bool tty, open_stdin, init;
     const char *stop_signal;
     int64_t stop_timeout_sec;
-    char **shell; /* the image's; for CMD-SHELL probes */
+    char **shell;      /* the image's; for CMD-SHELL probes */
+    const char *umask; /* octal; NULL: 022 */
+    /* Podman's --systemd: "always", "false"; NULL and "true": when the command is systemd. Set by container_create to
+     * "always" or NULL. */
+    const char *systemd;
 
     /* The file system. */
     bool read_only;
     struct container_mounts mounts;
-    char **volumes; /* paths of anonymous volumes (image VOLUME, -v /path) */
+    char **volumes;      /* paths of anonymous volumes (image VOLUME, -v /path) */
+    char **volumes_from; /* containers, whose mounts it has too: "NAME[:ro|rw]" */
     struct container_files files;
     uint64_t shm_size_bytes;
 
@@ -197,7 +222,12 @@ struct container_config {
     int64_t memory_bytes, memory_swap_bytes /* -1: unlimited */, memory_reservation_bytes;
     int64_t nano_cpus, cpu_shares, cpu_period_usec, cpu_quota_usec;
     const char *cpuset_cpus, *cpuset_mems;
+    int64_t cpu_rt_period_usec, cpu_rt_runtime_usec;
     int64_t pids_limit; /* -1: unlimited */
+    int64_t blkio_weight;
+    struct container_io_limits io_limits;
+    bool has_memory_swappiness;
+    int64_t memory_swappiness;
     bool oom_kill_disable;
     bool has_oom_score_adj;
     int64_t oom_score_adj;
@@ -211,9 +241,11 @@ struct container_config {
     enum container_restart restart;
     int64_t restart_max_retries;
     bool auto_remove;
+    const char *pid_file, *monitor_pid_file; /* written at each start; NULL: none */
     bool has_health;
     struct container_health health;
-    const char *log_driver; /* NULL: json-file */
+    const char *health_on_failure; /* monitor_unhealthy_names; NULL: nothing happens */
+    const char *log_driver;        /* NULL: json-file */
     struct container_pairs log_options;
     struct container_pairs labels, annotations;
 

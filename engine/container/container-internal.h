@@ -104,6 +104,14 @@ int container_merge_config(struct arena *arena, const struct container_config *c
         const struct image *image, struct container_config *ret, struct diag *diag,
         struct error **err);
 
+/* The mounts of config->volumes_from, where config has none of its own (adopt.c). */
+int container_adopt_volumes(struct engine *engine, struct arena *arena,
+        struct container_config *config, struct error **err);
+
+/* Settles config->systemd, and adds what systemd needs if that is the program. */
+int container_adopt_systemd(struct engine *engine, struct arena *arena, const char *image_id,
+        struct container_config *config, struct error **err);
+
 /* Docker's rules for limits, alone and together. */
 int container_check_limits(struct container_config *config, struct error **err);
 
@@ -129,7 +137,7 @@ int container_write_bundle(struct engine *engine, struct container *c,
         const struct container_run_options *options, int run_dir_fd, struct error **err);
 
 /* Its limits on this machine, as linux.resources without devices. New reference. */
-json_t *container_limits(const struct container *c);
+int container_limits(const struct container *c, json_t **ret, struct error **err);
 
 /* Starts the container; the caller holds container_lock and knows that no run of it is alive. The monitor shares
  * that lock until the start is through: when the command dies meanwhile, the next one waits for the outcome. *ret_control

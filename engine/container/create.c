@@ -219,12 +219,16 @@ int container_create(struct engine *engine, const struct container_config *confi
     auto_(image_free_p) struct image *image = NULL;
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(sweep_release) struct sweep sweep = SWEEP_INIT;
-    struct container_config merged;
+    struct container_config given = *config, merged;
     char id[CONTAINER_ID_HEX + 1];
     int r = image_require(engine, config->image, &image, err);
 
     if (r >= 0)
-        r = container_merge_config(&arena, config, image, &merged, diag, err);
+        r = container_adopt_volumes(engine, &arena, &given, err);
+    if (r >= 0)
+        r = container_merge_config(&arena, &given, image, &merged, diag, err);
+    if (r >= 0)
+        r = container_adopt_systemd(engine, &arena, image->id, &merged, err);
     if (r >= 0)
         r = choose_name(engine, &arena, config->name, &merged.name, err);
     if (r >= 0)

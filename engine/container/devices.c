@@ -102,3 +102,24 @@ int oci_devices_resolve(struct arena *arena, const struct container_config *conf
     }
     return 0;
 }
+
+int oci_io_devices_resolve(struct arena *arena, const struct container_config *config,
+        struct oci_io_device **ret, struct error **err)
+{
+    struct oci_io_device *devices = ARENA_NEW_ARRAY(
+            arena, config->io_limits.len + 1, struct oci_io_device);
+
+    for (size_t i = 0; i < config->io_limits.len; i++) {
+        const char *path = config->io_limits.items[i].path;
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+            return error_set(err, errno, NULL, "cannot limit the device \"%s\"", path);
+        if (!S_ISBLK(st.st_mode))
+            return error_set_plain(
+                    err, ENOTBLK, NULL, "cannot limit \"%s\": it is no block device", path);
+        devices[i] = (struct oci_io_device){ major(st.st_rdev), minor(st.st_rdev) };
+    }
+    *ret = devices;
+    return 0;
+}

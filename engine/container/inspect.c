@@ -117,7 +117,7 @@ static json_t *build_config(const struct container *c)
     json_object_set_new(config, "Tty", json_boolean(f->tty));
     json_object_set_new(config, "OpenStdin", json_boolean(f->open_stdin));
     json_object_set_new(config, "StdinOnce", json_false());
-    json_object_set_new(config, "Env", list(f->env));
+    json_object_set_new(config, "Env", list_or_null(f->env));
     json_object_set_new(config, "Cmd", list_or_null(f->cmd));
     if (f->has_health)
         json_object_set_new(config, "Healthcheck", build_health(&f->health));
@@ -126,6 +126,7 @@ static json_t *build_config(const struct container *c)
             config, "Volumes", container_vector_len(f->volumes) ? set_of(f->volumes) : json_null());
     json_object_set_new(config, "WorkingDir", text_or_empty(f->working_dir));
     json_object_set_new(config, "Entrypoint", list_or_null(f->entrypoint));
+    json_object_set_new(config, "OnBuild", json_null());
     json_object_set_new(config, "Labels", map(&f->labels));
     if (!string_is_empty(f->stop_signal))
         json_object_set_new(config, "StopSignal", jsonx_text(f->stop_signal));
@@ -235,6 +236,52 @@ static json_t *build_devices(const struct container_config *f)
     return devices;
 }
 
+/* The limits of devices of one kind. */
+static json_t *build_io_limits(const struct container_config *f, enum container_io_kind kind)
+{
+    json_t *limits = json_array();
+
+    for (size_t i = 0; i < f->io_limits.len; i++) {
+        const struct container_io_limit *limit = &f->io_limits.items[i];
+
+        if (strcmp(limit->kind, container_io_kinds[kind]) == 0)
+            json_array_append_new(limits, json_pack("{s:o, s:I}", "Path", jsonx_text(limit->path),
+                                                  kind == CONTAINER_IO_WEIGHT ? "Weight" : "Rate",
+                                                  (json_int_t)limit->value));
+    }
+    return limits;
+}
+
+static void add_io_limits(json_t *host, const struct container_config *f)
+{
+    static const char *const keys[CONTAINER_IO_KIND_MAX_] = {
+        [CONTAINER_IO_WEIGHT] = "BlkioWeightDevice",
+        [CONTAINER_IO_READ_BPS] = "BlkioDeviceReadBps",
+        [CONTAINER_IO_WRITE_BPS] = "BlkioDeviceWriteBps",
+        [CONTAINER_IO_READ_IOPS] = "BlkioDeviceReadIOps",
+        [CONTAINER_IO_WRITE_IOPS] = "BlkioDeviceWriteIOps",
+    };
+
+    for (int kind = 0; kind < CONTAINER_IO_KIND_MAX_; kind++)
+        json_object_set_new(host, keys[kind], build_io_limits(f, (enum container_io_kind)kind));
+}
+
+/* What Docker has and berth has not: as Docker prints it when it is not used. */
+static void add_unused(json_t *host)
+{
+    static const char *const texts[] = { "VolumeDriver", "Cgroup", "UsernsMode", "Isolation" };
+    static const char *const zeros[] = { "CpuCount", "CpuPercent", "IOMaximumIOps",
+        "IOMaximumBandwidth" };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (!json_object_get(host, texts[i]))
+            json_object_set_new(host, texts[i], json_string(""));
+    for (size_t i = 0; i < ARRAY_LEN(zeros); i++)
+        json_object_set_new(host, zeros[i], json_integer(0));
+    json_object_set_new(host, "ConsoleSize", json_pack("[i, i]", 0, 0));
+    json_object_set_new(host, "Links", json_null());
+}
+
 static void add_limits(json_t *host, const struct container_config *f)
 {
     const struct {
@@ -249,6 +296,9 @@ static void add_limits(json_t *host, const struct container_config *f)
         { "MemoryReservation", f->memory_reservation_bytes },
         { "MemorySwap", f->memory_swap_bytes ? f->memory_swap_bytes : 2 * f->memory_bytes },
         { "OomScoreAdj", f->oom_score_adj },
+        { "BlkioWeight", f->blkio_weight },
+        { "CpuRealtimePeriod", f->cpu_rt_period_usec },
+        { "CpuRealtimeRuntime", f->cpu_rt_runtime_usec },
         { "ShmSize", f->shm_size_bytes ? (int64_t)f->shm_size_bytes : SHM_DEFAULT_BYTES },
     };
 
@@ -259,6 +309,9 @@ static void add_limits(json_t *host, const struct container_config *f)
     json_object_set_new(host, "CpusetMems", text_or_empty(f->cpuset_mems));
     json_object_set_new(host, "PidsLimit",
             f->pids_limit ? json_integer((json_int_t)f->pids_limit) : json_null());
+    json_object_set_new(host, "MemorySwappiness",
+            f->has_memory_swappiness ? json_integer((json_int_t)f->memory_swappiness)
+                                     : json_null());
     json_object_set_new(host, "OomKillDisable", json_boolean(f->oom_kill_disable));
     json_object_set_new(host, "Ulimits", build_ulimits(f));
     json_object_set_new(host, "Devices", build_devices(f));
@@ -291,12 +344,21 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
     json_object_set_new(host, "PublishAllPorts", json_boolean(f->publish_all));
     json_object_set_new(host, "ReadonlyRootfs", json_boolean(f->read_only));
     json_object_set_new(host, "SecurityOpt", list_or_null(f->security_opt));
-    json_object_set_new(host, "Init", f->init ? json_true() : json_null());
+    if (f->init)
+        json_object_set_new(host, "Init", json_true());
     if (f->sysctls.len)
         json_object_set_new(host, "Sysctls", map(&f->sysctls));
-    json_object_set_new(host, "Tmpfs", build_tmpfs(f));
+    json_t *tmpfs = build_tmpfs(f);
+    if (json_object_size(tmpfs) > 0)
+        json_object_set(host, "Tmpfs", tmpfs);
+    json_decref(tmpfs);
+    json_object_set_new(host, "VolumesFrom", list_or_null(f->volumes_from));
     json_object_set_new(host, "Runtime", json_string("berth"));
+    json_object_set_new(host, "MaskedPaths", oci_spec_path_list(f, true));
+    json_object_set_new(host, "ReadonlyPaths", oci_spec_path_list(f, false));
     add_limits(host, f);
+    add_io_limits(host, f);
+    add_unused(host);
     return host;
 }
 

@@ -297,6 +297,12 @@ int container_check_limits(struct container_config *c, struct error **err)
         r = check_cpu(c, err);
     if (r < 0)
         return r;
+    if (c->blkio_weight && (c->blkio_weight < 10 || c->blkio_weight > 1000))
+        return error_set_plain(err, EINVAL, NULL, "Range of blkio weight is from 10 to 1000");
+    if (c->has_memory_swappiness && (c->memory_swappiness < -1 || c->memory_swappiness > 100))
+        return error_set_plain(err, EINVAL, NULL,
+                "Invalid value: %lld, valid memory swappiness range is 0-100",
+                (long long)c->memory_swappiness);
     if (c->has_oom_score_adj && (c->oom_score_adj < -1000 || c->oom_score_adj > 1000))
         return error_set_plain(err, EINVAL, NULL,
                 "Invalid value %lld, range for oom score adj is [-1000, 1000]",

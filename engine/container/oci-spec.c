@@ -92,6 +92,14 @@ static json_t *mount_options(json_t *mount)
     return json_object_get(mount, "options");
 }
 
+json_t *oci_spec_path_list(const struct container_config *config, bool masked)
+{
+    const char *const *paths = masked ? masked_paths : readonly_paths;
+    size_t count = masked ? ARRAY_LEN(masked_paths) : ARRAY_LEN(readonly_paths);
+
+    return has_unconfined_paths(config) ? json_null() : jsonx_strings(paths, count);
+}
+
 /* ---- Capabilities ---- */
 
 static uint64_t named_capabilities(char *const *names, bool *ret_all)
@@ -207,6 +215,9 @@ static json_t *build_process(const struct oci_spec_input *input)
             jsonx_text(string_is_empty(config->working_dir) ? "/" : config->working_dir),
             "capabilities", build_capabilities(input->capabilities), "rlimits",
             build_rlimits(config), "noNewPrivileges", security_flag(config, "no-new-privileges"));
+    uint32_t mask;
+    if (config->umask && parse_octal(str_from(config->umask), 0777, &mask) == 0)
+        json_object_set_new(json_object_get(process, "user"), "umask", json_integer(mask));
     if (config->has_oom_score_adj)
         json_object_set_new(
                 process, "oomScoreAdj", json_integer((json_int_t)config->oom_score_adj));
@@ -227,8 +238,9 @@ static bool is_option_dropped(
         const struct container_config *config, const char *destination, const char *option)
 {
     return strcmp(option, "ro") == 0 &&
-           (config->privileged || (strcmp(destination, "/sys/fs/cgroup") == 0 &&
-                                          security_flag(config, "writable-cgroups")));
+           (config->privileged ||
+                   (strcmp(destination, "/sys/fs/cgroup") == 0 &&
+                           (config->systemd || security_flag(config, "writable-cgroups"))));
 }
 
 static void add_default_mounts(const struct oci_spec_input *input, json_t *mounts)
@@ -553,6 +565,8 @@ static json_t *build_memory(const struct oci_spec_input *input)
         set_number(memory, "swap", c->memory_swap_bytes);
     else if (c->memory_bytes > 0 && input->has_swap_accounting)
         set_number(memory, "swap", c->memory_bytes > INT64_MAX / 2 ? -1 : 2 * c->memory_bytes);
+    if (c->has_memory_swappiness && c->memory_swappiness >= 0 && !input->cgroup_v2)
+        set_number(memory, "swappiness", c->memory_swappiness);
     if (c->oom_kill_disable && !input->cgroup_v2)
         json_object_set_new(memory, "disableOOMKiller", json_true());
     return memory;
@@ -572,11 +586,45 @@ static json_t *build_cpu(const struct container_config *c)
         set_number(cpu, "period", c->cpu_period_usec);
     if (c->cpu_quota_usec)
         set_number(cpu, "quota", c->cpu_quota_usec);
+    if (c->cpu_rt_period_usec)
+        set_number(cpu, "realtimePeriod", c->cpu_rt_period_usec);
+    if (c->cpu_rt_runtime_usec)
+        set_number(cpu, "realtimeRuntime", c->cpu_rt_runtime_usec);
     if (!string_is_empty(c->cpuset_cpus))
         json_object_set_new(cpu, "cpus", jsonx_text(c->cpuset_cpus));
     if (!string_is_empty(c->cpuset_mems))
         json_object_set_new(cpu, "mems", jsonx_text(c->cpuset_mems));
     return cpu;
+}
+
+static json_t *build_block_io(const struct oci_spec_input *input)
+{
+    static const char *const keys[CONTAINER_IO_KIND_MAX_] = {
+        [CONTAINER_IO_WEIGHT] = "weightDevice",
+        [CONTAINER_IO_READ_BPS] = "throttleReadBpsDevice",
+        [CONTAINER_IO_WRITE_BPS] = "throttleWriteBpsDevice",
+        [CONTAINER_IO_READ_IOPS] = "throttleReadIOPSDevice",
+        [CONTAINER_IO_WRITE_IOPS] = "throttleWriteIOPSDevice",
+    };
+    const struct container_config *c = &input->container->config;
+    json_t *io = json_object();
+
+    if (c->blkio_weight)
+        set_number(io, "weight", c->blkio_weight);
+    for (size_t i = 0; i < c->io_limits.len; i++) {
+        const struct container_io_limit *limit = &c->io_limits.items[i];
+        int kind = parse_name(str_from(limit->kind), container_io_kinds, CONTAINER_IO_KIND_MAX_);
+
+        if (kind < 0)
+            continue;
+        if (!json_object_get(io, keys[kind]))
+            json_object_set_new(io, keys[kind], json_array());
+        json_array_append_new(json_object_get(io, keys[kind]),
+                json_pack("{s:I, s:I, s:I}", "major", (json_int_t)input->io_devices[i].major,
+                        "minor", (json_int_t)input->io_devices[i].minor,
+                        kind == CONTAINER_IO_WEIGHT ? "weight" : "rate", (json_int_t)limit->value));
+    }
+    return io;
 }
 
 static void set_unless_empty(json_t *object, const char *key, json_t *value)
@@ -593,6 +641,7 @@ static void add_limits(const struct oci_spec_input *input, json_t *resources)
 
     set_unless_empty(resources, "memory", build_memory(input));
     set_unless_empty(resources, "cpu", build_cpu(config));
+    set_unless_empty(resources, "blockIO", build_block_io(input));
     if (config->pids_limit)
         json_object_set_new(
                 resources, "pids", json_pack("{s:I}", "limit", (json_int_t)config->pids_limit));

@@ -46,6 +46,13 @@ struct oci_devices {
 int oci_devices_resolve(struct arena *arena, const struct container_config *config,
         struct oci_devices *devices, struct error **err);
 
+/* The device of each entry of config.io_limits, in the arena. */
+struct oci_io_device {
+    uint32_t major, minor;
+};
+int oci_io_devices_resolve(struct arena *arena, const struct container_config *config,
+        struct oci_io_device **ret, struct error **err);
+
 struct oci_spec_input {
     const struct container *container;
     const char *hostname;
@@ -61,10 +68,14 @@ struct oci_spec_input {
     const struct oci_mount_source *mounts;
     const struct oci_device *devices; /* asked for, or with privileged all of the host's */
     size_t device_count;
+    const struct oci_io_device *io_devices; /* one per entry of config.io_limits */
 };
 
 /* The bounding set: Docker's default, adds and drops, within what the engine has itself. */
 uint64_t oci_spec_capabilities(const struct container_config *config, uint64_t own);
+
+/* The paths that are hidden in the container, or read-only, as inspect lists them; null: none are. New reference. */
+json_t *oci_spec_path_list(const struct container_config *config, bool masked);
 
 /* The resources of the configuration without its devices. New reference. */
 json_t *oci_spec_limits(const struct oci_spec_input *input);

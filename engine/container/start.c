@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/fdio.h"
 #include "base/strbuf.h"
 #include "engine/container/container-internal.h"
 #include "engine/monitor/control.h"
@@ -14,6 +16,7 @@
 
 #define EXIT_ENGINE_FAILED 125
 #define EXIT_START_FAILED 128
+#define PID_TEXT_MAX 16
 
 /* A run directory with its lock. The teardown of an earlier run may remove it while we wait for the lock. */
 static int open_run(
@@ -74,6 +77,22 @@ static void undo_run(struct engine *engine, struct container *c, int exit_code, 
         (void)container_remove_all(engine, c->id, true, NULL);
 }
 
+/* Opened before anything runs, so that a wrong path is no half start. -EBADF: none is wanted. */
+static int open_pid_file(const char *path, int *ret_fd, struct error **err)
+{
+    *ret_fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644) : -EBADF;
+    return path && *ret_fd < 0 ? error_set(err, errno, NULL, "cannot create \"%s\"", path) : 0;
+}
+
+static void write_pid(int fd, pid_t pid)
+{
+    char text[PID_TEXT_MAX];
+    int len = snprintf(text, sizeof(text), "%d", (int)pid);
+
+    if (fd >= 0)
+        (void)fd_write_all(fd, text, (size_t)len);
+}
+
 static int spawn(struct engine *engine, const struct container *c,
         const struct container_run_options *options, int run_dir_fd, int lock,
         struct control **ret_control, int *ret_exit_code, struct error **err)
@@ -92,12 +111,20 @@ static int spawn(struct engine *engine, const struct container *c,
         .own_teardown = options->own_teardown,
     };
     struct monitor_start started = { 0 };
-    int r = monitor_spawn(&spawn_options, &control, &started, err);
+    auto_close int pid_fd = -EBADF, monitor_pid_fd = -EBADF;
+    int r = open_pid_file(c->config.pid_file, &pid_fd, err);
+
+    if (r >= 0)
+        r = open_pid_file(c->config.monitor_pid_file, &monitor_pid_fd, err);
+    if (r >= 0)
+        r = monitor_spawn(&spawn_options, &control, &started, err);
 
     if (r < 0) {
         *ret_exit_code = started.exit_code ? started.exit_code : EXIT_START_FAILED;
         return r;
     }
+    write_pid(pid_fd, started.pid);
+    write_pid(monitor_pid_fd, started.monitor_pid);
     if (ret_control)
         *ret_control = TAKE(control);
     return 0;

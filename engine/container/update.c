@@ -80,9 +80,11 @@ static int store(struct engine *engine, const struct container *c, struct error 
 static int rewrite_spec(const struct container *c, int run_dir_fd, struct error **err)
 {
     static const char *const keys[] = { "memory", "cpu", "pids", "blockIO" };
-    auto_json json_t *spec = NULL, *limits = container_limits(c);
+    auto_json json_t *spec = NULL, *limits = NULL;
     int r = jsonx_read_file(run_dir_fd, MONITOR_SPEC_FILE, &spec, err);
 
+    if (r >= 0)
+        r = container_limits(c, &limits, err);
     if (r < 0)
         return r;
     json_t *resources = json_object_get(json_object_get(spec, "linux"), "resources");

@@ -25,6 +25,14 @@ const char *const monitor_restart_names[] = {
 };
 _Static_assert(ARRAY_LEN(monitor_restart_names) == MONITOR_RESTART_MAX_, "name every policy");
 
+const char *const monitor_unhealthy_names[] = {
+    [MONITOR_UNHEALTHY_NONE] = "none",
+    [MONITOR_UNHEALTHY_KILL] = "kill",
+    [MONITOR_UNHEALTHY_RESTART] = "restart",
+    [MONITOR_UNHEALTHY_STOP] = "stop",
+};
+_Static_assert(ARRAY_LEN(monitor_unhealthy_names) == MONITOR_UNHEALTHY_MAX_, "name every action");
+
 const char *const monitor_network_names[] = {
     [MONITOR_NETWORK_PRIVATE] = "private",
     [MONITOR_NETWORK_NONE] = "none",
@@ -54,6 +62,7 @@ enum member_type {
     MEMBER_LOG_DRIVER,
     MEMBER_RESTART,
     MEMBER_READY,
+    MEMBER_UNHEALTHY,
     MEMBER_NETWORK
 };
 
@@ -90,6 +99,7 @@ static const struct member members[] = {
     MEMBER("health_start_period_usec", health.start_period_usec, MEMBER_INT64),
     MEMBER("health_start_interval_usec", health.start_interval_usec, MEMBER_INT64),
     MEMBER("health_retries", health.retries, MEMBER_UINT32),
+    MEMBER("unhealthy", unhealthy, MEMBER_UNHEALTHY),
     MEMBER("stop_signal", stop_signal, MEMBER_INT),
     MEMBER("stop_timeout_usec", stop_timeout_usec, MEMBER_INT64),
     MEMBER("open_stdin", open_stdin, MEMBER_BOOL),
@@ -125,6 +135,8 @@ static struct name_table names_of(enum member_type type)
         return (struct name_table){ monitor_restart_names, MONITOR_RESTART_MAX_ };
     case MEMBER_READY:
         return (struct name_table){ monitor_ready_names, MONITOR_READY_MAX_ };
+    case MEMBER_UNHEALTHY:
+        return (struct name_table){ monitor_unhealthy_names, MONITOR_UNHEALTHY_MAX_ };
     default:
         return (struct name_table){ monitor_network_names, MONITOR_NETWORK_MAX_ };
     }
@@ -163,6 +175,7 @@ static json_t *member_to_json(const struct member *member, const void *at)
     case MEMBER_LOG_DRIVER:
     case MEMBER_RESTART:
     case MEMBER_READY:
+    case MEMBER_UNHEALTHY:
     case MEMBER_NETWORK:
         return json_string(names_of(member->type).names[*(const int *)at]);
     }
@@ -222,6 +235,7 @@ static int member_from_json(struct arena *arena, const json_t *json, const struc
     case MEMBER_LOG_DRIVER:
     case MEMBER_RESTART:
     case MEMBER_READY:
+    case MEMBER_UNHEALTHY:
     case MEMBER_NETWORK:
         r = jsonx_get_string(json, member->key, &text, err);
         if (r < 0 || !text)

@@ -43,6 +43,17 @@ enum monitor_restart {
 };
 extern const char *const monitor_restart_names[MONITOR_RESTART_MAX_];
 
+/* What happens when a container becomes unhealthy. */
+enum monitor_unhealthy {
+    MONITOR_UNHEALTHY_NONE,
+    MONITOR_UNHEALTHY_KILL,    /* killed; its restart policy goes on from there */
+    MONITOR_UNHEALTHY_RESTART, /* stopped and started again, whatever the policy says */
+    MONITOR_UNHEALTHY_STOP,    /* stopped for good */
+    MONITOR_UNHEALTHY_MAX_,
+    MONITOR_UNHEALTHY_INVALID = -22,
+};
+extern const char *const monitor_unhealthy_names[MONITOR_UNHEALTHY_MAX_];
+
 enum monitor_network {
     MONITOR_NETWORK_PRIVATE, /* `sandbox` describes it; the pin is RUN/netns/ID */
     MONITOR_NETWORK_NONE,    /* a new namespace with nothing but lo */
@@ -98,6 +109,7 @@ struct monitor_config {
     uint32_t restart_max_retries; /* on-failure: 0 is no limit */
     uint32_t restart_count; /* what the row says so far, when a command takes a restart over */
     struct monitor_health health;
+    enum monitor_unhealthy unhealthy;
     int stop_signal;           /* 0: SIGTERM */
     int64_t stop_timeout_usec; /* TIMEOUT_NEVER: for ever; 0: at once */
     bool open_stdin;           /* -i: standard input stays open; else /dev/null */

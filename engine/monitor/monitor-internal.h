@@ -93,7 +93,8 @@ struct monitor {
     int *port_fds;
     size_t port_count;
     int64_t started_usec;
-    bool ending; /* the monitor was told to end: no restart */
+    bool ending;       /* the monitor was told to end: no restart */
+    bool starts_again; /* after this run, whatever the policy says */
 
     struct output outputs[LOG_STREAM_MAX_];
     int stdin_fd; /* pipe, or the terminal's master (then outputs[LOG_STDOUT].fd, not owned) */
@@ -130,6 +131,8 @@ void monitor_publish(struct monitor *m);
 int monitor_stop(struct monitor *m, int signo, int64_t timeout_usec, struct error **err);
 /* The same because the system goes down: not by the user's will, and without a restart. */
 void monitor_shut_down(struct monitor *m);
+/* The container has become unhealthy: does what is configured for that. */
+void monitor_take_unhealthy(struct monitor *m);
 int monitor_kill(struct monitor *m, int signo, struct error **err);
 int monitor_set_paused(struct monitor *m, bool paused, struct error **err);
 int monitor_reload(struct monitor *m, struct error **err);

@@ -323,15 +323,30 @@ static void tell_end(struct monitor *m)
     monitor_event(m, "die", "exitCode", text);
 }
 
+/* Whether there is another run, and after which pause. */
+static bool decide_restart(struct monitor *m, int64_t *ret_delay_usec)
+{
+    bool again = m->starts_again && !m->state.manually_stopped;
+
+    m->starts_again = false;
+    if (m->ending)
+        return false;
+    if (again) {
+        m->restart.count++;
+        *ret_delay_usec = 0;
+        return true;
+    }
+    return restart_decide(&m->restart, m->state.exit_code, time_monotonic_usec() - m->started_usec,
+            m->state.manually_stopped, ret_delay_usec);
+}
+
 static void finish_run(struct monitor *m)
 {
     int64_t delay;
 
     end_run(m);
     tell_end(m);
-    if (!m->ending &&
-            restart_decide(&m->restart, m->state.exit_code, time_monotonic_usec() - m->started_usec,
-                    m->state.manually_stopped, &delay)) {
+    if (decide_restart(m, &delay)) {
         m->phase = PHASE_WAITING;
         m->state.status = MONITOR_RESTARTING;
         m->state.restart_count = m->restart.count;
@@ -457,6 +472,24 @@ void monitor_shut_down(struct monitor *m)
 {
     m->ending = true;
     (void)stop(m, stop_signal_of(m), m->config->stop_timeout_usec, NULL);
+}
+
+void monitor_take_unhealthy(struct monitor *m)
+{
+    switch (m->config->unhealthy) {
+    case MONITOR_UNHEALTHY_KILL:
+        (void)send_signal(m, SIGKILL, NULL);
+        return;
+    case MONITOR_UNHEALTHY_RESTART:
+        m->starts_again = true;
+        (void)stop(m, stop_signal_of(m), m->config->stop_timeout_usec, NULL);
+        return;
+    case MONITOR_UNHEALTHY_STOP:
+        (void)monitor_stop(m, 0, CONTROL_TIMEOUT_DEFAULT, NULL);
+        return;
+    default:
+        return;
+    }
 }
 
 int monitor_kill(struct monitor *m, int signo, struct error **err)

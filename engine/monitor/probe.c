@@ -34,7 +34,8 @@ static void release(struct probe *probe)
     strbuf_release(&probe->output);
 }
 
-static void record(struct monitor *m, int exit_code, const char *output, size_t len)
+/* True when this made the container unhealthy. */
+static bool record(struct monitor *m, int exit_code, const char *output, size_t len)
 {
     struct monitor_state *state = &m->state;
 
@@ -58,6 +59,7 @@ static void record(struct monitor *m, int exit_code, const char *output, size_t 
                 state->health == MONITOR_HEALTH_HEALTHY ? "health_status: healthy"
                                                         : "health_status: unhealthy",
                 NULL, NULL);
+    return changed && state->health == MONITOR_HEALTH_UNHEALTHY;
 }
 
 /* Takes what the probe has printed. The group is gone or killed, so this does not wait for
@@ -89,6 +91,16 @@ static bool container_is_ending(const struct monitor *m)
     return proc_wait_pidfd(m->process.pidfd, 0) != 0;
 }
 
+static void take_result(struct monitor *m, int exit_code, const struct strbuf *output)
+{
+    bool unhealthy = record(m, exit_code, output->data, output->len);
+
+    monitor_publish(m);
+    probe_schedule(m);
+    if (unhealthy)
+        monitor_take_unhealthy(m);
+}
+
 static void finish(struct monitor *m, int exit_code)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_HEALTH_OUTPUT_BYTES);
@@ -108,9 +120,7 @@ static void finish(struct monitor *m, int exit_code)
     release(probe);
     if (container_is_ending(m))
         return;
-    record(m, exit_code, text.data, text.len);
-    monitor_publish(m);
-    probe_schedule(m);
+    take_result(m, exit_code, &text);
 }
 
 static void on_probe_end(struct loop *loop, int fd, uint32_t events, void *userdata)
@@ -201,9 +211,7 @@ static void on_probe_due(struct loop *loop, void *userdata)
         error_format(error, &text);
         release(probe);
         if (!container_is_ending(m)) {
-            record(m, EXIT_CODE_NONE, text.data, text.len);
-            monitor_publish(m);
-            probe_schedule(m);
+            take_result(m, EXIT_CODE_NONE, &text);
         }
     } else {
         loop_set_timer(m->probe_timer, time_monotonic_usec() + m->health.timeout_usec);

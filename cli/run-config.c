@@ -1,0 +1,457 @@
+#include "cli/run-config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/specs.h"
+#include "engine/container/container.h"
+#include "cli/run-options.h"
+#include "engine/monitor/monitor-config.h"
+
+#define ZONE_DIR "/usr/share/zoneinfo/"
+#define WEIGHT_MIN 10
+#define WEIGHT_MAX 1000
+
+static int read_label_file(
+        struct arena *arena, const char *path, struct container_pairs *labels, struct error **err)
+{
+    auto_free char *text = NULL;
+    size_t len;
+    int r = fs_read_file(AT_FDCWD, path, 4u << 20, &text, &len, err);
+
+    struct str rest = { text, len }, line;
+    while (r >= 0 && str_split_next(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (line.len > 0 && *line.data != '#')
+            r = spec_parse_pair(
+                    arena, "label", arena_strndup(arena, line.data, line.len), labels, err);
+    }
+    return r;
+}
+
+static bool is_proxy_variable(const char *entry)
+{
+    static const char *const names[] = { "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+        "all_proxy" };
+    size_t len = strcspn(entry, "=");
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strlen(names[i]) == len && strncasecmp(names[i], entry, len) == 0)
+            return true;
+    return false;
+}
+
+/* --env-host and --http-proxy: what this command was given itself. */
+static void add_own_environment(
+        struct arena *arena, const struct run_options *o, struct strings *env)
+{
+    for (char **entry = environ; entry && *entry; entry++)
+        if (o->env_host || (o->http_proxy && is_proxy_variable(*entry)))
+            *ARRAY_APPEND_ARENA(arena, env) = arena_strdup(arena, *entry);
+}
+
+static int fill_process(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    struct strings env = { 0 };
+    int r = 0;
+
+    add_own_environment(arena, o, &env);
+    for (size_t i = 0; i < o->env_files.len && r >= 0; i++)
+        r = spec_read_env_file(cli, arena, o->env_files.items[i], &env, err);
+    for (size_t i = 0; i < o->env.len; i++)
+        spec_add_env(cli, arena, o->env.items[i], &env);
+    config->env = spec_vector(arena, &env);
+    for (size_t i = 0; i < o->label_files.len && r >= 0; i++)
+        r = read_label_file(arena, o->label_files.items[i], &config->labels, err);
+    for (size_t i = 0; i < o->labels.len && r >= 0; i++)
+        r = spec_parse_pair(arena, "label", o->labels.items[i], &config->labels, err);
+    for (size_t i = 0; i < o->annotations.len && r >= 0; i++)
+        r = spec_parse_pair(
+                arena, "annotation", o->annotations.items[i], &config->annotations, err);
+    if (o->entrypoint) {
+        config->entrypoint = ARENA_NEW_ARRAY(arena, 2, char *);
+        config->entrypoint[0] = *o->entrypoint ? arena_strdup(arena, o->entrypoint) : NULL;
+    }
+    config->name = o->name;
+    config->user = o->user;
+    config->working_dir = o->workdir;
+    config->hostname = o->hostname;
+    config->domainname = o->domainname;
+    config->group_add = spec_vector(arena, &o->group_add);
+    config->tty = o->tty;
+    config->open_stdin = o->interactive;
+    config->init = o->init;
+    config->stop_signal = o->stop_signal;
+    config->stop_timeout_sec = o->stop_timeout_sec;
+    config->umask = o->umask;
+    config->systemd = o->systemd;
+    uint32_t mask;
+    if (r >= 0 && o->umask && parse_octal(str_from(o->umask), 0777, &mask) < 0)
+        r = error_set_plain(err, EINVAL, NULL, "invalid umask %s", o->umask);
+    return r;
+}
+
+static bool is_mounted(const struct container_config *config, const char *target)
+{
+    for (size_t i = 0; i < config->mounts.len; i++)
+        if (strcmp(config->mounts.items[i].target, target) == 0)
+            return true;
+    return false;
+}
+
+/* Podman's: what programs expect to be able to write to although the rest is read-only. */
+static void add_read_only_tmpfs(struct arena *arena, struct container_config *config)
+{
+    static const char *const targets[] = { "/run", "/tmp", "/var/tmp" };
+
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++)
+        if (!is_mounted(config, targets[i]))
+            *ARRAY_APPEND_ARENA(arena, &config->mounts) = (struct container_mount){
+                .type = CONTAINER_MOUNT_TMPFS,
+                .target = targets[i],
+                .tmpfs_options = "exec",
+                .tmpfs_mode = -1,
+            };
+}
+
+static int add_time_zone(
+        struct arena *arena, const char *zone, struct container_config *config, struct error **err)
+{
+    const char *source = strcmp(zone, "local") == 0 ? "/etc/localtime"
+                                                    : arena_printf(arena, ZONE_DIR "%s", zone);
+
+    if (!path_is_below(path_clean(arena, source), "/usr/share/zoneinfo") &&
+            strcmp(zone, "local") != 0)
+        return error_set_plain(err, EINVAL, NULL, "invalid time zone \"%s\"", zone);
+    if (access(source, R_OK) < 0)
+        return error_set(err, errno, NULL, "cannot use the time zone \"%s\"", zone);
+    *ARRAY_APPEND_ARENA(arena, &config->mounts) = (struct container_mount){
+        .type = CONTAINER_MOUNT_BIND,
+        .source = source,
+        .target = "/etc/localtime",
+        .read_only = true,
+        .tmpfs_mode = -1,
+    };
+    return 0;
+}
+
+static int fill_files(struct cli *cli, const struct run_options *o, struct container_config *config,
+        struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    struct strings anonymous = { 0 };
+    char cwd[PATH_MAX];
+    int r = 0;
+
+    if (!getcwd(cwd, sizeof(cwd)))
+        return error_set(err, errno, NULL, "cannot tell the current directory");
+    for (size_t i = 0; i < o->volumes.len && r >= 0; i++) {
+        struct container_mount mount;
+
+        r = spec_parse_volume(arena, cwd, o->volumes.items[i], &mount, err);
+        if (r >= 0 && mount.type == CONTAINER_MOUNT_VOLUME && !mount.source)
+            *ARRAY_APPEND_ARENA(arena, &anonymous) = arena_strdup(arena, mount.target);
+        else if (r >= 0)
+            *ARRAY_APPEND_ARENA(arena, &config->mounts) = mount;
+    }
+    for (size_t i = 0; i < o->mounts.len && r >= 0; i++)
+        r = spec_parse_mount(
+                arena, cwd, o->mounts.items[i], ARRAY_APPEND_ARENA(arena, &config->mounts), err);
+    for (size_t i = 0; i < o->tmpfs.len && r >= 0; i++)
+        r = spec_parse_tmpfs(
+                arena, o->tmpfs.items[i], ARRAY_APPEND_ARENA(arena, &config->mounts), err);
+    for (size_t i = 0; i < config->mounts.len && r >= 0; i++)
+        for (size_t k = 0; k < i && r >= 0; k++)
+            if (strcmp(config->mounts.items[i].target, config->mounts.items[k].target) == 0)
+                r = error_set_plain(err, EINVAL, NULL, "Duplicate mount point: %s",
+                        config->mounts.items[i].target);
+    config->volumes = spec_vector(arena, &anonymous);
+    config->volumes_from = spec_vector(arena, &o->volumes_from);
+    if (o->read_only && o->read_only_tmpfs == 1)
+        add_read_only_tmpfs(arena, config);
+    if (r >= 0 && o->tz)
+        r = add_time_zone(arena, o->tz, config, err);
+    if (r >= 0 && o->volume_driver && strcmp(o->volume_driver, "local") != 0)
+        r = error_set_plain(
+                err, EINVAL, NULL, "volume driver \"%s\" is not supported", o->volume_driver);
+    config->read_only = o->read_only;
+    config->shm_size_bytes = o->shm_size_bytes;
+    return r;
+}
+
+static int fill_network(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    int r = 0;
+
+    for (size_t i = 0; i < o->networks.len && r >= 0; i++)
+        r = spec_parse_network(arena, o->networks.items[i], config, err);
+    if (o->networks.len == 0)
+        *ARRAY_APPEND_ARENA(
+                arena, &config->networks) = (struct container_network){ .network = "bridge" };
+    for (size_t i = 0; i < o->publish.len && r >= 0; i++)
+        r = spec_parse_publish(arena, o->publish.items[i], &config->ports, err);
+    if (r < 0)
+        return r;
+    if (o->ip || o->mac_address || o->network_aliases.len) {
+        if (config->networks.len != 1)
+            return error_set_plain(err, EINVAL, NULL,
+                    "--ip, --mac-address and --network-alias need exactly one network");
+        struct container_network *network = &config->networks.items[0];
+
+        network->ipv4 = o->ip ? o->ip : network->ipv4;
+        network->mac = o->mac_address ? o->mac_address : network->mac;
+        if (o->network_aliases.len)
+            network->aliases = spec_vector(arena, &o->network_aliases);
+    }
+    struct strings exposed = { 0 };
+    for (size_t i = 0; i < o->expose.len; i++) {
+        struct container_ports ports = { 0 };
+
+        if (strchr(o->expose.items[i], ':') ||
+                spec_parse_publish(arena, o->expose.items[i], &ports, NULL) < 0)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid port \"%s\" for --expose", o->expose.items[i]);
+        ARRAY_FOREACH(&ports, port)
+            *ARRAY_APPEND_ARENA(arena, &exposed) = arena_printf(
+                    arena, "%u/%s", port->container_port, port->protocol);
+    }
+    config->exposed_ports = spec_vector(arena, &exposed);
+    config->publish_all = o->publish_all;
+    config->extra_hosts = spec_vector(arena, &o->add_hosts);
+    for (char **host = config->extra_hosts; host && *host; host++)
+        if (!strpbrk(*host, ":="))
+            return error_set_plain(err, EINVAL, NULL, "bad format for add-host: \"%s\"", *host);
+    config->dns = spec_vector(arena, &o->dns);
+    config->dns_search = spec_vector(arena, &o->dns_search);
+    config->dns_options = spec_vector(arena, &o->dns_options);
+    return 0;
+}
+
+/* What Podman's --cgroups and --sdnotify say for a container that is a systemd service. */
+static int fill_service(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    static const struct {
+        const char *option, *moment;
+    } moments[] = { { "ignore", NULL }, { "conmon", "started" }, { "container", "container" },
+        { "healthy", "healthy" } };
+    bool known = !o->sdnotify;
+
+    for (size_t i = 0; o->sdnotify && i < ARRAY_LEN(moments); i++)
+        if (strcmp(o->sdnotify, moments[i].option) == 0) {
+            config->notify = moments[i].moment;
+            known = true;
+        }
+    if (!known)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid value \"%s\" for --sdnotify: expected conmon, container, healthy or ignore",
+                o->sdnotify);
+    if (!o->cgroups || strcmp(o->cgroups, "enabled") == 0)
+        return 0;
+    if (strcmp(o->cgroups, "split") != 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid value \"%s\" for --cgroups: expected enabled or split", o->cgroups);
+    if (o->cgroup_parent)
+        return error_set_plain(
+                err, EINVAL, NULL, "--cgroups=split and --cgroup-parent exclude each other");
+    config->monitor_in_parent = true;
+    return container_enter_service_cgroup(&cli->arena, &config->cgroup_parent, err);
+}
+
+/* "/dev/sda:1mb", "/dev/sda:1000" */
+static int add_io_limits(struct arena *arena, const struct strings *texts,
+        enum container_io_kind kind, struct container_config *config, struct error **err)
+{
+    bool bytes = kind == CONTAINER_IO_READ_BPS || kind == CONTAINER_IO_WRITE_BPS;
+
+    ARRAY_FOREACH(texts, text) {
+        const char *colon = strrchr(*text, ':');
+        struct container_io_limit *limit = ARRAY_APPEND_ARENA(arena, &config->io_limits);
+        struct str value = str_from(colon ? colon + 1 : "");
+        int r = bytes ? parse_size_bytes(value, &limit->value)
+                      : parse_uint64(value, UINT64_MAX, &limit->value);
+
+        if (!colon || **text != '/' || r < 0)
+            return error_set_plain(err, EINVAL, NULL, "bad format: %s", *text);
+        if (kind == CONTAINER_IO_WEIGHT && (limit->value < WEIGHT_MIN || limit->value > WEIGHT_MAX))
+            return error_set_plain(err, EINVAL, NULL, "invalid weight for device: %s", *text);
+        limit->kind = container_io_kinds[kind];
+        limit->path = arena_strndup(arena, *text, (size_t)(colon - *text));
+    }
+    return 0;
+}
+
+static int fill_io(struct cli *cli, const struct run_options *o, struct container_config *config,
+        struct error **err)
+{
+    const struct strings *texts[CONTAINER_IO_KIND_MAX_] = {
+        [CONTAINER_IO_WEIGHT] = &o->blkio_weight_device,
+        [CONTAINER_IO_READ_BPS] = &o->device_read_bps,
+        [CONTAINER_IO_WRITE_BPS] = &o->device_write_bps,
+        [CONTAINER_IO_READ_IOPS] = &o->device_read_iops,
+        [CONTAINER_IO_WRITE_IOPS] = &o->device_write_iops,
+    };
+    int r = 0;
+
+    config->blkio_weight = o->blkio_weight;
+    for (int kind = 0; r >= 0 && kind < CONTAINER_IO_KIND_MAX_; kind++)
+        r = add_io_limits(&cli->arena, texts[kind], (enum container_io_kind)kind, config, err);
+    return r;
+}
+
+static int fill_limits(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    struct arena *arena = &cli->arena;
+
+    config->memory_bytes = (int64_t)o->memory_bytes;
+    config->memory_reservation_bytes = (int64_t)o->memory_reservation_bytes;
+    int r = spec_parse_memory_swap(o->memory_swap, &config->memory_swap_bytes, err);
+    if (r >= 0)
+        r = spec_parse_cpus(o->cpus, &config->nano_cpus, err);
+    config->cpu_shares = o->cpu_shares;
+    config->cpu_period_usec = o->cpu_period_usec;
+    config->cpu_quota_usec = o->cpu_quota_usec;
+    config->cpuset_cpus = o->cpuset_cpus;
+    config->cpuset_mems = o->cpuset_mems;
+    config->cpu_rt_period_usec = o->cpu_rt_period_usec;
+    config->cpu_rt_runtime_usec = o->cpu_rt_runtime_usec;
+    config->has_memory_swappiness = o->memory_swappiness_given;
+    config->memory_swappiness = o->memory_swappiness;
+    if (r >= 0)
+        r = fill_io(cli, o, config, err);
+    config->pids_limit = o->pids_limit;
+    config->oom_kill_disable = o->oom_kill_disable;
+    config->has_oom_score_adj = o->oom_score_adj_given;
+    config->oom_score_adj = o->oom_score_adj;
+    config->cgroup_parent = o->cgroup_parent;
+    if (r >= 0)
+        r = fill_service(cli, o, config, err);
+    for (size_t i = 0; i < o->ulimits.len && r >= 0; i++)
+        r = spec_parse_ulimit(
+                arena, o->ulimits.items[i], ARRAY_APPEND_ARENA(arena, &config->ulimits), err);
+    return r;
+}
+
+static int fill_rights(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    int r = 0;
+
+    config->privileged = o->privileged;
+    config->cap_add = spec_vector(arena, &o->cap_add);
+    config->cap_drop = spec_vector(arena, &o->cap_drop);
+    config->security_opt = spec_vector(arena, &o->security_opt);
+    config->device_cgroup_rules = spec_vector(arena, &o->device_rules);
+    for (size_t i = 0; i < o->devices.len && r >= 0; i++)
+        r = spec_parse_device(
+                arena, o->devices.items[i], ARRAY_APPEND_ARENA(arena, &config->devices), err);
+    for (size_t i = 0; i < o->sysctls.len && r >= 0; i++)
+        r = spec_parse_pair(arena, "sysctl", o->sysctls.items[i], &config->sysctls, err);
+    config->pid_mode = o->pid;
+    config->ipc_mode = o->ipc;
+    config->uts_mode = o->uts;
+    config->cgroupns_mode = o->cgroupns;
+    return r;
+}
+
+/* Later starts have another working directory. */
+static int absolute_path(struct cli *cli, const char *path, const char **ret, struct error **err)
+{
+    char cwd[PATH_MAX];
+
+    if (path && !getcwd(cwd, sizeof(cwd)))
+        return error_set(err, errno, NULL, "cannot tell the current directory");
+    *ret = path ? path_join(&cli->arena, cwd, path) : NULL;
+    return 0;
+}
+
+static int fill_life(struct cli *cli, const struct run_options *o, struct container_config *config,
+        struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    int r = o->restart ? spec_parse_restart(
+                                 o->restart, &config->restart, &config->restart_max_retries, err)
+                       : 0;
+
+    if (r >= 0 && o->auto_remove && config->restart != CONTAINER_RESTART_NO)
+        r = error_set_plain(
+                err, EINVAL, NULL, "conflicting options: cannot specify both --restart and --rm");
+    config->auto_remove = o->auto_remove;
+    bool health = o->health_cmd || o->health_interval_usec || o->health_timeout_usec ||
+                  o->health_retries || o->health_start_period_usec || o->health_start_interval_usec;
+    if (r >= 0 && health && o->no_healthcheck)
+        r = error_set_plain(
+                err, EINVAL, NULL, "--no-healthcheck conflicts with --health-* options");
+    if (health || o->no_healthcheck) {
+        config->has_health = true;
+        config->health = (struct container_health){
+            .interval_usec = o->health_interval_usec,
+            .timeout_usec = o->health_timeout_usec,
+            .start_period_usec = o->health_start_period_usec,
+            .start_interval_usec = o->health_start_interval_usec,
+            .retries = o->health_retries,
+        };
+        if (o->health_cmd || o->no_healthcheck) {
+            config->health.test = ARENA_NEW_ARRAY(arena, 3, char *);
+            config->health.test[0] = arena_strdup(arena, o->no_healthcheck ? "NONE" : "CMD-SHELL");
+            config->health.test[1] = o->no_healthcheck ? NULL : arena_strdup(arena, o->health_cmd);
+        }
+    }
+    if (o->health_on_failure) {
+        config->health_on_failure = o->health_on_failure;
+        if (r >= 0 && parse_name(str_from(o->health_on_failure), monitor_unhealthy_names,
+                              MONITOR_UNHEALTHY_MAX_) < 0)
+            r = error_set_plain(err, EINVAL, NULL,
+                    "invalid value \"%s\" for --health-on-failure: expected none, kill, restart or "
+                    "stop",
+                    o->health_on_failure);
+    }
+    if (r >= 0)
+        r = absolute_path(cli, o->pidfile, &config->pid_file, err);
+    if (r >= 0)
+        r = absolute_path(cli, o->conmon_pidfile, &config->monitor_pid_file, err);
+    config->log_driver = o->log_driver;
+    for (size_t i = 0; i < o->log_opts.len && r >= 0; i++)
+        r = spec_parse_pair(arena, "log option", o->log_opts.items[i], &config->log_options, err);
+    return r;
+}
+
+int run_config_fill(struct cli *cli, const struct run_options *o, int argc, char **argv,
+        struct container_config *config, struct error **err)
+{
+    *config = (struct container_config)CONTAINER_CONFIG_INIT;
+    config->image = argv[0];
+    if (argc > 1) {
+        config->cmd = ARENA_NEW_ARRAY(&cli->arena, (size_t)argc, char *);
+        for (int i = 1; i < argc; i++)
+            config->cmd[i - 1] = argv[i];
+    }
+    int r = fill_process(cli, o, config, err);
+    if (r >= 0)
+        r = fill_files(cli, o, config, err);
+    if (r >= 0)
+        r = fill_network(cli, o, config, err);
+    if (r >= 0)
+        r = fill_limits(cli, o, config, err);
+    if (r >= 0)
+        r = fill_rights(cli, o, config, err);
+    if (r >= 0)
+        r = fill_life(cli, o, config, err);
+    return r;
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# Options of run and create beyond the common ones, Podman's among them; what cannot be done is refused by name.
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+    berth_setup
+    import_busybox
+}
+
+teardown() {
+    berth_teardown
+}
+
+@test "options that cannot work are refused by name with status 125" {
+    for option in --pod=p --userns=keep-id --secret=s --uidmap=0:1:2 --ip6=::1 --link=x --storage-opt=size=1g; do
+        run berth run --rm --network none $option busybox true
+        assert_status 125
+        assert_output_has "\"${option%%=*}\" is not supported"
+    done
+    run berth create --rootfs --network none busybox true
+    assert_status 125
+    run berth run --rm --isolation hyperv busybox true
+    assert_status 125
+    run berth run --rm --volume-driver nfs busybox true
+    assert_status 125
+    assert_output_has 'volume driver "nfs" is not supported'
+    run berth run --rm --platform linux/s390x --pull never busybox true
+    assert_status 125
+}
+
+@test "umask, time zone and the variables of the caller reach the process" {
+    [ "$(berth run --rm --umask 0077 --network none busybox sh -c umask)" = 0077 ]
+    if [ -e /usr/share/zoneinfo/Asia/Tokyo ]; then
+        [ "$(berth run --rm --tz Asia/Tokyo --network none busybox date +%Z)" = JST ]
+    fi
+    run berth run --rm --tz ../../../etc/passwd --network none busybox true
+    assert_status 125
+    assert_output_has 'invalid time zone'
+    [ "$(FOO=own berth run --rm --env-host -e BAR=2 --network none busybox sh -c 'echo $FOO $BAR')" = "own 2" ]
+    [ "$(http_proxy=http://p:1 FOO=own berth run --rm --http-proxy --network none busybox sh -c 'echo $http_proxy $FOO')" = "http://p:1" ]
+    run berth run --rm --umask 999 --network none busybox true
+    assert_status 125
+}
+
+@test "a read-only root has writable places only where Podman's option puts them" {
+    run berth run --rm --read-only --network none busybox touch /tmp/x
+    assert_status 1
+    berth run --rm --read-only --read-only-tmpfs --network none busybox sh -c 'touch /tmp/x /run/x /var/tmp/x; ! touch /x 2>/dev/null'
+}
+
+@test "volumes-from gives another container's mounts, but for places that are taken" {
+    mkdir host
+    echo host >host/file
+    berth run --name source --network none -v vol:/vol -v /anon -v "$WORK/host:/host" busybox sh -c 'echo vol >/vol/file; echo anon >/anon/file'
+    [ "$(berth run --rm --volumes-from source --network none busybox cat /vol/file /anon/file /host/file)" = $'vol\nanon\nhost' ]
+    run berth run --rm --volumes-from source:ro --network none busybox touch /anon/x
+    assert_status 1
+    assert_output_has 'Read-only file system'
+    run berth run --rm --volumes-from source --tmpfs /vol --network none busybox ls /vol
+    [ "$output" = "" ]
+    # The other container's anonymous volume outlives this one.
+    [ "$(berth run --rm --volumes-from source --network none busybox cat /anon/file)" = anon ]
+    run berth create --volumes-from no-such busybox
+    assert_status 125
+    assert_output_has 'No such container: no-such'
+}
+
+@test "replace removes the container of that name, running or not" {
+    old=$(berth run -d --name x1 --network none busybox sleep 1000)
+    new=$(berth run -d --replace --name x1 --network none busybox sleep 1000)
+    [ "$old" != "$new" ]
+    [ "$(berth ps -aq --no-trunc)" = "$new" ]
+    run berth run --rm --replace --network none busybox true
+    assert_status 125
+    assert_output_has 'cannot replace container without --name being set'
+}
+
+@test "pid files name the process and its monitor" {
+    berth run -d --name x1 --pidfile pid --conmon-pidfile monitor --network none busybox sleep 1000 >/dev/null
+    [ "$(cat pid)" = "$(berth inspect -f '{{.State.Pid}}' x1)" ]
+    tr '\0' ' ' <"/proc/$(cat monitor)/cmdline" | grep -q berth-monitor
+    berth restart -t 0 x1
+    [ "$(cat pid)" = "$(berth inspect -f '{{.State.Pid}}' x1)" ]
+    run berth run -d --rm --name x2 --pidfile /no/such/place --network none busybox sleep 1000
+    assert_status 125
+    [ -z "$(berth ps -aq --filter name=x2)" ]
+}
+
+@test "an unhealthy container is stopped, killed or restarted as asked" {
+    local check=(--health-cmd 'test ! -e /bad' --health-interval 100ms --health-retries 1 --stop-timeout 0 --network none)
+    berth run -d --name stop --health-on-failure stop --restart always "${check[@]}" busybox sleep 1000 >/dev/null
+    berth run -d --name kill --health-on-failure kill "${check[@]}" busybox sleep 1000 >/dev/null
+    berth run -d --name restart --health-on-failure restart "${check[@]}" busybox sh -c 'rm -f /bad; exec sleep 1000' >/dev/null
+    berth run -d --name none --health-on-failure none "${check[@]}" busybox sleep 1000 >/dev/null
+    for c in stop kill restart none; do berth exec $c touch /bad; done
+    [ "$(berth wait stop kill)" = $'137\n137' ]
+    wait_for 60 sh -c '[ "$(berth inspect -f "{{.RestartCount}} {{.State.Status}} {{.State.Health.Status}}" restart)" = "1 running healthy" ]'
+    wait_for 60 sh -c '[ "$(berth inspect -f "{{.State.Health.Status}}" none)" = unhealthy ]'
+    [ "$(berth inspect -f '{{.State.Status}} {{.RestartCount}}' stop none)" = $'exited 0\nrunning 0' ]
+    run berth run --rm --health-on-failure explode busybox true
+    assert_status 125
+}
+
+@test "limits of block devices are checked and stored as Docker shows them" {
+    run berth create --blkio-weight 5 busybox
+    assert_status 125
+    assert_output_has 'Range of blkio weight is from 10 to 1000'
+    run berth create --device-read-bps nonsense busybox
+    assert_status 125
+    berth create --name x1 --device-read-bps /dev/no-such:1mb --device-write-iops /dev/no-such:100 --cpu-rt-runtime 1000 busybox >/dev/null
+    [ "$(berth inspect -f '{{json .HostConfig.BlkioDeviceReadBps}} {{json .HostConfig.BlkioDeviceWriteIOps}} {{.HostConfig.CpuRealtimeRuntime}}' x1)" = '[{"Path":"/dev/no-such","Rate":1048576}] [{"Path":"/dev/no-such","Rate":100}] 1000' ]
+    run berth start x1
+    assert_status 1
+    assert_output_has 'cannot limit the device "/dev/no-such"'
+}
+
+@test "systemd as program gets what it needs, other programs do not" {
+    [ "$(berth inspect -f '{{len .HostConfig.MaskedPaths}}' "$(berth create busybox true)")" -gt 5 ]
+    berth create --name plain busybox /sbin/init >/dev/null
+    berth create --name forced --systemd always busybox true >/dev/null
+    [ "$(berth inspect -f '{{.Config.StopSignal}}' forced)" = SIGRTMIN+3 ]
+    berth inspect -f '{{json .HostConfig.Tmpfs}}' forced | grep -q '/run/lock'
+    run berth inspect -f '{{json .Config}}' plain
+    assert_output_lacks SIGRTMIN
+    run berth create --systemd perhaps busybox true
+    assert_status 125
+}
