@@ -60,7 +60,8 @@ void strbuf_add(struct strbuf *sb, const void *bytes, size_t len)
 {
     if (len == 0)
         return;
-    len = make_room(sb, len);
+    if (sb->cap <= sb->len + len || len > sb->max_len - sb->len)
+        len = make_room(sb, len);
     memcpy(sb->data + sb->len, bytes, len);
     sb->len += len;
     sb->data[sb->len] = '\0';
@@ -68,7 +69,12 @@ void strbuf_add(struct strbuf *sb, const void *bytes, size_t len)
 
 void strbuf_addc(struct strbuf *sb, char c)
 {
-    strbuf_add(sb, &c, 1);
+    if (sb->cap <= sb->len + 1 || sb->len >= sb->max_len) {
+        strbuf_add(sb, &c, 1);
+        return;
+    }
+    sb->data[sb->len++] = c;
+    sb->data[sb->len] = '\0';
 }
 
 void strbuf_adds(struct strbuf *sb, const char *text)

@@ -103,10 +103,28 @@ static void missing(struct translation *t, const struct unit_line *line, const c
         diag_hint(t->diag, entry, "did you mean \"%s\"?", nearest);
 }
 
-/* In the unit in the making: where `quadlet` is named, its service stands afterwards. */
+/* Which of the keys the unit has at all: few units have many. */
+static unsigned present_keys(const struct unit_section *section)
+{
+    unsigned present = 0;
+
+    if (!section)
+        return 0;
+    ARRAY_FOREACH(&section->lines, line)
+        for (size_t i = 0; line->key && i < ARRAY_LEN(dependency_keys); i++)
+            if (strcmp(line->key, dependency_keys[i]) == 0)
+                present |= 1u << i;
+    return present;
+}
+
+/* In the unit in the making: where a quadlet is named, its service stands afterwards. */
 void depend_translate_unit(struct translation *t)
 {
-    for (size_t i = 0; i < sizeof(dependency_keys) / sizeof(dependency_keys[0]); i++) {
+    const unsigned present = present_keys(unitfile_section(&t->service, "Unit"));
+
+    for (size_t i = 0; i < ARRAY_LEN(dependency_keys); i++) {
+        if (!(present & 1u << i))
+            continue;
         const char *key = dependency_keys[i];
         struct unit_lines lines = unitfile_all(&t->service, "Unit", key);
         auto_(strbuf_release) struct strbuf joined = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES * 2);
@@ -129,7 +147,9 @@ void depend_translate_unit(struct translation *t)
                     }
                     unit = named->service;
                 }
-                strbuf_addf(&joined, "%s%s", joined.len ? " " : "", unit);
+                if (joined.len)
+                    strbuf_addc(&joined, ' ');
+                strbuf_adds(&joined, unit);
             }
         }
         if (!is_translated)

@@ -66,12 +66,12 @@ void translation_warning(
 
 const struct unit_line *own_line(const struct translation *t, const char *key)
 {
-    return unitfile_find(&t->quadlet->unit, t->info->section, key);
+    return unitfile_find(&t->own, t->info->section, key);
 }
 
 const char *own_value(const struct translation *t, const char *key)
 {
-    return unitfile_get(&t->quadlet->unit, t->info->section, key);
+    return unitfile_get(&t->own, t->info->section, key);
 }
 
 const char *own_value_set(const struct translation *t, const char *key)
@@ -83,7 +83,7 @@ const char *own_value_set(const struct translation *t, const char *key)
 
 struct unit_lines own_lines(const struct translation *t, const char *key)
 {
-    return unitfile_all(&t->quadlet->unit, t->info->section, key);
+    return unitfile_all(&t->own, t->info->section, key);
 }
 
 bool own_is_true(const struct translation *t, const char *key, bool without)
@@ -121,7 +121,7 @@ static struct strings split_lines(
 
 struct strings own_words(const struct translation *t, const char *key)
 {
-    return unitfile_words(&t->quadlet->unit, t->info->section, key);
+    return unitfile_words(&t->own, t->info->section, key);
 }
 
 struct strings own_arguments(const struct translation *t, const char *key)
@@ -451,10 +451,12 @@ int quadlet_emit(const struct quadlet_set *set, struct quadlet *quadlet,
         .quadlet = quadlet,
         .info = info,
         .arena = arena,
+        .own = quadlet->unit,
         .diag = diag,
         .present = present,
     };
 
+    t.own.arena = arena;
     warn_about_service_keys(&t);
     warn_about_short_image(&t);
     check_keys(&t, info->section, &info->keys, present);

@@ -17,13 +17,16 @@ struct generator_log {
     bool use_kmsg;
     bool is_verbose;
     int kmsg_fd;
-    long pid;
+    const char *prefix;    /* of each message */
+    struct strbuf pending; /* lines for standard error, written together */
 };
 
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_DEBUG = 7 };
 
 void generator_log(struct generator_log *log, enum log_level level, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+void generator_log_flush(struct generator_log *log);
 
 /* Logs all findings and empties the collector; `converting` is the document they belong to, or NULL.
  * Returns how many errors there were. */

@@ -10,7 +10,7 @@
 #include "quadlet/quadlet.h"
 
 /* The kernel takes records of this many bytes with their header, and refuses longer ones. */
-enum { KMSG_RECORD_MAX_BYTES = 960 };
+enum { KMSG_RECORD_MAX_BYTES = 960, FLUSH_BYTES = 16 << 10 };
 
 static bool log_to_kmsg(struct generator_log *log, enum log_level level, const char *line)
 {
@@ -30,19 +30,28 @@ static bool log_to_kmsg(struct generator_log *log, enum log_level level, const c
 
 void generator_log(struct generator_log *log, enum log_level level, const char *format, ...)
 {
-    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
+    const size_t start = log->pending.len;
     va_list args;
 
     if (level == LOG_LEVEL_DEBUG && !log->is_verbose)
         return;
-    strbuf_addf(&line, "quadlet-generator[%ld]: ", log->pid);
+    strbuf_adds(&log->pending, log->prefix);
     va_start(args, format);
-    strbuf_vaddf(&line, format, args);
+    strbuf_vaddf(&log->pending, format, args);
     va_end(args);
-    if (log_to_kmsg(log, level, line.data))
+    if (log_to_kmsg(log, level, log->pending.data + start)) {
+        strbuf_truncate(&log->pending, start);
         return;
-    strbuf_addc(&line, '\n');
-    (void)fd_write_all(STDERR_FILENO, line.data, line.len);
+    }
+    strbuf_addc(&log->pending, '\n');
+    if (level != LOG_LEVEL_DEBUG || log->pending.len >= FLUSH_BYTES)
+        generator_log_flush(log);
+}
+
+void generator_log_flush(struct generator_log *log)
+{
+    (void)fd_write_all(STDERR_FILENO, log->pending.data, log->pending.len);
+    strbuf_reset(&log->pending);
 }
 
 /* "MESSAGE in FILE:LINE:COLUMN (HINT)": the message first, as Podman has it, then what it lacks. */

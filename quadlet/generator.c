@@ -302,10 +302,12 @@ int main(int argc, char **argv)
     const char *argv0 = argc > 0 ? argv[0] : "berth-generator";
     struct generator generator = {
         .is_user = is_called_for_user(argv0),
-        .log = { .kmsg_fd = -1, .pid = (long)getpid() },
+        .log = { .kmsg_fd = -1, .pending = STRBUF_INIT(GENERATOR_TEXT_MAX_BYTES) },
     };
 
     fd_secure_stdio();
+    generator.log.prefix = arena_printf(
+            &generator.arena, "quadlet-generator[%ld]: ", (long)getpid());
     int first = read_flags(&generator, argc, argv);
     if (first < 0 || generator.shows_help) {
         print_usage(stderr, argv0);
@@ -325,6 +327,8 @@ int main(int argc, char **argv)
         generator_log(&generator.log, LOG_LEVEL_ERROR, "missing output directory argument");
     if (errors)
         generator_log(&generator.log, LOG_LEVEL_ERROR, "processing encountered some errors");
+    generator_log_flush(&generator.log);
+    strbuf_release(&generator.log.pending);
     generator.log.kmsg_fd = fd_close(generator.log.kmsg_fd);
     arena_release(&generator.arena);
     return errors ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -72,7 +72,8 @@ struct quadlet_links quadlet_emit_links(const struct quadlet_unit *unit, struct 
         ARRAY_FOREACH(&words, word)
             if (!strchr(*word, '/'))
                 add_link(&links, arena,
-                        arena_printf(arena, "%s.%s/%s", *word, link_keys[i].directory, wanted),
+                        path_clean(arena, arena_printf(arena, "%s.%s/%s", *word,
+                                                  link_keys[i].directory, wanted)),
                         unit->name);
     }
     return links;

@@ -2,24 +2,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
-#include "base/error.h"
-#include "base/fs.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/path.h"
-#include "base/strbuf.h"
 #include "quadlet/quadlet.h"
 #include "units/dropin.h"
 #include "units/search.h"
 #include "units/unitfile.h"
 
+/* Files are read into one buffer, one after the other. */
+struct buffer {
+    char *data;
+    size_t cap;
+};
+
 struct reader {
     struct quadlet_set *set;
+    struct buffer buffer;
     const struct search *search;
     const struct quadlet_read_options *options;
     struct diag *diag;
@@ -35,45 +42,66 @@ static bool is_null_device(const struct stat *status)
            null.st_rdev == status->st_rdev;
 }
 
+enum { FIRST_BUFFER_BYTES = 16 << 10 };
+
 /* What load returns when it worked. */
 enum { LOAD_READ, LOAD_MASKED };
 
-/* Opens and reads one file; -errno with a finding. A device or pipe is not waited for. */
-static int load(const char *path, struct unitfile *unit, struct diag *diag)
+/* Reads the rest of a file of about `size` bytes. Its length, or -errno. */
+static ssize_t read_into(struct buffer *buffer, int fd, off_t size)
+{
+    size_t len = 0, wanted = size < LIMIT_UNIT_FILE_BYTES ? (size_t)size : LIMIT_UNIT_FILE_BYTES;
+
+    for (;;) {
+        if (buffer->cap < wanted + 1) {
+            buffer->cap = wanted + 1 > FIRST_BUFFER_BYTES ? wanted + 1 : FIRST_BUFFER_BYTES;
+            buffer->data = mem_realloc_array(buffer->data, buffer->cap, 1);
+        }
+        ssize_t got = read(fd, buffer->data + len, buffer->cap - len);
+
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (got > 0)
+            len += (size_t)got;
+        if (len > LIMIT_UNIT_FILE_BYTES)
+            return -EFBIG;
+        /* A file that has its size is read: no second call to hear of its end. */
+        if (got == 0 || (len >= (size_t)size && len < buffer->cap))
+            return (ssize_t)len;
+        wanted = buffer->cap;
+    }
+}
+
+static int refuse_file(struct diag *diag, const char *path, int code)
 {
     const struct source at = { .file = path };
-    auto_error struct error *err = NULL;
-    auto_free char *data = NULL;
+
+    diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s",
+            code == -EFBIG    ? "it is longer than a mebibyte"
+            : code == -EINVAL ? "it is no regular file"
+                              : strerrordesc_np(-code));
+    return code;
+}
+
+/* Opens and reads one file; -errno with a finding. A device or pipe is not waited for. */
+static int load(struct buffer *buffer, const char *path, struct unitfile *unit, struct diag *diag)
+{
     struct stat status;
-    size_t len;
-    int r;
 
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        r = -errno;
-        diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s", strerrordesc_np(-r));
-        return r;
-    }
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return refuse_file(diag, path, -errno);
     if (is_null_device(&status)) {
         (void)unitfile_parse(unit, &(struct unit_text){ .file = path, .data = "" }, diag);
         return LOAD_MASKED;
     }
-    if (!S_ISREG(status.st_mode)) {
-        r = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
-        diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s",
-                r == -EISDIR ? strerrordesc_np(EISDIR) : "it is no regular file");
-        return r;
-    }
-    r = fs_read_fd(fd, LIMIT_UNIT_FILE_BYTES, &data, &len, &err);
-    if (r < 0) {
-        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
-
-        error_format(err, &text);
-        diag_add(diag, DIAG_ERROR, "unit-unreadable", &at, "%s", text.data);
-        return r;
-    }
-    const struct unit_text text = { .file = path, .data = data, .len = len };
-    r = unitfile_parse(unit, &text, diag);
+    if (!S_ISREG(status.st_mode))
+        return refuse_file(diag, path, S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL);
+    ssize_t len = read_into(buffer, fd, status.st_size);
+    if (len < 0)
+        return refuse_file(diag, path, (int)len);
+    const struct unit_text text = { .file = path, .data = buffer->data, .len = (size_t)len };
+    int r = unitfile_parse(unit, &text, diag);
     return r < 0 ? r : LOAD_READ;
 }
 
@@ -94,7 +122,7 @@ static void read_unit(
 
     tell(reader, "unit", path);
     unitfile_init(&unit, arena);
-    int r = load(path, &unit, reader->diag);
+    int r = load(&reader->buffer, path, &unit, reader->diag);
     bool is_masked = r == LOAD_MASKED && reader->options->has_masks;
 
     *ret = NULL;
@@ -162,7 +190,7 @@ static void read_dropins(struct reader *reader, struct quadlet *quadlet)
 
         tell(reader, "drop-in", *path);
         unitfile_init(&dropin, arena);
-        if (load(*path, &dropin, reader->diag) >= 0) {
+        if (load(&reader->buffer, *path, &dropin, reader->diag) >= 0) {
             unitfile_merge(&quadlet->unit, &dropin);
             continue;
         }
@@ -197,17 +225,20 @@ int quadlet_read_dirs(struct quadlet_set *set, const struct search *search,
     forget_hidden(set);
     for (size_t i = 0; i < set->all.len; i++)
         read_dropins(&reader, set->all.items[i]);
+    free(reader.buffer.data);
     return reader.failures;
 }
 
 int quadlet_read_file(struct quadlet_set *set, const char *path, struct diag *diag)
 {
     const char *name = path_last(path);
+    struct buffer buffer = { 0 };
     struct unitfile unit;
 
     unitfile_init(&unit, set->arena);
     path = arena_strdup(set->arena, path);
-    int r = load(path, &unit, diag);
+    int r = load(&buffer, path, &unit, diag);
+    free(buffer.data);
     if (r < 0)
         return r;
     struct quadlet *quadlet = quadlet_new(set, name, path_parent(set->arena, path));

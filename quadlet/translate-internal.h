@@ -17,6 +17,7 @@ struct translation {
     struct quadlet *quadlet;
     const struct quadlet_type_info *info;
     struct arena *arena;     /* what is needed until the unit is written */
+    struct unitfile own;     /* the document's unit, with that arena for what is looked up */
     struct unitfile service; /* the unit in the making */
     struct strings *command; /* the command line in the making */
     struct strings main_command;

@@ -228,7 +228,8 @@ void translate_container(struct translation *t)
     COMMAND_ADD_ALL(t, "--replace", "--rm");
     unitfile_add(&t->service, "Service", "Delegate", "yes");
     translate_rows(t);
-    if (!is_image)
+    /* An image whose own unit failed has no name, which Podman takes for none. */
+    if (!is_image || (root && !*root))
         command_add(t, "--rootfs");
     command_add(t, root ? root : "");
     if (command_words(t, "Exec", &exec)) {

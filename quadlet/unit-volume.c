@@ -79,14 +79,15 @@ void special_volume(struct translation *t)
             continue;
         }
         const char *source = arena_strndup(t->arena, line->value, (size_t)(colon - line->value));
-        if (!*source) {
-            /* Only the path in the container is left; options after it are lost, as in Podman. */
-            command_add(t, arena_strndup(t->arena, colon + 1, strcspn(colon + 1, ":")));
+        if (*source)
+            source = depend_resolve_source(t, line, source, false);
+        if (!source)
             continue;
-        }
-        source = depend_resolve_source(t, line, source, false);
-        if (source)
+        /* Without a source only the path in the container is left; options are lost, as in Podman. */
+        if (*source)
             command_addf(t, "%s%s", source, colon);
+        else
+            command_add(t, arena_strndup(t->arena, colon + 1, strcspn(colon + 1, ":")));
     }
 }
 

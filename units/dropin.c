@@ -84,9 +84,13 @@ static int collect_dir(
 int dropin_collect(const struct search *search, struct arena *arena, const char *unit_name,
         struct strings *ret_paths, struct diag *diag)
 {
-    struct strings names = dropin_names(arena, unit_name), paths = { 0 };
+    struct strings names, paths = { 0 };
     int failures = 0;
 
+    *ret_paths = paths;
+    if (!search->has_dropins)
+        return 0;
+    names = dropin_names(arena, unit_name);
     ARRAY_FOREACH(&names, name)
         ARRAY_FOREACH(&search->dirs, dir)
             if (search_dir_has(dir, *name))

@@ -146,9 +146,10 @@ static bool character_needs_quotes(uint32_t c)
 bool quote_is_needed(const char *word)
 {
     for (const unsigned char *p = (const unsigned char *)word; *p; p++) {
-        if (*p < 0x80 && character_needs_quotes(*p))
+        /* Letters, digits and most signs are above the blank; of what is no ASCII only U+0080. */
+        if (*p <= ' ' || *p == '"' || *p == '\'' || *p == '\\' || *p == 0x7f)
             return true;
-        if (p[0] == 0xc2 && p[1] == 0x80)
+        if (*p == 0xc2 && p[1] == 0x80)
             return true;
     }
     return false;

@@ -144,6 +144,7 @@ static void visit_resolved(struct walk *walk, const char *path, unsigned depth)
         return;
     ARRAY_FOREACH(&entries, entry) {
         *ARRAY_APPEND_ARENA(search->arena, &search->dirs.items[index].names) = (char *)entry->name;
+        search->has_dropins |= string_has_suffix(entry->name, ".d");
     }
     ARRAY_FOREACH(&entries, entry) {
         if (entry->kind == ENTRY_OTHER)

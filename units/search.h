@@ -25,6 +25,7 @@ struct search {
         size_t len, cap;
     } dirs;
     struct strmap visited;
+    bool has_dropins; /* some directory has an entry "….d" */
 };
 
 /* False for resolved paths that are to be left out, with what lies below them. */

@@ -16,12 +16,17 @@
 /* How much of a line that makes no sense an error shows. */
 enum { SHOWN_MAX_BYTES = 200 };
 
+/* Most files have [Unit], their own, [Service] and [Install]. */
+enum { FIRST_SECTIONS = 4 };
+
 struct parser {
     struct unitfile *unit;
     const struct unit_text *text;
     struct diag *diag;
     ptrdiff_t section;         /* index of the current one; -1: none yet */
+    char *copy;                /* of the text, in the arena; NULL when the unit is lossless */
     struct unit_lines pending; /* comments whose owner is not known yet */
+    struct unit_lines slab;    /* room for all lines of the text, of which sections take slices */
     bool failed;
 };
 
@@ -38,16 +43,26 @@ void unitfile_init(struct unitfile *unit, struct arena *arena)
     *unit = (struct unitfile){ .arena = arena };
 }
 
+/* Most names differ in their first letter. */
+static bool is_same(const char *a, const char *b)
+{
+    return a[0] == b[0] && strcmp(a, b) == 0;
+}
+
 struct unit_section *unitfile_section(const struct unitfile *unit, const char *name)
 {
     for (size_t i = 0; i < unit->sections.len; i++)
-        if (strcmp(unit->sections.items[i].name, name) == 0)
+        if (is_same(unit->sections.items[i].name, name))
             return &unit->sections.items[i];
     return NULL;
 }
 
 static struct unit_section *add_section(struct unitfile *unit, const char *name)
 {
+    if (!unit->sections.items) {
+        unit->sections.cap = FIRST_SECTIONS;
+        unit->sections.items = ARENA_NEW_ARRAY(unit->arena, FIRST_SECTIONS, struct unit_section);
+    }
     struct unit_section *section = ARRAY_APPEND_ARENA(unit->arena, &unit->sections);
 
     section->name = name;
@@ -64,6 +79,10 @@ struct unit_section *unitfile_ensure_section(struct unitfile *unit, const char *
 static void append_lines(
         struct arena *arena, struct unit_lines *lines, const struct unit_lines *more)
 {
+    if (!lines->items && more->len) {
+        lines->cap = more->len;
+        lines->items = ARENA_NEW_ARRAY(arena, lines->cap, struct unit_line);
+    }
     for (size_t i = 0; i < more->len; i++)
         *ARRAY_APPEND_ARENA(arena, lines) = more->items[i];
 }
@@ -78,9 +97,39 @@ static void refuse(struct parser *parser, const struct logical_line *line, const
             shown.len > SHOWN_MAX_BYTES ? SHOWN_MAX_BYTES : (int)shown.len, shown.data);
 }
 
-static char *keep(struct parser *parser, struct str text)
+/* A terminated text for the unit. What lies in the parser's own copy of the file is terminated in place:
+ * what follows a key, a value or a comment there is not looked at again. */
+static const char *keep(struct parser *parser, struct str text)
 {
-    return arena_strndup(parser->unit->arena, text.data, text.len);
+    if (!parser->copy || text.data < parser->copy || text.data > parser->copy + parser->text->len)
+        return arena_strndup(parser->unit->arena, text.data, text.len);
+    parser->copy[text.data - parser->copy + (ptrdiff_t)text.len] = '\0';
+    return text.data;
+}
+
+/* The next section takes what is left of the slab; the one before keeps what it has used. A boot's
+ * thousand files then need no more memory than they have lines. */
+static void take_slab(struct parser *parser, struct unit_lines *lines)
+{
+    if (lines->items)
+        return;
+    *lines = (struct unit_lines){ parser->slab.items + parser->slab.len, 0,
+        parser->slab.cap - parser->slab.len };
+}
+
+static void return_slab(struct parser *parser)
+{
+    struct unit_lines *lines;
+
+    if (parser->section < 0)
+        return;
+    lines = &parser->unit->sections.items[parser->section].lines;
+    if (lines->items != parser->slab.items + parser->slab.len)
+        return;
+    lines->cap = lines->len;
+    parser->slab.len += lines->len;
+    if (!lines->len)
+        *lines = (struct unit_lines){ 0 };
 }
 
 static void flush_pending(struct parser *parser, struct unit_lines *to)
@@ -121,11 +170,9 @@ static bool section_name_is_valid(struct str name)
     return true;
 }
 
-static struct str raw_of(struct parser *parser, const struct logical_line *line)
+static const char *raw_of(struct parser *parser, const struct logical_line *line)
 {
-    if (!(parser->unit->flags & UNITFILE_LOSSLESS))
-        return (struct str){ 0 };
-    return (struct str){ keep(parser, line->raw), line->raw.len };
+    return parser->unit->flags & UNITFILE_LOSSLESS ? keep(parser, line->raw) : NULL;
 }
 
 static void parse_header(struct parser *parser, const struct logical_line *line, struct str name)
@@ -141,7 +188,9 @@ static void parse_header(struct parser *parser, const struct logical_line *line,
     struct unit_section *section = is_lossless ? add_section(unit, kept)
                                                : unitfile_ensure_section(unit, kept);
 
+    return_slab(parser);
     parser->section = section - unit->sections.items;
+    take_slab(parser, &section->lines);
     if (!section->at.file) {
         section->at = (struct source){ parser->text->file, line->number, line->column };
         section->raw = raw_of(parser, line);
@@ -222,8 +271,8 @@ static void parse_line(struct parser *parser, const struct logical_line *line)
 static void parse_lines(struct parser *parser)
 {
     auto_(strbuf_release) struct strbuf joined = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
-    const char *const end = parser->text->data + parser->text->len;
-    const char *p = parser->text->data;
+    const char *p = parser->copy ? parser->copy : parser->text->data;
+    const char *const end = p + parser->text->len;
     struct logical_line line = { .number = 0 };
     const char *raw_start = p;
 
@@ -292,18 +341,25 @@ int unitfile_parse(struct unitfile *unit, const struct unit_text *text, struct d
         refuse(&parser, &line, "the line has a NUL byte", (struct str){ "", 0 });
         return -EINVAL;
     }
+    if (!(unit->flags & UNITFILE_LOSSLESS))
+        parser.copy = arena_strndup(unit->arena, text->data, text->len);
+    parser.slab.cap = 1;
+    for (size_t i = 0; i < text->len; i++)
+        parser.slab.cap += text->data[i] == '\n';
+    parser.slab.items = ARENA_NEW_ARRAY(unit->arena, parser.slab.cap, struct unit_line);
     parse_lines(&parser);
     if (parser.section < 0)
         parser.section = unitfile_ensure_section(unit, "") - unit->sections.items;
     flush_pending(&parser, &unit->sections.items[parser.section].lines);
+    return_slab(&parser);
     unit->ends_without_newline = !text->len || text->data[text->len - 1] != '\n';
     return parser.failed ? -EINVAL : 0;
 }
 
 static void write_line(const struct unit_line *line, struct strbuf *out)
 {
-    if (line->raw.data) {
-        strbuf_add_str(out, line->raw);
+    if (line->raw) {
+        strbuf_adds(out, line->raw);
     } else {
         if (line->key) {
             strbuf_adds(out, line->key);
@@ -328,7 +384,7 @@ void unitfile_write(const struct unitfile *unit, struct strbuf *out)
         const struct unit_section *section = &unit->sections.items[i];
 
         /* A section of its own making gets its empty line in either mode. */
-        if (i && !(is_lossless && section->raw.data))
+        if (i && !(is_lossless && section->raw))
             strbuf_addc(out, '\n');
         write_lines(&section->comments, out);
         if (!*section->name) {
@@ -336,11 +392,13 @@ void unitfile_write(const struct unitfile *unit, struct strbuf *out)
                 write_lines(&section->lines, out);
             continue;
         }
-        if (section->raw.data) {
-            strbuf_add_str(out, section->raw);
+        if (section->raw) {
+            strbuf_adds(out, section->raw);
             strbuf_addc(out, '\n');
         } else {
-            strbuf_addf(out, "[%s]\n", section->name);
+            strbuf_addc(out, '[');
+            strbuf_adds(out, section->name);
+            strbuf_adds(out, "]\n");
         }
         write_lines(&section->lines, out);
     }
@@ -366,6 +424,9 @@ void unitfile_copy(struct unitfile *copy, struct arena *arena, const struct unit
     *copy = (struct unitfile){ .arena = arena,
         .flags = original->flags,
         .ends_without_newline = original->ends_without_newline };
+    /* Room for the sections that a translation adds. */
+    copy->sections.cap = original->sections.len + 2;
+    copy->sections.items = ARENA_NEW_ARRAY(arena, copy->sections.cap, struct unit_section);
     for (size_t i = 0; i < original->sections.len; i++) {
         const struct unit_section *from = &original->sections.items[i];
         struct unit_section *to = add_section(copy, from->name);
@@ -386,7 +447,7 @@ void unitfile_rename_section(struct unitfile *unit, const char *name, const char
         return;
     if (!present) {
         section->name = new_name;
-        section->raw = (struct str){ 0 };
+        section->raw = NULL;
         return;
     }
     append_lines(unit->arena, &present->comments, &section->comments);
@@ -401,12 +462,12 @@ struct unit_line *unitfile_find(const struct unitfile *unit, const char *section
     for (size_t i = unit->sections.len; i-- > 0;) {
         const struct unit_section *candidate = &unit->sections.items[i];
 
-        if (strcmp(candidate->name, section) != 0)
+        if (!is_same(candidate->name, section))
             continue;
         for (size_t j = candidate->lines.len; j-- > 0;) {
             struct unit_line *line = &candidate->lines.items[j];
 
-            if (line->key && strcmp(line->key, key) == 0)
+            if (line->key && is_same(line->key, key))
                 return line;
         }
     }
@@ -436,10 +497,10 @@ struct unit_lines unitfile_all(const struct unitfile *unit, const char *section,
     for (size_t i = 0; i < unit->sections.len; i++) {
         const struct unit_section *candidate = &unit->sections.items[i];
 
-        if (strcmp(candidate->name, section) != 0)
+        if (!is_same(candidate->name, section))
             continue;
         ARRAY_FOREACH(&candidate->lines, line) {
-            if (!line->key || strcmp(line->key, key) != 0)
+            if (!line->key || !is_same(line->key, key))
                 continue;
             if (*line->value)
                 *ARRAY_APPEND_ARENA(unit->arena, &found) = *line;
@@ -498,7 +559,7 @@ void unitfile_set(struct unitfile *unit, const char *section, const char *key, c
         return;
     }
     line->value = value;
-    line->raw = (struct str){ 0 };
+    line->raw = NULL;
 }
 
 void unitfile_unset(struct unitfile *unit, const char *section, const char *key)

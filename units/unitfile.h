@@ -36,7 +36,7 @@ struct unit_line {
     const char *value; /* without blanks at its start */
     struct source at;  /* of the key; .file NULL for lines that no file has */
     unsigned value_column;
-    struct str raw; /* as written, without the last newline; only with UNITFILE_LOSSLESS */
+    const char *raw; /* as written, without the last newline; only with UNITFILE_LOSSLESS */
 };
 
 struct unit_lines {
@@ -47,7 +47,7 @@ struct unit_lines {
 struct unit_section {
     const char *name; /* "": the comments of a file without sections; never written as a header */
     struct source at;
-    struct str raw;             /* of the header */
+    const char *raw;            /* of the header */
     struct unit_lines comments; /* above the header */
     struct unit_lines lines;
 };

@@ -28,7 +28,7 @@ describe() {
             echo "link ${path#./} -> $(readlink "$path")"
         else
             echo "file ${path#./}"
-            sed -e '1,3{/^# /d}' -e "s|$BATS_TEST_TMPDIR/work|@TOP@|g" "$path"
+            sed -e '1,2{/^# /d}' -e "s|$BATS_TEST_TMPDIR/work|@TOP@|g" "$path"
         fi
     done)
 }
