@@ -33,6 +33,7 @@ enum node_flag {
     NODE_SHORT = 1 << 7,     /* came from a short form */
     NODE_HAS_RESET = 1 << 9, /* !reset somewhere below */
     NODE_EXACT = 1 << 8,     /* a number whose text is how it is printed */
+    NODE_PENDING = 1 << 10,  /* null where a value is due: keeps what lies below, else a mistake */
 };
 
 struct node_entry {

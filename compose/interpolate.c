@@ -50,16 +50,19 @@ static int refuse(struct expansion *x, const char *at, const char *message, cons
     return -EINVAL;
 }
 
-/* The brace that closes the one before `p`; braces inside are counted. NULL: none. */
-static const char *find_closing(const char *p, const char *end)
+/* The brace that closes the one before `p`; braces inside are counted. Where they do not match, the last
+ * one of the text closes, as in Docker Compose ("${A:-{}"). NULL: none. */
+static const char *find_closing(const char *start, const char *end)
 {
+    const char *p = start;
+
     for (size_t open = 1; p < end; p++) {
         if (*p == '{')
             open++;
         else if (*p == '}' && --open == 0)
             return p;
     }
-    return NULL;
+    return memrchr(start, '}', (size_t)(end - start));
 }
 
 /* Expands a part into its own text. */

@@ -595,6 +595,46 @@ static void settle(struct loader *loader, const struct model_source *source, str
     }
 }
 
+/* What a later file says of an extension has to be of the same kind, as Docker Compose asks; for attributes
+ * the schema sees to that. */
+static void check_extension(struct loader *loader, const struct node *base, const struct node *over)
+{
+    if (!base || over->kind == NODE_NULL || (over->flags & (NODE_RESET | NODE_OVERRIDE)) ||
+            (base->kind != NODE_MAP && base->kind != NODE_LIST))
+        return;
+    if (base->kind != over->kind) {
+        schema_error(&loader->context, &over->at, "cannot override %s with %s",
+                node_kind_name(base->kind), node_kind_name(over->kind));
+        return;
+    }
+    NODE_FOREACH(over, entry)
+    {
+        size_t mark = schema_push(&loader->context, entry->key);
+
+        check_extension(loader, node_get(base, entry->key), entry->value);
+        schema_pop(&loader->context, mark);
+    }
+}
+
+static void check_extensions(struct loader *loader, const struct attr *attr,
+        const struct node *base, const struct node *over)
+{
+    if (!base || base->kind != NODE_MAP || (over->flags & NODE_OVERRIDE))
+        return;
+    NODE_FOREACH(over, entry)
+    {
+        bool is_struct = attr->type->shape == SHAPE_STRUCT;
+        const struct attr *child = is_struct ? schema_find(attr->table, entry->key) : attr->items;
+        size_t mark = schema_push(&loader->context, entry->key);
+
+        if (child)
+            check_extensions(loader, child, node_get(base, entry->key), entry->value);
+        else if (is_struct)
+            check_extension(loader, node_get(base, entry->key), entry->value);
+        schema_pop(&loader->context, mark);
+    }
+}
+
 struct node *loader_load_model(struct loader *loader, const struct model_source *source)
 {
     const char *base_dir = loader->context.base_dir;
@@ -613,6 +653,8 @@ struct node *loader_load_model(struct loader *loader, const struct model_source 
         for (size_t j = 0; file && j < file->documents.len; j++) {
             struct node *document = read_document(loader, source, file, file->documents.items[j]);
 
+            if (document && model)
+                check_extensions(loader, &compose_attr, model, document);
             if (document)
                 model = merge_values(loader->arena, &compose_attr, model, document);
         }

@@ -58,14 +58,16 @@ static struct strings active_profiles(const struct loader *loader)
     struct strings profiles = { 0 };
     struct str rest = str_from(listed), profile;
 
-    if (loader->options->profiles.len || !listed)
+    if (loader->options->profiles.len)
         return loader->options->profiles;
+    /* Also an empty entry counts: a profile "" (of an empty variable) is active when nothing is asked for. */
     while (str_split_next(&rest, ',', &profile)) {
         profile = str_trim(profile);
-        if (profile.len)
-            *ARRAY_APPEND_ARENA(loader->arena, &profiles) = arena_strndup(
-                    loader->arena, profile.data, profile.len);
+        *ARRAY_APPEND_ARENA(loader->arena, &profiles) = arena_strndup(
+                loader->arena, profile.data, profile.len);
     }
+    if (!profiles.len)
+        *ARRAY_APPEND_ARENA(loader->arena, &profiles) = arena_strdup(loader->arena, "");
     return profiles;
 }
 

@@ -10,6 +10,7 @@
 
 /* A value of a free map or an item of a list that has no row of its own. */
 static const struct attr plain_value = { .name = "" };
+static const struct attr replaced_value = { .name = "", .merge = MERGE_REPLACE };
 
 static const char *text_key(struct arena *arena, const struct node *item)
 {
@@ -74,7 +75,7 @@ static const struct attr *child_attr(const struct attr *attr, const char *key)
     if (attr->type && attr->type->shape == SHAPE_STRUCT && attr->table)
         child = schema_find(attr->table, key);
     else if (attr->type && attr->type->shape == SHAPE_MAP)
-        child = attr->items;
+        child = attr->merge == MERGE_KEYS ? &replaced_value : attr->items;
     return child ? child : &plain_value;
 }
 
@@ -153,6 +154,7 @@ struct node *merge_values(
     case MERGE_BY_SUBNET:
         return merge_by_subnet(arena, attr, base, over);
     case MERGE_DEEP:
+    case MERGE_KEYS:
     case MERGE_REPLACE:
     case MERGE_SAME_DRIVER:
     case MERGE_RULE_MAX_:

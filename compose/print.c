@@ -33,6 +33,17 @@ static size_t character_len(const unsigned char *p)
     return len;
 }
 
+/* Characters beyond ASCII that YAML takes for line breaks or that nobody can see: U+0080 to U+009F, U+2028,
+ * U+2029, U+FEFF. */
+static bool is_unseen(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    return (p[0] == 0xc2 && p[1] < 0xa0) ||
+           (p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) ||
+           (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf);
+}
+
 static void print_quoted(const char *text, bool double_dollars, struct strbuf *out)
 {
     static const char short_from[] = "\b\f\n\r\t\"\\", short_to[] = "bfnrt\"\\";
@@ -49,6 +60,10 @@ static void print_quoted(const char *text, bool double_dollars, struct strbuf *o
             strbuf_addf(out, "\\u%04x", *p);
         } else if (!len) {
             strbuf_adds(out, "\xef\xbf\xbd");
+        } else if (is_unseen((const char *)p)) {
+            strbuf_addf(out, "\\u%04x",
+                    len == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+                             : (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu));
         } else {
             strbuf_add(out, p, len);
             if (*p == '$' && double_dollars)
@@ -226,7 +241,7 @@ static enum text_style choose_style(const char *text, bool is_key)
         unsigned char c = (unsigned char)text[i];
         size_t step = character_len((const unsigned char *)text + i);
 
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || !step || c == '\t')
+        if ((c < 0x20 && c != '\n') || c == 0x7f || !step || is_unseen(text + i))
             special = true;
         if (c == ':' && (i + 1 == len || strchr(" \t\n", text[i + 1])))
             plain = false;

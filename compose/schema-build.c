@@ -22,7 +22,7 @@ static const struct attr build_table_rows[] = {
             .spec = "build.md#dockerfile_inline", .help = "The Dockerfile itself." },
     { "entitlements", FIELD(build, entitlements, type_texts), REFUSED,
             .spec = "build.md#entitlements", .help = "Further rights of the build." },
-    { "args", FIELD(build, args, type_pairs), .spec = "build.md#args",
+    { "args", FIELD(build, args, type_pairs), .merge = MERGE_KEYS, .spec = "build.md#args",
             .help = "Values for ARG; without a value, from the environment." },
     { "provenance", FIELD(build, provenance, type_text_or_bool), .unsupported = switch_unsupported,
             .spec = "build.md#provenance", .help = "Attach a provenance statement." },

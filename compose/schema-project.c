@@ -70,7 +70,8 @@ static const struct attr network_table_rows[] = {
     { "driver", FIELD(project_network, driver, type_text),
             .unsupported = network_driver_unsupported, .spec = "06-networks.md#driver",
             .help = "Kind of network." },
-    { "driver_opts", FIELD(project_network, driver_opts, type_options), .flags = ATTR_DROP_NULL,
+    { "driver_opts", FIELD(project_network, driver_opts, type_options),
+            .flags = ATTR_DROP_NULL | ATTR_NO_BOOL_VALUES,
             .unsupported = network_options_unsupported, .spec = "06-networks.md#driver_opts",
             .help = "Options for the driver." },
     { "ipam", FIELD(project_network, ipam, type_struct), .table = &ipam_table,
@@ -98,7 +99,8 @@ static const struct attr volume_table_rows[] = {
             .help = "In place of project_key." },
     { "driver", FIELD(project_volume, driver, type_text), .unsupported = volume_driver_unsupported,
             .spec = "07-volumes.md#driver", .help = "Kind of volume." },
-    { "driver_opts", FIELD(project_volume, driver_opts, type_options), .flags = ATTR_DROP_NULL,
+    { "driver_opts", FIELD(project_volume, driver_opts, type_options),
+            .flags = ATTR_DROP_NULL | ATTR_NO_BOOL_VALUES,
             .unsupported = volume_options_unsupported, .spec = "07-volumes.md#driver_opts",
             .help = "Options for the driver." },
     { "external", FIELD(project_volume, external, type_external), .spec = "07-volumes.md#external",
@@ -172,7 +174,7 @@ static void check_one_source(struct schema_context *context, struct node *map, b
         if (entry)
             first = entry;
     }
-    if (!first && !external && !node_get(map, "driver"))
+    if (!first && !external)
         schema_error(context, &map->at,
                 "one of \"file\", \"environment\"%s and \"external\" is needed",
                 with_content ? ", \"content\"" : "");
@@ -256,8 +258,9 @@ static const struct attr compose_table_rows[] = {
             .help = "Name of the project." },
     { "include", NO_FIELD(type_list), .items = &include_attr, ELSEWHERE, .flags = ATTR_CONSUMED,
             .spec = "14-include.md", .help = "Other projects to take in." },
-    { "services", NO_FIELD(type_map), .items = &service_attr, .flags = ATTR_KEEP_ZERO,
-            .spec = "05-services.md", .help = "The services." },
+    { "services", NO_FIELD(type_map), .items = &service_attr,
+            .flags = ATTR_KEEP_ZERO | ATTR_NEVER_NULL, .spec = "05-services.md",
+            .help = "The services." },
     { "networks", NO_FIELD(type_map), .items = &network_attr, .spec = "06-networks.md",
             .help = "Networks between services." },
     { "volumes", NO_FIELD(type_map), .items = &volume_attr, .spec = "07-volumes.md",

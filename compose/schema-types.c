@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "compose/project.h"
+#include "compose/schema-types-internal.h"
 
 /* Arrays of structs all have this layout; see the structs of project.h. */
 struct items {
@@ -19,7 +20,7 @@ struct items {
     size_t len, cap;
 };
 
-static struct node *derive(
+struct node *schema_derive(
         struct schema_context *context, enum node_kind kind, const struct node *from)
 {
     struct node *node = node_new(context->arena, kind, &from->at);
@@ -28,10 +29,10 @@ static struct node *derive(
     return node;
 }
 
-static struct node *derive_text(
+struct node *schema_derive_text(
         struct schema_context *context, const char *text, const struct node *from)
 {
-    struct node *node = derive(context, NODE_TEXT, from);
+    struct node *node = schema_derive(context, NODE_TEXT, from);
 
     node->text = text;
     return node;
@@ -81,7 +82,7 @@ static struct node *read_text_or_number(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     if (node->kind == NODE_INT || node->kind == NODE_FLOAT)
-        return derive_text(context, node_scalar_text(context->arena, node), node);
+        return schema_derive_text(context, node_scalar_text(context->arena, node), node);
     return read_text(context, attr, node);
 }
 
@@ -89,7 +90,7 @@ static struct node *read_text_or_bool(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     if (node->kind == NODE_BOOL)
-        return derive_text(context, node_scalar_text(context->arena, node), node);
+        return schema_derive_text(context, node_scalar_text(context->arena, node), node);
     return read_text(context, attr, node);
 }
 
@@ -105,7 +106,7 @@ static struct node *read_bool(
     if (node->kind != NODE_TEXT || strlen(node->text) < 1 || strchr("01", node->text[0]) ||
             parse_bool(str_from(node->text), &value) < 0)
         return schema_refuse(context, node, attr->type->expected);
-    result = derive(context, NODE_BOOL, node);
+    result = schema_derive(context, NODE_BOOL, node);
     result->boolean = value;
     return result;
 }
@@ -122,7 +123,7 @@ static void decode_bool(
 static struct node *read_int(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *result = derive(context, NODE_INT, node);
+    struct node *result = schema_derive(context, NODE_INT, node);
 
     if (node->kind == NODE_INT)
         result->integer = node->integer;
@@ -156,7 +157,7 @@ static void decode_int(
 static struct node *read_number(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *result = derive(context, NODE_FLOAT, node);
+    struct node *result = schema_derive(context, NODE_FLOAT, node);
 
     if (node->kind == NODE_INT)
         result->number = (double)node->integer;
@@ -197,14 +198,14 @@ static struct node *read_size(
             (node->kind == NODE_FLOAT || (node->kind == NODE_INT && node->integer < attr->min)))
         return schema_refuse(context, node, "a whole number of bytes from 0, or a text");
     if (node->kind == NODE_INT)
-        return derive_text(context, node_scalar_text(context->arena, node), node);
+        return schema_derive_text(context, node_scalar_text(context->arena, node), node);
     if (node->kind == NODE_FLOAT && node->number >= 0 && node->number < 9e18)
-        return derive_text(
+        return schema_derive_text(
                 context, arena_printf(context->arena, "%lld", (long long)node->number), node);
     if (node->kind != NODE_TEXT)
         return schema_refuse(context, node, attr->type->expected);
     if (parse_int64(str_from(node->text), INT64_MIN, -1, &negative) == 0)
-        return derive_text(context, node->text, node);
+        return schema_derive_text(context, node->text, node);
     if (parse_size_bytes(str_from(node->text), &bytes) < 0 || bytes > INT64_MAX) {
         if (!(node->flags & NODE_BAD)) {
             struct diag_entry *entry = schema_error(context, &node->at, "expected %s, got %s",
@@ -214,7 +215,7 @@ static struct node *read_size(
         }
         return NULL;
     }
-    return derive_text(
+    return schema_derive_text(
             context, arena_printf(context->arena, "%llu", (unsigned long long)bytes), node);
 }
 
@@ -236,7 +237,7 @@ static struct node *read_duration(
     int64_t usec;
 
     if (node->kind == NODE_TEXT && parse_duration_usec(str_from(node->text), &usec) == 0)
-        return derive_text(
+        return schema_derive_text(
                 context, arena_strdup(context->arena, time_format_go_duration(usec, buffer)), node);
     if (node->flags & NODE_BAD)
         return NULL;
@@ -306,7 +307,7 @@ static struct node *read_file_mode(
         mode = (uint32_t)node->integer;
     else if (node->kind != NODE_TEXT || parse_octal(str_from(node->text), 0xffff, &mode) < 0)
         return schema_refuse(context, node, attr->type->expected);
-    return derive_text(context, arena_printf(context->arena, "0%o", mode), node);
+    return schema_derive_text(context, arena_printf(context->arena, "0%o", mode), node);
 }
 
 static void decode_file_mode(
@@ -330,7 +331,7 @@ static struct node *read_tmpfs_mode(
 
     if (node->kind == NODE_TEXT && node->text[0] == '0' &&
             parse_octal(str_from(node->text), 0xffff, &mode) == 0) {
-        result = derive(context, NODE_INT, node);
+        result = schema_derive(context, NODE_INT, node);
         result->integer = mode;
         return result;
     }
@@ -342,7 +343,7 @@ static struct node *read_count(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     if (node->kind == NODE_TEXT && strcmp(node->text, "all") == 0) {
-        struct node *result = derive(context, NODE_INT, node);
+        struct node *result = schema_derive(context, NODE_INT, node);
 
         result->integer = -1;
         return result;
@@ -390,7 +391,7 @@ static struct node *read_item_text(
 static struct node *read_texts(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *list = derive(context, NODE_LIST, node);
+    struct node *list = schema_derive(context, NODE_LIST, node);
 
     if (node->kind != NODE_LIST)
         return schema_refuse(context, node, attr->type->expected);
@@ -411,7 +412,7 @@ static struct node *read_text_or_texts(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     if (node->kind == NODE_TEXT) {
-        struct node *list = derive(context, NODE_LIST, node);
+        struct node *list = schema_derive(context, NODE_LIST, node);
 
         node_list_append(context->arena, list, node_copy(context->arena, node));
         return list;
@@ -448,9 +449,9 @@ static struct node *read_health_test(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     if (node->kind == NODE_TEXT) {
-        struct node *list = derive(context, NODE_LIST, node);
+        struct node *list = schema_derive(context, NODE_LIST, node);
 
-        node_list_append(context->arena, list, derive_text(context, "CMD-SHELL", node));
+        node_list_append(context->arena, list, schema_derive_text(context, "CMD-SHELL", node));
         node_list_append(context->arena, list, node_copy(context->arena, node));
         return list;
     }
@@ -459,26 +460,30 @@ static struct node *read_health_test(
 
 /* -------------------------------------------------------------------------------- pairs */
 
-/* Value of a free key: text, number, boolean; null stays or becomes "". */
+/* Value of a free key: text, number, boolean; null stays or becomes "". In mappings that are no lists
+ * it does so only when they are finished, since it keeps what an earlier file says. */
 static struct node *read_pair_value(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     if (node->flags & NODE_RESET)
         return node_copy(context->arena, node);
     if (node->kind == NODE_NULL && !(attr->flags & ATTR_TEXT_VALUES))
-        return attr->flags & ATTR_DROP_NULL ? derive_text(context, "", node)
-                                            : node_copy(context->arena, node);
+        return (attr->flags & ATTR_DROP_NULL) && attr->type != &type_options
+                       ? schema_derive_text(context, "", node)
+                       : node_copy(context->arena, node);
     if ((attr->flags & ATTR_TEXT_VALUES) && node->kind != NODE_TEXT)
         return schema_refuse(context, node, "a text");
+    if ((attr->flags & ATTR_NO_BOOL_VALUES) && node->kind == NODE_BOOL)
+        return schema_refuse(context, node, "a text or a number");
     if (node->kind == NODE_LIST || node->kind == NODE_MAP)
         return schema_refuse(context, node, "a text, a number or a boolean");
-    return derive_text(context, node_scalar_text(context->arena, node), node);
+    return schema_derive_text(context, node_scalar_text(context->arena, node), node);
 }
 
 static struct node *read_pair_map(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *map = derive(context, NODE_MAP, node);
+    struct node *map = schema_derive(context, NODE_MAP, node);
 
     NODE_FOREACH(node, entry)
     {
@@ -501,12 +506,14 @@ static void add_pair(struct schema_context *context, const struct attr *attr, st
                             : item->text;
     struct node *value;
 
+    if (*key && !(attr->flags & ATTR_DROP_NULL) && strchr(" \t", key[strlen(key) - 1]))
+        schema_error(context, &item->at, "the name \"%s\" ends in a blank", key);
     if (equal)
-        value = derive_text(context, equal + 1, item);
+        value = schema_derive_text(context, equal + 1, item);
     else if (attr->flags & ATTR_DROP_NULL)
-        value = derive_text(context, "", item);
+        value = schema_derive_text(context, "", item);
     else
-        value = derive(context, NODE_NULL, item);
+        value = schema_derive(context, NODE_NULL, item);
     node_set(context->arena, map, key, &item->at, value);
 }
 
@@ -519,7 +526,7 @@ static struct node *read_pairs(
         return read_pair_map(context, attr, node);
     if (node->kind != NODE_LIST)
         return schema_refuse(context, node, attr->type->expected);
-    map = derive(context, NODE_MAP, node);
+    map = schema_derive(context, NODE_MAP, node);
     map->flags |= NODE_SHORT;
     for (uint32_t i = 0; i < node->len; i++) {
         size_t mark = schema_push_index(context, i);
@@ -554,163 +561,6 @@ static void decode_pairs(
         .value = entry->value->kind == NODE_NULL ? NULL : node_scalar_text(arena, entry->value),
         .at = entry->key_at,
     };
-}
-
-/* ssh: "default" or "ID=path". Normal form: a list of these. */
-static struct node *read_ssh(
-        struct schema_context *context, const struct attr *attr, const struct node *node)
-{
-    struct node *list = derive(context, NODE_LIST, node), *item;
-
-    if (node->kind != NODE_LIST && node->kind != NODE_MAP)
-        return schema_refuse(context, node, attr->type->expected);
-    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
-        item = node->items[i];
-        if (item->kind == NODE_TEXT &&
-                (strchr(item->text, '=') || strcmp(item->text, "default") == 0))
-            node_list_append(context->arena, list, node_copy(context->arena, item));
-        else
-            schema_refuse(context, item, "\"default\" or \"ID=path\"");
-    }
-    NODE_FOREACH(node, entry)
-    {
-        const char *path = node_scalar_text(context->arena, entry->value);
-
-        if (!path)
-            schema_refuse(context, entry->value, "a path");
-        else
-            node_list_append(context->arena, list,
-                    derive_text(context,
-                            *path ? arena_printf(context->arena, "%s=%s", entry->key, path)
-                                  : entry->key,
-                            entry->value));
-    }
-    return list;
-}
-
-static void decode_ssh(
-        struct arena *arena, const struct attr *attr, const struct node *node, void *field)
-{
-    struct pairs *pairs = field;
-
-    (void)attr;
-    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
-        const char *text = node->items[i]->text;
-        const char *equal = strchr(text, '=');
-
-        *ARRAY_APPEND_ARENA(arena, pairs) = (struct pair){
-            .key = equal ? arena_strndup(arena, text, (size_t)(equal - text)) : text,
-            .value = equal ? equal + 1 : NULL,
-            .at = node->items[i]->at,
-        };
-    }
-}
-
-/* ------------------------------------------------------------------------------- hosts */
-
-/* Several addresses may be given with commas between them. */
-static void add_host(struct schema_context *context, struct node *list, const char *host,
-        const char *addresses, const struct node *from)
-{
-    struct str rest = str_from(addresses), address;
-
-    while (str_split_next(&rest, ',', &address)) {
-        if (!address.len)
-            continue;
-        if (address.len >= 2 && address.data[0] == '[' && address.data[address.len - 1] == ']') {
-            address.data++;
-            address.len -= 2;
-        }
-        node_list_append(context->arena, list,
-                derive_text(context,
-                        arena_printf(context->arena, "%s=%.*s", host, STR_FMT(address)), from));
-    }
-}
-
-static void read_host_line(
-        struct schema_context *context, struct node *list, const struct node *item)
-{
-    const char *separator;
-
-    if (item->kind != NODE_TEXT) {
-        schema_refuse(context, item, "a text such as \"host=10.0.0.1\"");
-        return;
-    }
-    separator = strchr(item->text, '=');
-    if (!separator)
-        separator = strchr(item->text, ':');
-    if (!separator || separator == item->text) {
-        schema_refuse(context, item, "a text such as \"host=10.0.0.1\"");
-        return;
-    }
-    add_host(context, list,
-            arena_strndup(context->arena, item->text, (size_t)(separator - item->text)),
-            separator + 1, item);
-}
-
-static void read_host_entry(
-        struct schema_context *context, struct node *list, const struct node_entry *entry)
-{
-    const struct node *value = entry->value;
-
-    if (value->kind == NODE_TEXT) {
-        add_host(context, list, entry->key, value->text, value);
-    } else if (value->kind == NODE_LIST) {
-        for (uint32_t i = 0; i < value->len; i++) {
-            if (value->items[i]->kind == NODE_TEXT)
-                add_host(context, list, entry->key, value->items[i]->text, value->items[i]);
-            else
-                schema_refuse(context, value->items[i], "an address");
-        }
-    } else {
-        schema_refuse(context, value, "an address or a list of addresses");
-    }
-}
-
-/* Normal form: a list of "host=address". */
-static struct node *read_hosts(
-        struct schema_context *context, const struct attr *attr, const struct node *node)
-{
-    struct node *list = derive(context, NODE_LIST, node);
-
-    if (node->kind == NODE_LIST) {
-        for (uint32_t i = 0; i < node->len; i++) {
-            size_t mark = schema_push_index(context, i);
-
-            read_host_line(context, list, node->items[i]);
-            schema_pop(context, mark);
-        }
-        return list;
-    }
-    if (node->kind != NODE_MAP)
-        return schema_refuse(context, node, attr->type->expected);
-    NODE_FOREACH(node, entry)
-    {
-        size_t mark = schema_push(context, entry->key);
-
-        read_host_entry(context, list, entry);
-        schema_pop(context, mark);
-    }
-    return list;
-}
-
-static void decode_hosts(
-        struct arena *arena, const struct attr *attr, const struct node *node, void *field)
-{
-    struct pairs *pairs = field;
-
-    (void)attr;
-    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
-        const char *text = node->items[i]->text;
-        const char *equal = text ? strchr(text, '=') : NULL;
-
-        if (equal)
-            *ARRAY_APPEND_ARENA(arena, pairs) = (struct pair){
-                .key = arena_strndup(arena, text, (size_t)(equal - text)),
-                .value = equal + 1,
-                .at = node->items[i]->at,
-            };
-    }
 }
 
 /* ----------------------------------------------------------------------------- structs */
@@ -748,6 +598,21 @@ static void refuse_unknown(struct schema_context *context, const struct attr_tab
         diag_hint(context->diag, finding, "it belongs to the top level: check the indentation");
 }
 
+/* Null in one file keeps what an earlier one says, so whether it is a mistake shows after merging. */
+static struct node *read_or_postpone(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    bool takes_null = (attr->flags & (ATTR_NULL | ATTR_NEVER_NULL)) ||
+                      attr->type->shape == SHAPE_ANY || attr->type == &type_command;
+
+    if (node->kind != NODE_NULL || takes_null || (node->flags & (NODE_RESET | NODE_OVERRIDE)))
+        return schema_read(context, attr, node);
+    struct node *pending = schema_derive(context, NODE_NULL, node);
+
+    pending->flags |= NODE_PENDING;
+    return pending;
+}
+
 static void read_member(struct schema_context *context, const struct attr_table *table,
         struct node *map, const struct node_entry *entry)
 {
@@ -764,7 +629,7 @@ static void read_member(struct schema_context *context, const struct attr_table 
         return;
     }
     size_t mark = schema_push(context, entry->key);
-    struct node *value = schema_read(context, attr, entry->value);
+    struct node *value = read_or_postpone(context, attr, entry->value);
 
     if (!value || (value->flags & NODE_BAD))
         map->flags |= NODE_BAD;
@@ -790,7 +655,7 @@ static struct node *read_struct(
     }
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->expand ? "a text or a mapping" : "a mapping");
-    map = derive(context, NODE_MAP, node);
+    map = schema_derive(context, NODE_MAP, node);
     NODE_FOREACH(node, entry)
     read_member(context, attr->table, map, entry);
     if (attr->table->after_read)
@@ -808,7 +673,7 @@ static void decode_struct(
 static struct node *read_list(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *list = derive(context, NODE_LIST, node);
+    struct node *list = schema_derive(context, NODE_LIST, node);
 
     if (node->kind != NODE_LIST)
         return schema_refuse(context, node, attr->type->expected);
@@ -832,7 +697,7 @@ static struct node *read_one_or_list(
 
     if (node->kind != NODE_TEXT)
         return read_list(context, attr, node);
-    list = derive(context, NODE_LIST, node);
+    list = schema_derive(context, NODE_LIST, node);
     item = schema_read(context, attr->items, node);
     if (item)
         node_list_append(context->arena, list, item);
@@ -871,7 +736,7 @@ static bool has_odd_name(const char *key)
 static struct node *read_map(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *map = derive(context, NODE_MAP, node);
+    struct node *map = schema_derive(context, NODE_MAP, node);
 
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
@@ -889,9 +754,9 @@ static struct node *read_map(
                     "\"%s\" is no valid name; letters, digits, \".\", \"_\" and \"-\" are allowed",
                     entry->key);
         else
-            value = schema_read(context, attr->items, entry->value);
+            value = read_or_postpone(context, attr->items, entry->value);
         if (!value) { /* keeps its name known, so that no reference to it looks wrong */
-            value = derive(context, NODE_MAP, entry->value);
+            value = schema_derive(context, NODE_MAP, entry->value);
             value->flags |= NODE_BAD;
         }
         if (value->flags & NODE_BAD)
@@ -910,7 +775,7 @@ static struct node *read_map_or_names(
 
     if (node->kind != NODE_LIST)
         return read_map(context, attr, node);
-    map = derive(context, NODE_MAP, node);
+    map = schema_derive(context, NODE_MAP, node);
     map->flags |= NODE_SHORT;
     for (uint32_t i = 0; i < node->len; i++) {
         const struct node *item = node->items[i];
@@ -923,7 +788,7 @@ static struct node *read_map_or_names(
         else
             node_set(context->arena, map, item->text, &item->at,
                     attr->items->expand ? attr->items->expand(context, attr->items, item)
-                                        : derive(context, NODE_NULL, item));
+                                        : schema_derive(context, NODE_NULL, item));
         schema_pop(context, mark);
     }
     return map;
@@ -957,7 +822,7 @@ static struct node *read_ulimit(
     (void)attr;
     if (node->kind != NODE_MAP)
         return schema_read(context, &limit, node);
-    struct node *map = derive(context, NODE_MAP, node);
+    struct node *map = schema_derive(context, NODE_MAP, node);
 
     NODE_FOREACH(node, entry)
     {
@@ -990,7 +855,7 @@ static struct node *read_ulimits(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
     static const struct attr ulimit = { .name = "ulimit", .type = &type_ulimit };
-    struct node *map = derive(context, NODE_MAP, node);
+    struct node *map = schema_derive(context, NODE_MAP, node);
 
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
@@ -1042,18 +907,18 @@ static void decode_ulimits(
 static struct node *read_provider_options(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *map = derive(context, NODE_MAP, node);
+    struct node *map = schema_derive(context, NODE_MAP, node);
 
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
     NODE_FOREACH(node, entry)
     {
-        struct node *list = derive(context, NODE_LIST, entry->value);
+        struct node *list = schema_derive(context, NODE_LIST, entry->value);
         size_t mark = schema_push(context, entry->key);
 
         if (is_scalar(entry->value))
             node_list_append(context->arena, list,
-                    derive_text(
+                    schema_derive_text(
                             context, node_scalar_text(context->arena, entry->value), entry->value));
         else if (entry->value->kind != NODE_LIST)
             schema_refuse(context, entry->value, "a text, a number, a boolean or a list of them");
@@ -1062,7 +927,7 @@ static struct node *read_provider_options(
 
             if (is_scalar(item))
                 node_list_append(context->arena, list,
-                        derive_text(context, node_scalar_text(context->arena, item), item));
+                        schema_derive_text(context, node_scalar_text(context->arena, item), item));
             else
                 schema_refuse(context, item, "a text, a number or a boolean");
         }
@@ -1094,9 +959,9 @@ static struct node *read_gpus(
 
     if (node->kind != NODE_TEXT || strcmp(node->text, "all") != 0)
         return read_list(context, attr, node);
-    list = derive(context, NODE_LIST, node);
-    item = derive(context, NODE_MAP, node);
-    count = derive(context, NODE_INT, node);
+    list = schema_derive(context, NODE_LIST, node);
+    item = schema_derive(context, NODE_MAP, node);
+    count = schema_derive(context, NODE_INT, node);
     count->integer = -1;
     node_set(context->arena, item, "count", &node->at, count);
     node_list_append(context->arena, list, item);
@@ -1104,21 +969,6 @@ static struct node *read_gpus(
 }
 
 /* ------------------------------------------------------------------------- the objects */
-
-#define JSON_REF(definition) "{\"$ref\":\"#/$defs/" definition "\"}"
-#define JSON_TEXT_OR_TEXTS "{\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}}"
-#define JSON_LIST_OR_MAP(values)                                                                        \
-    "{\"type\":[\"object\",\"array\"],\"items\":{\"type\":\"string\"},\"additionalProperties\":" values \
-    "}"
-#define TYPE(c_name, text, wanted, json_schema, form, reader, decoder) \
-    const struct attr_type c_name = {                                  \
-        .name = (text),                                                \
-        .expected = (wanted),                                          \
-        .json = (json_schema),                                         \
-        .shape = (form),                                               \
-        .read = (reader),                                              \
-        .decode = (decoder),                                           \
-    }
 
 TYPE(type_any, "anything", "anything", "{}", SHAPE_ANY, read_any, NULL);
 TYPE(type_text, "text", "a text", "{\"type\":\"string\"}", SHAPE_SCALAR, read_text, decode_text);
@@ -1161,10 +1011,6 @@ TYPE(type_pairs, "mapping or list of KEY=value", "a mapping, or a list of \"KEY=
 TYPE(type_options, "mapping", "a mapping",
         "{\"type\":\"object\",\"additionalProperties\":" JSON_REF("scalar") "}", SHAPE_MAP,
         read_options, decode_pairs);
-TYPE(type_hosts, "mapping or list of host=address", "a mapping, or a list of \"host=address\"",
-        JSON_LIST_OR_MAP(JSON_TEXT_OR_TEXTS), SHAPE_LIST, read_hosts, decode_hosts);
-TYPE(type_ssh, "mapping or list of id=path", "a mapping, or a list of \"ID=path\"",
-        JSON_LIST_OR_MAP(JSON_REF("scalar")), SHAPE_LIST, read_ssh, decode_ssh);
 TYPE(type_command, "command", "a text or a list of texts",
         "{\"type\":[\"string\",\"array\",\"null\"],\"items\":{\"type\":\"string\"}}", SHAPE_LIST,
         command_read, decode_argv);

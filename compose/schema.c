@@ -229,6 +229,25 @@ static struct node *finish_list(
     return list;
 }
 
+/* Nothing lay below the null. */
+static struct node *refuse_null(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    return schema_refuse(
+            context, node, attr->expand ? "a text or a mapping" : attr->type->expected);
+}
+
+/* The same, of an entry; its name stays known, so that no reference to it looks wrong. */
+static struct node *stand_in(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    struct node *map = node_new(context->arena, NODE_MAP, &node->at);
+
+    refuse_null(context, attr, node);
+    map->flags |= NODE_BAD;
+    return map;
+}
+
 static struct node *finish_map(
         struct schema_context *context, const struct attr *attr, struct node *node)
 {
@@ -242,6 +261,10 @@ static struct node *finish_map(
 
         if (value->flags & NODE_RESET)
             value = NULL;
+        else if (value->flags & NODE_PENDING)
+            value = stand_in(context, attr->items, value);
+        else if (value->kind == NODE_NULL && (attr->flags & ATTR_DROP_NULL))
+            value = node_new_text(context->arena, "", &value->at);
         else if (attr->items && value->kind != NODE_NULL)
             value = schema_finish(context, attr->items, value);
         if (value)
@@ -304,6 +327,8 @@ static struct node *finish_struct(
 
         if ((value->flags & NODE_RESET) || (row && (row->flags & ATTR_NO_EFFECT)))
             value = NULL;
+        else if (value->flags & NODE_PENDING)
+            value = refuse_null(context, row, value);
         else if (row)
             value = schema_finish(context, row, value);
         schema_pop(context, mark);

@@ -40,6 +40,7 @@ enum merge_rule {
     MERGE_APPEND_NEW, /* appended, but for items that are there */
     MERGE_SAME_DRIVER, /* logging: deep when the driver is the same or one is absent, else replaced */
     MERGE_BY_SUBNET,   /* ipam.config: items with one subnet are merged */
+    MERGE_KEYS,        /* environment: by key; a key without a value counts, too */
     MERGE_RULE_MAX_,
 };
 
@@ -58,19 +59,21 @@ enum attr_support {
 
 enum attr_flag {
     ATTR_REQUIRED = 1 << 0,
-    ATTR_NULL = 1 << 1,           /* null is accepted and stays null */
-    ATTR_KEEP_ZERO = 1 << 2,      /* false, 0 and "" are printed */
-    ATTR_DROP_NULL = 1 << 3,      /* map values: null becomes "" */
-    ATTR_JSON_NULL = 1 << 4,      /* JSON shows null where it is absent */
-    ATTR_JSON_EMPTY = 1 << 5,     /* JSON shows {} where it is absent */
-    ATTR_ITEMS_DIFFER = 1 << 6,   /* equal items are a mistake */
-    ATTR_CONSUMED = 1 << 7,       /* gone after loading (env_file, extends): not printed */
-    ATTR_SHORT_FLOAT = 1 << 8,    /* single precision, as Docker keeps it */
-    ATTR_NO_EFFECT = 1 << 9,      /* Docker Compose checks and drops it; so with a warning */
-    ATTR_DROP_EMPTY = 1 << 10,    /* empty texts of a list are dropped */
-    ATTR_NOT_IN_JSON = 1 << 11,   /* left out of the JSON form */
-    ATTR_TEXT_VALUES = 1 << 13,   /* map values: nothing but texts */
-    ATTR_JSON_NO_EMPTY = 1 << 12, /* left out of the JSON form when it is "" */
+    ATTR_NULL = 1 << 1,            /* null is accepted and stays null */
+    ATTR_KEEP_ZERO = 1 << 2,       /* false, 0 and "" are printed */
+    ATTR_DROP_NULL = 1 << 3,       /* map values: null becomes "" */
+    ATTR_JSON_NULL = 1 << 4,       /* JSON shows null where it is absent */
+    ATTR_JSON_EMPTY = 1 << 5,      /* JSON shows {} where it is absent */
+    ATTR_ITEMS_DIFFER = 1 << 6,    /* equal items are a mistake */
+    ATTR_CONSUMED = 1 << 7,        /* gone after loading (env_file, extends): not printed */
+    ATTR_SHORT_FLOAT = 1 << 8,     /* single precision, as Docker keeps it */
+    ATTR_NO_EFFECT = 1 << 9,       /* Docker Compose checks and drops it; so with a warning */
+    ATTR_DROP_EMPTY = 1 << 10,     /* empty texts of a list are dropped */
+    ATTR_NOT_IN_JSON = 1 << 11,    /* left out of the JSON form */
+    ATTR_TEXT_VALUES = 1 << 13,    /* map values: nothing but texts */
+    ATTR_JSON_NO_EMPTY = 1 << 12,  /* left out of the JSON form when it is "" */
+    ATTR_NEVER_NULL = 1 << 14,     /* null is a mistake even where a value lies below */
+    ATTR_NO_BOOL_VALUES = 1 << 15, /* map values: texts and numbers */
 };
 
 struct attr_type {

@@ -22,8 +22,10 @@ struct frame {
     const char *anchor; /* NULL: none */
     const char *key;    /* mapping: the key whose value comes next; NULL: a key comes next */
     struct source key_at;
-    struct node *merges; /* values of "<<" keys, in order; NULL: none */
-    bool skip_value;     /* the key was refused: read the value, forget it */
+    struct node *merges;     /* value of the "<<" key; NULL: none */
+    struct source merges_at; /* of that key */
+    bool is_merge;           /* the key is "<<", not in quotes */
+    bool skip_value;         /* the key was refused: read the value, forget it */
 };
 
 struct reader {
@@ -346,17 +348,12 @@ static void merge_one(
 static void apply_merges(struct reader *reader, struct frame *frame)
 {
     uint32_t own_len = frame->node->len;
+    const struct node *source = frame->merges;
 
-    for (uint32_t i = 0; frame->merges && i < frame->merges->len; i++) {
-        const struct node *source = frame->merges->items[i];
-
-        if (source->kind != NODE_LIST) {
-            merge_one(reader, frame->node, own_len, source);
-            continue;
-        }
-        for (uint32_t j = 0; j < source->len; j++)
-            merge_one(reader, frame->node, own_len, source->items[j]);
-    }
+    if (source && source->kind != NODE_LIST)
+        merge_one(reader, frame->node, own_len, source);
+    for (uint32_t i = 0; source && source->kind == NODE_LIST && i < source->len; i++)
+        merge_one(reader, frame->node, own_len, source->items[i]);
 }
 
 static bool count_nodes(
@@ -386,7 +383,8 @@ static void refuse_key(
 
 static void take_key(struct reader *reader, struct frame *frame, const struct node *node)
 {
-    struct node_entry *earlier;
+    const struct node_entry *earlier;
+    const struct source *first = NULL;
 
     if (node->kind == NODE_LIST || node->kind == NODE_MAP) {
         refuse_key(reader, frame, &node->at, "a key must be a text, not a list or a mapping");
@@ -398,14 +396,19 @@ static void take_key(struct reader *reader, struct frame *frame, const struct no
                         node_describe(reader->arena, node), node->text));
         return;
     }
+    frame->is_merge = !(node->flags & NODE_QUOTED) && strcmp(node->text, "<<") == 0;
     earlier = node_get_entry(frame->node, node->text);
-    if (earlier) {
+    if (earlier)
+        first = &earlier->key_at;
+    else if (frame->is_merge && frame->merges)
+        first = &frame->merges_at;
+    if (first) {
         struct diag_entry *entry = diag_add(reader->diag, DIAG_ERROR, "duplicate-key", &node->at,
                 "%s: key \"%s\" is already defined at line %u", path_text(reader), node->text,
-                earlier->key_at.line);
+                first->line);
 
-        diag_hint(reader->diag, entry, "the first \"%s\" is at %s:%u:%u", node->text,
-                earlier->key_at.file, earlier->key_at.line, earlier->key_at.column);
+        diag_hint(reader->diag, entry, "the first \"%s\" is at %s:%u:%u", node->text, first->file,
+                first->line, first->column);
         reader->failed = true;
         frame->skip_value = true;
     }
@@ -429,12 +432,9 @@ static void put(struct reader *reader, struct node *node, struct node **document
     } else if (!frame->key) {
         take_key(reader, frame, node);
     } else {
-        bool merge = strcmp(frame->key, "<<") == 0 && !frame->skip_value;
-
-        if (merge) {
-            if (!frame->merges)
-                frame->merges = node_new(reader->arena, NODE_LIST, &node->at);
-            node_list_append(reader->arena, frame->merges, node);
+        if (frame->is_merge && !frame->skip_value) {
+            frame->merges = node;
+            frame->merges_at = frame->key_at;
         } else if (!frame->skip_value) {
             node_set(reader->arena, frame->node, frame->key, &frame->key_at, node);
         }

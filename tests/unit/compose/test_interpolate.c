@@ -62,6 +62,9 @@ static void every_form_gives_what_the_specification_says(void **state)
         { "$1 $(x) $ $", "$1 $(x) $ $", 0 },
         { "${U:-a:-b}${U-?}", "a:-b?", 0 },
         { "${U:-}", "", 0 },
+        { "${U:-{}", "{", 0 }, /* braces that do not match: the last one closes */
+        { "${U:-a${U:-{}}", "a{", 0 },
+        { "${U:-{}}x", "{}x", 0 },
         { "$_x1", "", 1 },
     };
 
