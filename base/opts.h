@@ -53,6 +53,8 @@ struct opt {
     size_t set_offset; /* of a bool that tells that the option was given; OPT_NO_SET for none */
     const char *help;
     unsigned flags;
+    const char *const
+            *values; /* the words that it takes, for completion; NULL-terminated, or NULL */
 };
 #define OPT_HIDDEN 1u
 #define OPT_UNSUPPORTED 2u /* known, refused with "not supported" and exit status 1 (or 125) */
