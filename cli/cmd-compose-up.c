@@ -382,6 +382,49 @@ const struct command command_compose_create = {
 };
 #undef AT
 
+/* ------------------------------------------------------------------ scale */
+
+struct scale_options {
+    bool no_deps;
+};
+static const struct opt scale_opts[] = { { .name = "no-deps",
+                                                 .type = &opt_flag,
+                                                 .offset = offsetof(struct scale_options, no_deps),
+                                                 .help = "Leave dependencies alone" },
+    OPT_END };
+
+/* An `up` in the background of the services that the words name. */
+static int run_scale(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct scale_options *o = data;
+    struct up_options how = up_defaults;
+    char **names = arena_alloc_array(&cli->arena, (size_t)argc + 1, sizeof(*names));
+    int status = cli_check_arguments(cli, &command_compose_scale, argc, 1, -1);
+
+    if (status)
+        return status;
+    for (int i = 0; i < argc; i++) {
+        const char *eq = strchr(argv[i], '=');
+
+        if (!eq || eq == argv[i])
+            return report_failure(cli, "invalid \"%s\": the form is SERVICE=REPLICAS", argv[i]);
+        names[i] = arena_strndup(&cli->arena, argv[i], (size_t)(eq - argv[i]));
+    }
+    how.words.scale = (struct strings){ .items = argv, .len = (size_t)argc };
+    how.words.no_deps = o->no_deps;
+    how.detach = true;
+    return up(cli, &how, "scale", false, argc, names);
+}
+
+const struct command command_compose_scale = {
+    .name = "scale",
+    .usage = "[SERVICE=REPLICAS...]",
+    .summary = "Set the number of containers of services",
+    .opts = scale_opts,
+    .options_bytes = sizeof(struct scale_options),
+    .run = run_scale,
+};
+
 /* ------------------------------------------------------------------ down */
 
 struct down_options {

@@ -41,21 +41,26 @@ struct start_options {
 };
 static const struct opt start_opts[] = { { .name = "wait",
                                                  .type = &opt_flag,
-                                                 .flags = OPT_UNSUPPORTED,
                                                  .offset = offsetof(struct start_options, wait),
                                                  .help = "Wait until services run or are healthy" },
     { .name = "wait-timeout",
             .type = &opt_seconds,
-            .flags = OPT_UNSUPPORTED,
+            .arg = "SECONDS",
             .offset = offsetof(struct start_options, wait_timeout_sec),
             .help = "Longest time to wait" },
     OPT_END };
 
 static int run_start(struct cli *cli, const void *data, int argc, char **argv)
 {
-    (void)data;
+    const struct start_options *o = data;
+
     return run_verb(cli, PLAN_VERB_START,
-            &(struct plan_verb_options){ .timeout_usec = BACKEND_TIMEOUT_DEFAULT }, argc, argv);
+            &(struct plan_verb_options){ .timeout_usec = BACKEND_TIMEOUT_DEFAULT,
+                    .wait = o->wait,
+                    .wait_timeout_usec = o->wait_timeout_sec > 0
+                                                 ? o->wait_timeout_sec * USEC_PER_SEC
+                                                 : 0 },
+            argc, argv);
 }
 
 const struct command command_compose_start = {

@@ -26,3 +26,6 @@ extern const struct command command_compose_build, command_compose_config, comma
 
 /* What Docker Compose has not. */
 extern const struct command command_compose_apply, command_compose_lint;
+extern const struct command command_compose_drift, command_compose_graph;
+
+extern const struct command command_compose_scale;

@@ -20,6 +20,7 @@
 #include "compose/state.h"
 #include "engine/build/build.h"
 #include "engine/container/container.h"
+#include "engine/container/facts.h"
 #include "engine/engine.h"
 #include "engine/image/image.h"
 #include "engine/network/network.h"
@@ -244,6 +245,25 @@ static int observe(struct backend *backend, struct arena *arena, const struct ba
     if (row)
         state->project = (struct observed_project){ row->directory, row->applied };
     return r;
+}
+
+static int examine_container(struct backend *backend, struct arena *arena, const char *id,
+        const struct observed_facts **ret, struct error **err)
+{
+    struct observed_facts *facts = ARENA_NEW(arena, struct observed_facts);
+    struct container *container = NULL;
+    struct container_facts seen;
+    int r = container_lookup(engine_of(backend), arena, id, &container, err);
+
+    *ret = NULL;
+    if (r >= 0 && container)
+        r = container_read_facts(arena, container, &seen, err);
+    if (r < 0 || !container)
+        return r;
+    *facts = (struct observed_facts){ seen.runs, seen.memory_bytes, seen.nano_cpus, seen.pids,
+        seen.mount_points };
+    *ret = facts;
+    return 0;
 }
 
 static int store_project(struct backend *backend, const char *project,
@@ -747,6 +767,7 @@ static const struct backend_ops engine_backend_ops = {
     .open_worker = open_worker,
     .close = close_backend,
     .observe = observe,
+    .container_examine = examine_container,
     .project_store = store_project,
     .project_forget = forget_project,
     .image_pull = pull,

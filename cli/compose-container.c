@@ -14,8 +14,6 @@
 #include "compose/state.h"
 #include "engine/container/container.h"
 
-#define NANO_PER_CPU 1e9
-
 struct build_up {
     struct engine *engine;
     struct arena *arena;
@@ -351,22 +349,17 @@ static void fill_rights(struct build_up *b)
 static void fill_limits(struct build_up *b)
 {
     const struct service *s = b->service;
-    const struct resource *limits = &s->deploy.resources.limits;
+    struct service_limits limits = service_limits(s);
     const struct resource *reservations = &s->deploy.resources.reservations;
     struct container_config *c = b->config;
 
-    c->memory_bytes = limits->memory.set ? limits->memory.bytes
-                      : s->mem_limit.set ? s->mem_limit.bytes
-                                         : 0;
+    c->memory_bytes = limits.memory_bytes;
     c->memory_swap_bytes = s->memswap_limit.set ? s->memswap_limit.bytes : 0;
     c->memory_reservation_bytes = reservations->memory.set ? reservations->memory.bytes
                                   : s->mem_reservation.set ? s->mem_reservation.bytes
                                                            : 0;
-    double cpus = limits->cpus.set ? limits->cpus.value : s->cpus.set ? s->cpus.value : 0;
-    c->nano_cpus = (int64_t)(cpus * NANO_PER_CPU + 0.5);
-    c->pids_limit = limits->pids.set    ? limits->pids.value
-                    : s->pids_limit.set ? s->pids_limit.value
-                                        : 0;
+    c->nano_cpus = limits.nano_cpus;
+    c->pids_limit = limits.pids;
     c->cpu_shares = s->cpu_shares.value;
     c->cpu_period_usec = s->cpu_period.value;
     c->cpu_quota_usec = s->cpu_quota.value;

@@ -20,6 +20,7 @@
 #include "cli/compose-backend.h"
 #include "cli/compose-progress.h"
 #include "cli/report.h"
+#include "cli/timings.h"
 #include "cli/version.h"
 #include "compose/backend.h"
 #include "compose/document.h"
@@ -45,8 +46,14 @@ static const struct compose_options compose_defaults = { .parallel = -1 };
         .help = "Take over what another directory made under the same project name" \
     }
 
+#define TIMINGS_ROW                                                                       \
+    {                                                                                     \
+        .name = "timings", .type = &opt_flag, AT(timings),                                \
+        .help = "Show how long each step took, and which ones decided how long the whole" \
+    }
+
 /* Before the command, as the others, or after it. */
-static const struct opt common_opts[] = { ADOPT_ROW, DRY_RUN_ROW, OPT_END };
+static const struct opt common_opts[] = { ADOPT_ROW, DRY_RUN_ROW, TIMINGS_ROW, OPT_END };
 
 static const struct opt compose_opts[] = { ADOPT_ROW,
     { .name = "all-resources",
@@ -100,6 +107,7 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
             .arg = "NAME",
             AT(project_name),
             .help = "Project name" },
+    TIMINGS_ROW,
     { .name = "no-ansi",
             .type = &opt_flag,
             .flags = OPT_HIDDEN,
@@ -131,7 +139,9 @@ static const struct command *const compose_commands[] = {
     &command_compose_config,
     &command_compose_create,
     &command_compose_down,
+    &command_compose_drift,
     &command_compose_exec,
+    &command_compose_graph,
     &command_compose_images,
     &command_compose_kill,
     &command_compose_lint,
@@ -145,6 +155,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_restart,
     &command_compose_rm,
     &command_compose_run,
+    &command_compose_scale,
     &command_compose_schema,
     &command_compose_start,
     &command_compose_stop,
@@ -167,7 +178,6 @@ static const char *const absent_commands[] = {
     "export",
     "publish",
     "push",
-    "scale",
     "stats",
     "watch",
 };
@@ -442,6 +452,33 @@ static int check_files_of_plan(const struct compose *compose, const struct plan 
     return report_diag(compose->cli, &diag) ? EXIT_STATUS_FAILURE : 0;
 }
 
+struct watchers {
+    struct compose_progress *progress;
+    struct timings *timings; /* NULL: not wanted */
+};
+
+static void on_run_event(void *userdata, const struct run_event *event)
+{
+    const struct watchers *watchers = userdata;
+
+    if (watchers->timings)
+        timings_event(watchers->timings, event);
+    compose_progress_event(watchers->progress, event);
+}
+
+static void print_timings(const struct compose *compose, const struct timings *timings)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
+
+    if (!timings)
+        return;
+    if (string_is_equal(compose->options->progress, "json"))
+        timings_print_json(timings, &text);
+    else
+        timings_print_text(timings, &text);
+    fwrite(text.data, 1, text.len, stderr);
+}
+
 int compose_run_plan(struct compose *compose, struct plan *plan,
         const struct compose_run_options *options, struct run_result *ret)
 {
@@ -456,17 +493,21 @@ int compose_run_plan(struct compose *compose, struct plan *plan,
                 cli, compose->options->progress, options->quiet, plan, &progress);
     if (status)
         return status;
+    auto_(timings_free_p) struct timings *timings = compose->options->timings ? timings_new(plan)
+                                                                              : NULL;
+    struct watchers watchers = { progress, timings };
     struct run_options how = RUN_OPTIONS_INIT;
     how.parallel = parallel_of(compose);
     how.cancel = &cli->interrupted;
     how.cancel_fd = cli_interrupt_fd();
-    how.on_event = compose_progress_event;
-    how.userdata = progress;
+    how.on_event = on_run_event;
+    how.userdata = &watchers;
     cli_interrupt_begin(cli);
     int r = run_plan(compose->backend, plan, &how, &result, &err);
     cli_interrupt_end(cli);
     compose->lock_fd = fd_close(compose->lock_fd);
     compose_progress_finish(progress, options->nothing_changed_line && r >= 0, &result);
+    print_timings(compose, timings);
     if (r == -ECANCELED && atomic_load(&cli->interrupted)) {
         status = EXIT_STATUS_SIGNAL + cli_interrupt_signal();
     } else if (r < 0) {

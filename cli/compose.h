@@ -22,7 +22,7 @@ struct compose_options {
     const char *ansi, *progress, *project_directory, *project_name;
     struct strings env_files, files, profiles;
     int64_t parallel;
-    bool adopt, all_resources, compatibility, dry_run, verbose, version, no_ansi;
+    bool adopt, all_resources, compatibility, dry_run, timings, verbose, version, no_ansi;
 };
 
 enum compose_need {

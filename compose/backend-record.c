@@ -240,6 +240,20 @@ static int fake_observe(struct backend *backend, struct arena *arena,
     return 0;
 }
 
+static int fake_examine(struct backend *backend, struct arena *arena, const char *id,
+        const struct observed_facts **ret, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+
+    (void)arena;
+    (void)err;
+    pthread_mutex_lock(&engine->lock);
+    const struct fake_container *container = find_container(engine, id);
+    *ret = container ? container->seen.facts : NULL;
+    pthread_mutex_unlock(&engine->lock);
+    return 0;
+}
+
 static int fake_project_store(struct backend *backend, const char *project,
         const struct observed_project *what, struct error **err)
 {
@@ -802,6 +816,7 @@ static const struct backend_ops fake_ops = {
     .open_worker = fake_open_worker,
     .close = fake_close,
     .observe = fake_observe,
+    .container_examine = fake_examine,
     .project_store = fake_project_store,
     .project_forget = fake_project_forget,
     .image_pull = fake_image_pull,

@@ -27,6 +27,7 @@
 struct arena;
 struct error;
 struct hook;
+struct observed_facts;
 struct observed_project;
 struct observed_state;
 struct project;
@@ -205,6 +206,10 @@ struct backend_ops {
      * id NULL). */
     int (*observe)(struct backend *backend, struct arena *arena, const struct backend_query *query,
             struct observed_state *state, struct error **err);
+
+    /* Looks closer at one container, for `drift`; one that is gone has no facts (*ret NULL). */
+    int (*container_examine)(struct backend *backend, struct arena *arena, const char *id,
+            const struct observed_facts **ret, struct error **err);
 
     /* Keeps the project's directory and what is applied to it (NULL: what was kept before), before anything of
      * it is made; forgets both when nothing of it is left. */

@@ -2,7 +2,7 @@
  * model, whether they run; names and configuration of networks and volumes. Canonical JSON:
  *
  *     {"networks":{"default":{"hash":"…","name":"demo_default"}},
- *      "services":{"web":{"count":2,"image":"app","model":{…},"run":true}},
+ *      "services":{"web":{"count":2,"image":"app","limits":{…},"model":{…},"run":true}},
  *      "version":1,"volumes":{}}
  *
  * An `up` of some services leaves what was noted of the others. */
@@ -22,10 +22,20 @@ static void begin_member(struct strbuf *out, size_t *count, const char *key)
     strbuf_addc(out, ':');
 }
 
+/* As the engine is told them, so that `drift` need not read the model's forms. */
+static void add_limits(const struct service *service, struct strbuf *out)
+{
+    struct service_limits limits = service_limits(service);
+
+    strbuf_addf(out, ",\"limits\":{\"memory\":%lld,\"nano_cpus\":%lld,\"pids\":%lld}",
+            (long long)limits.memory_bytes, (long long)limits.nano_cpus, (long long)limits.pids);
+}
+
 static void add_service(const struct up_service *service, bool run, struct strbuf *out)
 {
     strbuf_addf(out, "{\"count\":%u,\"image\":", service->count);
     json_print_text(service->image ? service->image : "", out);
+    add_limits(service->service, out);
     strbuf_addf(out, ",\"model\":%s,\"run\":%s}", service->model, run ? "true" : "false");
 }
 
@@ -103,7 +113,8 @@ static void add_networks(struct up *up, const struct model_value *earlier, struc
         const struct project_network *network = ((const struct up_network *)entry->value)->network;
 
         add_resource(out, &count, network->key, network->name,
-                network_config_hash(&up->plan->arena, network));
+                network->external == OPTION_TRUE ? ""
+                                                 : network_config_hash(&up->plan->arena, network));
     }
     strbuf_addc(out, '}');
 }
@@ -118,6 +129,8 @@ static void add_volumes(struct up *up, const struct model_value *earlier, struct
     STRMAP_FOREACH(&up->volumes, entry) {
         const struct project_volume *volume = ((const struct up_volume *)entry->value)->volume;
 
+        if (volume->external == OPTION_TRUE)
+            continue;
         add_resource(out, &count, volume->key, volume->name,
                 volume_config_hash(&up->plan->arena, volume));
     }

@@ -199,6 +199,19 @@ static void decide_restart(
     for (size_t i = 0; i < dependency->instances.len; i++)
         if (dependency->instances.items[i]->old)
             condition_join(up, &replaced, &dependency->instances.items[i]->recreate);
+    /* One that ended by itself meanwhile: a job that is done is none. */
+    for (size_t i = 0; i < dependency->instances.len; i++) {
+        const struct up_instance *other = dependency->instances.items[i];
+
+        if (!other->old || !other->must_run || observed_container_is_active(other->old) ||
+                edge->condition == SERVICE_COMPLETED_SUCCESSFULLY)
+            continue;
+        condition_join(up, &instance->bounce, CONDITION_ALWAYS);
+        plan_add_reason(up->plan, &instance->bounce_reasons, &edge->at,
+                "services.%s.depends_on.%s.restart: the container of \"%s\" is started anew",
+                instance->of->service->name, edge->to->name, edge->to->name);
+        break;
+    }
     if (replaced.chance == CHANCE_NEVER)
         return;
     condition_join(up, &instance->bounce, &replaced);

@@ -25,7 +25,47 @@ static const char *const verb_names[] = {
 };
 _Static_assert(ARRAY_LEN(verb_names) == PLAN_VERB_MAX_, "name every verb");
 
-/* Starting waits for conditions as `up` does, but only on what is selected and exists. */
+static struct plan_step *step_on(const struct known_service *known, const char *container_id)
+{
+    ARRAY_FOREACH(&known->steps, step) {
+        if (string_is_equal((*step)->container_id, container_id))
+            return *step;
+    }
+    return NULL;
+}
+
+static struct plan_step *add_wait(struct verbing *v, const struct observed_container *c,
+        enum backend_wait_condition condition, struct plan_step *after)
+{
+    struct plan_step *wait = plan_add_container_step(v->all.plan, PLAN_WAIT_CONTAINER, c);
+
+    wait->wait.condition = condition;
+    wait->wait.timeout_usec = INT64_MAX;
+    plan_step_needs(v->all.plan, wait, after);
+    return wait;
+}
+
+/* The step after which a container of a dependency is as the edge asks; NULL when it is so now. */
+static struct plan_step *gate_on(struct verbing *v, const struct dependency *edge,
+        const struct observed_container *c, struct plan_step *start)
+{
+    switch (edge->condition) {
+    case SERVICE_HEALTHY:
+        if (!start && (c->health == OBSERVED_HEALTH_HEALTHY || !observed_container_is_active(c)))
+            return NULL;
+        return add_wait(v, c, BACKEND_WAIT_HEALTHY, start);
+    case SERVICE_COMPLETED_SUCCESSFULLY:
+        if (!start && !observed_container_is_active(c))
+            return NULL;
+        return add_wait(v, c, BACKEND_WAIT_COMPLETED, start);
+    case SERVICE_STARTED:
+    case SERVICE_CONDITION_MAX_:
+        break;
+    }
+    return start;
+}
+
+/* Starting waits for conditions as `up` does, on what exists: what is started with it, and what runs. */
 static void gate_verb_start(
         struct verbing *v, const struct known_service *known, struct plan_step *step)
 {
@@ -35,25 +75,21 @@ static void gate_verb_start(
         existing_order_after_needs(&v->all, known, step);
         return;
     }
-    ARRAY_FOREACH(&known->service->depends_on, d) {
-        struct known_service *other = strmap_get(&v->all.services, d->service);
-        bool required = d->required != OPTION_FALSE;
+    ARRAY_FOREACH(&known->service->depends_on, edge) {
+        const struct known_service *other = strmap_get(&v->all.services, edge->service);
+        bool required = edge->required != OPTION_FALSE;
 
-        for (size_t i = 0; other && i < other->steps.len; i++) {
-            struct plan_step *start = other->steps.items[i], *gate = start;
-
-            if (d->condition != SERVICE_STARTED) {
-                gate = plan_add(plan, PLAN_WAIT_CONTAINER, "Container", start->name);
-                gate->service = start->service;
-                gate->number = start->number;
-                gate->container_id = start->container_id;
-                gate->wait.condition = d->condition == SERVICE_HEALTHY ? BACKEND_WAIT_HEALTHY
-                                                                       : BACKEND_WAIT_COMPLETED;
-                gate->wait.timeout_usec = INT64_MAX;
+        ARRAY_FOREACH(&v->all.input->state->containers, c) {
+            if (!other || c->oneoff || !existing_is_ours(&v->all, c) ||
+                    strcmp(c->service, edge->service) != 0)
+                continue;
+            struct plan_step *gate = gate_on(v, edge, c, step_on(other, c->id));
+            if (!gate)
+                continue;
+            if (gate->action == PLAN_WAIT_CONTAINER) {
                 *ARRAY_APPEND_ARENA(&plan->arena, &gate->wait.dependents) = arena_strdup(
                         &plan->arena, known->name);
                 gate->optional = !required;
-                plan_step_needs(plan, gate, start);
             }
             if (required)
                 plan_step_needs(plan, step, gate);
@@ -61,6 +97,49 @@ static void gate_verb_start(
                 plan_step_after(plan, step, gate);
         }
     }
+}
+
+/* A dependency of which depends_on says restart: true is started anew. */
+static const struct dependency *restarting_dependency(
+        const struct verbing *v, const struct known_service *known)
+{
+    if (!known->service)
+        return NULL;
+    ARRAY_FOREACH(&known->service->depends_on, edge) {
+        const struct known_service *other = strmap_get(&v->all.services, edge->service);
+
+        if (edge->restart == OPTION_TRUE && other && other->steps.len > 0 &&
+                edge->condition != SERVICE_COMPLETED_SUCCESSFULLY)
+            return edge;
+    }
+    return NULL;
+}
+
+static struct plan_step *add_restart(
+        struct verbing *v, struct known_service *known, const struct observed_container *c)
+{
+    struct plan_step *step = plan_add_container_step(v->all.plan, PLAN_RESTART_CONTAINER, c);
+
+    step->stop.timeout_usec = v->options->timeout_usec;
+    step->stop.service = known->service;
+    gate_verb_start(v, known, step);
+    return step;
+}
+
+/* `start` on one that runs already: at most it follows what it depends on. */
+static struct plan_step *start_running(
+        struct verbing *v, struct known_service *known, const struct observed_container *c)
+{
+    const struct dependency *edge = restarting_dependency(v, known);
+    struct plan_step *step;
+
+    if (!edge || v->options->no_deps)
+        return NULL;
+    step = add_restart(v, known, c);
+    plan_add_reason(v->all.plan, &step->reasons, &edge->at,
+            "services.%s.depends_on.%s.restart: the container of \"%s\" is started anew",
+            known->name, edge->service, edge->service);
+    return step;
 }
 
 static void verb_on_container(
@@ -73,21 +152,28 @@ static void verb_on_container(
 
     switch (v->verb) {
     case PLAN_VERB_START:
-        if (active)
+        if (active) {
+            step = start_running(v, known, c);
+        } else {
+            step = plan_add_container_step(plan, PLAN_START_CONTAINER, c);
+            step->start = known->service;
+            gate_verb_start(v, known, step);
+        }
+        if (options->wait) {
+            struct plan_step *wait = add_wait(v, c, BACKEND_WAIT_READY, step);
+
+            if (options->wait_timeout_usec > 0)
+                wait->wait.timeout_usec = options->wait_timeout_usec;
+        }
+        if (!step)
             return;
-        step = plan_add_container_step(plan, PLAN_START_CONTAINER, c);
-        step->start = known->service;
-        gate_verb_start(v, known, step);
         break;
     case PLAN_VERB_STOP:
         if (active)
             existing_add_stop(&v->all, known, c, options->timeout_usec);
         return;
     case PLAN_VERB_RESTART:
-        step = plan_add_container_step(plan, PLAN_RESTART_CONTAINER, c);
-        step->stop.timeout_usec = options->timeout_usec;
-        step->stop.service = known->service;
-        existing_order_after_needs(&v->all, known, step);
+        step = add_restart(v, known, c);
         break;
     case PLAN_VERB_KILL:
         if (!active)
@@ -153,7 +239,8 @@ static int verb_on_service(struct verbing *v, struct known_service *known, struc
         if (!existing_is_ours(&v->all, c) || c->oneoff || strcmp(c->service, known->name) != 0)
             continue;
         found++;
-        verb_on_container(v, known, c);
+        if (known->selected || observed_container_is_active(c))
+            verb_on_container(v, known, c);
     }
     if (found == 0 && v->verb == PLAN_VERB_START && v->options->services.len > 0)
         return error_set_plain(err, ENOENT, known->service ? &known->service->at : NULL,
@@ -193,7 +280,8 @@ int plan_verb(const struct plan_input *input, enum plan_verb verb,
     for (size_t i = 0; i < v.all.order_len; i++) {
         size_t at = stops(verb) ? v.all.order_len - 1 - i : i;
 
-        if (!v.all.order[at]->selected)
+        if (!v.all.order[at]->selected &&
+                !(verb == PLAN_VERB_START && restarting_dependency(&v, v.all.order[at])))
             continue;
         if ((r = verb_on_service(&v, v.all.order[at], err)) < 0)
             return r;

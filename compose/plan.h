@@ -277,11 +277,13 @@ enum plan_verb {
 };
 struct plan_verb_options {
     struct strings services;
-    bool no_deps;         /* restart: not those with depends_on.restart either */
-    bool stop, volumes;   /* rm */
-    bool remove_orphans;  /* kill */
-    int signo;            /* kill; 0: SIGKILL */
-    int64_t timeout_usec; /* stop, restart, rm */
+    bool no_deps;              /* restart: not those with depends_on.restart either */
+    bool stop, volumes;        /* rm */
+    bool remove_orphans;       /* kill */
+    bool wait;                 /* start: until they run or are healthy */
+    int64_t wait_timeout_usec; /* 0: no limit */
+    int signo;                 /* kill; 0: SIGKILL */
+    int64_t timeout_usec;      /* stop, restart, rm */
 };
 int plan_verb(const struct plan_input *input, enum plan_verb verb,
         const struct plan_verb_options *options, struct plan **ret, struct diag *diag,

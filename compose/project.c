@@ -95,6 +95,26 @@ const char *service_image_name(
     return arena_printf(arena, "%s-%s", project->name, service->name);
 }
 
+#define NANO_PER_CPU 1e9
+
+struct service_limits service_limits(const struct service *service)
+{
+    const struct resource *limits = &service->deploy.resources.limits;
+    double cpus = limits->cpus.set    ? limits->cpus.value
+                  : service->cpus.set ? service->cpus.value
+                                      : 0;
+
+    return (struct service_limits){
+        .memory_bytes = limits->memory.set       ? limits->memory.bytes
+                        : service->mem_limit.set ? service->mem_limit.bytes
+                                                 : 0,
+        .nano_cpus = (int64_t)(cpus * NANO_PER_CPU + 0.5),
+        .pids = limits->pids.set          ? limits->pids.value
+                : service->pids_limit.set ? service->pids_limit.value
+                                          : 0,
+    };
+}
+
 /* --------------------------------------------------------------------- places and hashes */
 
 /* Cuts "a.b[0].c" into steps. False at the end. */

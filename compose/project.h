@@ -666,6 +666,12 @@ const char *project_nearest_service(const struct project *project, const char *n
 /* How many containers a service has: scale, else deploy.replicas, else 1. */
 unsigned service_replicas(const struct service *service);
 
+/* What limits a container of the service, from deploy.resources.limits or the older attributes; 0: none. */
+struct service_limits {
+    int64_t memory_bytes, nano_cpus, pids;
+};
+struct service_limits service_limits(const struct service *service);
+
 /* The image that a service runs: `image`, else "PROJECT-SERVICE" for one that is built. Arena or borrowed. */
 const char *service_image_name(
         struct arena *arena, const struct project *project, const struct service *service);

@@ -64,6 +64,13 @@ struct observed_endpoints {
     size_t len, cap;
 };
 
+/* What is so of a container now, beside what was asked for: only what `container_examine` looked at. */
+struct observed_facts {
+    bool runs;
+    int64_t memory_bytes, nano_cpus, pids; /* limits; 0: none */
+    struct strings mount_points;           /* absolute, in the container; of one that runs */
+};
+
 struct observed_container {
     const char *id; /* 64 hex digits, or whatever the backend calls its own; unique */
     const char *name;
@@ -85,6 +92,7 @@ struct observed_container {
     struct strmap labels;
     struct observed_endpoints networks;
     struct observed_mounts mounts;
+    const struct observed_facts *facts; /* NULL: not looked at */
 };
 
 struct observed_network {

@@ -176,3 +176,94 @@ END
     echo 'services: { a: { image: busybox } }' | run -1 berth compose -f - plan -o out.json
     [ ! -e out.json ]
 }
+
+@test "drift names what somebody changed behind the project's back" {
+    cat >compose.yaml <<'END'
+name: drifting
+services:
+  web:
+    image: busybox
+    command: [sleep, "1000"]
+    init: true
+    scale: 2
+    mem_limit: 64m
+    volumes: ["data:/data"]
+volumes: { data: {} }
+END
+    run -0 berth compose up -d
+    run -0 berth compose drift
+    [ "$output" = "no drift" ]
+    run -0 berth update --memory 32m --memory-swap 32m drifting-web-1
+    run -0 berth rm -f drifting-web-2
+    import_busybox other
+    berth tag other busybox
+    run -2 berth compose drift
+    assert_output_has "1 of its 2 containers is gone"
+    assert_output_has "its memory limit is 33554432, 67108864 was applied"
+    assert_output_has 'and "busybox" is sha256:'
+    run -2 --separate-stderr berth compose -p drifting drift --format json
+    python3 -c 'import json, sys; print(sorted(d["kind"] for d in json.loads(sys.argv[1])["drift"]))' \
+        "$output" >"$STATE/kinds"
+    [ "$(cat "$STATE/kinds")" = "['image', 'limits', 'missing']" ]
+    run -0 berth compose up -d --force-recreate -t 0
+    run -0 berth compose drift
+    run -1 berth compose -p never drift
+}
+
+@test "graph draws a project in every format" {
+    cat >compose.yaml <<'END'
+name: drawn
+services:
+  web: { image: busybox, depends_on: { db: { condition: service_healthy, restart: true } } }
+  db: { image: busybox, healthcheck: { test: [CMD, "true"] } }
+END
+    run -0 berth compose graph
+    assert_output_has "├─ db (depends_on, healthy, restart)"
+    run -0 berth compose graph --format mermaid
+    assert_output_has "flowchart LR"
+    run -0 --separate-stderr berth compose graph --format json
+    python3 -c 'import json, sys; g = json.loads(sys.argv[1]); assert len(g["edges"]) == 5, g' "$output"
+    mkdir bin
+    printf '#!/bin/sh\ncat >/dev/null; echo "<svg/>"\n' >bin/dot
+    chmod +x bin/dot
+    PATH=$WORK/bin:$PATH run -0 berth compose graph --format svg
+    [ "$output" = "<svg/>" ]
+    berth=$(command -v berth)
+    PATH=/nowhere run -1 "$berth" compose graph --format svg
+    assert_output_has graphviz
+}
+
+@test "scale, start --wait and wait --down-project do as their words say" {
+    cat >compose.yaml <<'END'
+name: verbs
+services:
+  web:
+    image: busybox
+    command: [sleep, "1000"]
+    init: true
+    healthcheck: { test: [CMD, test, -f, /tmp/ready], interval: 50ms, retries: 1000 }
+    post_start: []
+  once: { image: busybox, command: [sh, -c, "while ! test -f /tmp/go; do sleep 0.05; done; exit 7"], init: true }
+END
+    run -0 berth compose scale web=3
+    [ "$(berth compose ps -q web | wc -l)" -eq 3 ]
+    run -0 berth compose scale web=1 once=1
+    [ "$(berth compose ps -q web | wc -l)" -eq 1 ]
+    run -1 berth compose scale web
+    run -0 berth compose stop -t 0
+    berth compose start --wait web &
+    pid=$!
+    wait_for 60 berth compose exec -T web touch /tmp/ready
+    wait $pid
+    run -0 berth compose up -d --timings
+    assert_output_has "in all"
+    run -1 berth compose stop web -t 0 --nonsense
+    berth compose wait --down-project once web >out 2>&1 &
+    pid=$!
+    wait_for 60 berth compose exec -T once touch /tmp/go
+    status=0
+    wait $pid || status=$?
+    [ $status -eq 7 ]
+    grep -q "exited with status code 7" out
+    [ -z "$(berth ps -aq)" ]
+}

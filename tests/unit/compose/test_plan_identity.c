@@ -101,7 +101,7 @@ static void what_is_applied_is_noted_before_and_forgotten_with_the_last_of_it(vo
     free(log);
     const struct observed_state *seen = world_observe(&w);
     assert_string_equal(seen->project.directory, "/");
-    assert_contains(seen->project.applied, "\"a\":{\"count\":2,\"image\":\"app\",\"model\":{");
+    assert_contains(seen->project.applied, "\"a\":{\"count\":2,\"image\":\"app\",\"limits\":{");
     assert_contains(seen->project.applied, "\"default\":{\"hash\":");
 
     struct plan *plan = world_down(&w, &(struct plan_down_options){ .services = NAMES("a") });
