@@ -269,7 +269,7 @@ const struct command command_unpause = {
 /* ------------------------------------------------------------------ rm */
 
 struct rm_options {
-    bool force, volumes, link;
+    bool force, ignore, volumes, link;
 };
 static const char *const rm_aliases[] = { "remove", NULL };
 static const struct opt rm_opts[] = {
@@ -278,6 +278,11 @@ static const struct opt rm_opts[] = {
             .type = &opt_flag,
             .offset = offsetof(struct rm_options, force),
             .help = "Kill running containers first; a missing one is no error" },
+    { .name = "ignore",
+            .letter = 'i',
+            .type = &opt_flag,
+            .offset = offsetof(struct rm_options, ignore),
+            .help = "A missing container is no error" },
     { .name = "volumes",
             .letter = 'v',
             .type = &opt_flag,
@@ -300,7 +305,7 @@ static int rm_one(struct cli *cli, struct engine *engine, const char *name, cons
     struct container *container = NULL;
 
     (void)cli;
-    if (options->force) {
+    if (options->force || options->ignore) {
         int r = container_lookup(engine, &arena, name, &container, err);
         if (r < 0 || !container)
             return r;

@@ -160,7 +160,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
 struct create_options {
     const char *driver, *subnet, *gateway, *ip_range;
     struct strings options, labels;
-    bool internal, attachable, ipv6, ingress, config_only;
+    bool internal, attachable, ipv6, ingress, config_only, ignore;
     struct strings aux;
     const char *scope, *config_from, *ipam_driver;
 };
@@ -181,6 +181,10 @@ static const struct opt create_opts[] = { { .name = "attachable",
             .arg = "ADDRESS",
             AT(gateway),
             .help = "Address of the bridge" },
+    { .name = "ignore",
+            .type = &opt_flag,
+            AT(ignore),
+            .help = "A network of that name is left as it is" },
     { .name = "internal", .type = &opt_flag, AT(internal), .help = "No way out of the network" },
     { .name = "ip-range",
             .type = &opt_string,
@@ -268,7 +272,13 @@ static int run_create(struct cli *cli, const void *data, int argc, char **argv)
         .options = &driver_options,
         .labels = &labels,
     };
-    if (!engine || network_create(engine, &how, id, &err) < 0)
+    int r = engine ? network_create(engine, &how, id, &err) : -EIO;
+
+    if (r == -EEXIST && options->ignore) {
+        cli_print(cli, "%s\n", argv[0]);
+        return 0;
+    }
+    if (r < 0)
         return report_error(cli, err);
     cli_print(cli, "%s\n", id);
     return 0;

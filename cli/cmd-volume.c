@@ -133,6 +133,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
 struct create_options {
     const char *driver, *name;
     struct strings options, labels;
+    bool ignore;
 };
 #define AT(member) .offset = offsetof(struct create_options, member)
 static const struct opt create_opts[] = { { .name = "driver",
@@ -141,6 +142,10 @@ static const struct opt create_opts[] = { { .name = "driver",
                                                   .arg = "DRIVER",
                                                   AT(driver),
                                                   .help = "local (the default)" },
+    { .name = "ignore",
+            .type = &opt_flag,
+            AT(ignore),
+            .help = "A volume of that name is left as it is, whatever its options" },
     { .name = "label", .type = &opt_list, .arg = "KEY=VALUE", AT(labels), .help = "Add a label" },
     { .name = "name",
             .type = &opt_string,
@@ -176,7 +181,12 @@ static int run_create(struct cli *cli, const void *data, int argc, char **argv)
     if (r < 0)
         return report_error(cli, err);
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || volume_create(engine, &cli->arena, &how, &volume, &err) < 0)
+    r = engine ? volume_create(engine, &cli->arena, &how, &volume, &err) : -EIO;
+    if (r == -EEXIST && options->ignore) {
+        cli_print(cli, "%s\n", how.name);
+        return 0;
+    }
+    if (r < 0)
         return report_error(cli, err);
     cli_print(cli, "%s\n", volume.name);
     return 0;

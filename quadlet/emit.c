@@ -459,6 +459,9 @@ int quadlet_emit(const struct quadlet_set *set, struct quadlet *quadlet,
     t.own.arena = arena;
     warn_about_service_keys(&t);
     warn_about_short_image(&t);
+    if (options->engine == QUADLET_ENGINE_BERTH && info->berth_refusal)
+        translation_error(&t, NULL, "%s files are not supported by berth: %s", info->extension,
+                info->berth_refusal);
     check_keys(&t, info->section, &info->keys, present);
     check_keys(&t, "Quadlet", &quadlet_section_keys, NULL);
     begin_service(&t);

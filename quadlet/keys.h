@@ -86,7 +86,8 @@ struct quadlet_type_info {
     const char *suffix;    /* of the service's name: "-volume" */
     const char *summary;
     const char *since;
-    unsigned order; /* units that others refer to come first */
+    const char *berth_refusal; /* why berth's own engine cannot run these; NULL: it can */
+    unsigned order;            /* units that others refer to come first */
     struct quadlet_keys keys;
     void (*translate)(struct translation *t);
 };

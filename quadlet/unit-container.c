@@ -17,6 +17,10 @@ void special_cgroups(struct translation *t)
 {
     const char *mode = own_value_set(t, "CgroupsMode");
 
+    if (mode && t->options->engine == QUADLET_ENGINE_BERTH && strcmp(mode, "split") != 0 &&
+            strcmp(mode, "enabled") != 0)
+        translation_error(t, own_line(t, "CgroupsMode"),
+                "CgroupsMode=%s is not supported by berth: split or enabled", mode);
     if (mode)
         command_add_option(t, "--cgroups", mode);
     else

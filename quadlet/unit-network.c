@@ -3,10 +3,55 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "quadlet/depend.h"
 #include "quadlet/resource-internal.h"
 #include "quadlet/translate-internal.h"
+
+/* Podman's "NAME:KEY=VALUE,…" in the form that berth and Docker have: "name=NAME,KEY=VALUE,…". */
+static const char *berth_network(
+        struct translation *t, const struct unit_line *line, const char *name, const char *options)
+{
+    static const struct {
+        const char *podman, *berth;
+    } keys[] = { { "alias=", "alias" }, { "ip=", "ip" }, { "mac=", "mac-address" } };
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
+    struct str rest = str_from(options), option;
+
+    strbuf_addf(&text, "name=%s", name);
+    while (str_split_next(&rest, ',', &option)) {
+        size_t known = 0;
+
+        while (known < ARRAY_LEN(keys) && !str_has_prefix(option, keys[known].podman))
+            known++;
+        if (known < ARRAY_LEN(keys)) {
+            size_t skip = strlen(keys[known].podman);
+
+            strbuf_addf(&text, ",%s=%.*s", keys[known].berth, (int)(option.len - skip),
+                    option.data + skip);
+        } else {
+            translation_error(t, line,
+                    "network option \"%.*s\" is not supported by berth: alias, ip or mac",
+                    STR_FMT(option));
+        }
+    }
+    return arena_strndup(t->arena, text.data, text.len);
+}
+
+/* Without options any word is a network, as in Podman; its special ones mean nothing to berth. */
+static const char *check_mode(struct translation *t, const struct unit_line *line)
+{
+    static const char *const refused[] = { "pasta", "slirp4netns", "private", "ns:" };
+
+    for (size_t i = 0; t->options->engine == QUADLET_ENGINE_BERTH && i < ARRAY_LEN(refused); i++)
+        if (string_has_prefix(line->value, refused[i]))
+            translation_error(
+                    t, line, "network mode \"%s\" is not supported by berth", line->value);
+    return line->value;
+}
 
 /* What --network gets for one line; NULL when it cannot be. */
 static const char *resolve_network(struct translation *t, const struct unit_line *line)
@@ -15,8 +60,13 @@ static const char *resolve_network(struct translation *t, const struct unit_line
     const char *name = colon ? arena_strndup(t->arena, value, (size_t)(colon - value)) : value;
     bool is_container = string_has_suffix(name, ".container");
 
-    if (!is_container && !string_has_suffix(name, ".network"))
-        return value;
+    bool is_berth = t->options->engine == QUADLET_ENGINE_BERTH;
+
+    if (!is_container && !string_has_suffix(name, ".network")) {
+        if (is_berth && colon && strcmp(name, "container") != 0 && strcmp(name, "ns") != 0)
+            return berth_network(t, line, name, colon + 1);
+        return check_mode(t, line);
+    }
     const struct quadlet *joined = depend_require(t, line, "unit", name);
     if (!joined)
         return NULL;
@@ -29,6 +79,8 @@ static const char *resolve_network(struct translation *t, const struct unit_line
                 "extra options are not supported when joining another container's network");
         return NULL;
     }
+    if (colon && is_berth)
+        return berth_network(t, line, joined->resource, colon + 1);
     if (colon)
         return arena_printf(t->arena, "%s:%s", joined->resource, colon + 1);
     return is_container ? arena_printf(t->arena, "container:%s", joined->resource)
@@ -62,6 +114,8 @@ void special_subnets(struct translation *t)
         translation_error(t, &gateways.items[subnets.len], "cannot set more gateways than subnets");
     if (ranges.len > subnets.len)
         translation_error(t, &ranges.items[subnets.len], "cannot set more ranges than subnets");
+    if (subnets.len > 1 && t->options->engine == QUADLET_ENGINE_BERTH)
+        translation_error(t, &subnets.items[1], "a second subnet is not supported by berth");
     for (size_t i = 0; i < subnets.len; i++) {
         command_add_option(t, "--subnet", subnets.items[i].value);
         if (i < gateways.len)
