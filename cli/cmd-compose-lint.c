@@ -22,6 +22,7 @@
 #define PORT_START_PATH "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 #define PORT_START_DEFAULT 1024
 #define FINDING_MAX_BYTES 65536
+#define FINDINGS_MAX 10000
 
 enum lint_format { LINT_TEXT, LINT_JSON, LINT_SARIF, LINT_FORMAT_MAX_ };
 static const char *const format_names[] = {
@@ -185,7 +186,7 @@ static void print_text(struct cli *cli, const struct diag *diag)
     add_count(&summary, diag->warnings, "warning");
     add_count(&summary, notes, "note");
     cli_print(cli, "%s%s\n", summary.len ? summary.data : "no findings",
-            diag->len >= DIAG_MAX_DEFAULT ? "; further findings are not shown" : "");
+            diag->len >= diag->max ? "; further findings are not shown" : "");
 }
 
 static json_t *place_number(unsigned number)
@@ -261,7 +262,7 @@ static int run_lint(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct lint_command *o = data;
     auto_(compose_free_p) struct compose *compose = NULL;
-    auto_(diag_release) struct diag diag = DIAG_INIT;
+    auto_(diag_release) struct diag diag = { .max = FINDINGS_MAX };
     auto_error struct error *err = NULL;
     enum lint_format format = LINT_TEXT;
     int status = cli_check_arguments(cli, &command_compose_lint, argc, 0, 0);

@@ -158,6 +158,15 @@ static int expand_braced(struct expansion *x, const char *dollar, const char *fr
     return 0;
 }
 
+/* How much of a text a message shows: the line, or less. */
+static size_t shown_len(const char *p, const char *end)
+{
+    const char *newline = memchr(p, '\n', (size_t)(end - p));
+    size_t len = (size_t)((newline ? newline : end) - p);
+
+    return len > 40 ? 40 : len;
+}
+
 /* One dollar at `p`; gives where to go on. */
 static int expand_dollar(struct expansion *x, const char *p, const char *end, struct strbuf *out,
         const char **ret_next)
@@ -182,7 +191,7 @@ static int expand_dollar(struct expansion *x, const char *p, const char *end, st
             return refuse(x, p,
                     arena_printf(x->arena,
                             "invalid interpolation format \"%.*s\": no closing brace",
-                            (int)(end - p > 40 ? 40 : end - p), p),
+                            (int)shown_len(p, end), p),
                     "a dollar that is meant as one is written $$");
         *ret_next = close + 1;
         return expand_braced(x, p, next + 1, close, out);

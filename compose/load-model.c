@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "compose/document.h"
@@ -44,6 +45,35 @@ static struct source dollar_place(const struct filling *filling, size_t dollar)
     return filling->node->at;
 }
 
+/* The variable that was probably meant; NULL: none. */
+static const char *nearest_variable(const struct filling *filling, const char *name)
+{
+    const struct strmap *variables = filling->environment;
+    auto_free const char **names = mem_realloc_array(NULL, variables->len + 1, sizeof(*names));
+
+    for (size_t i = 0; i < variables->len; i++)
+        names[i] = variables->entries[i].key;
+    return str_nearest(name, names, variables->len);
+}
+
+static void hint_at_unset(const struct filling *filling, const char *name, struct diag_entry *entry)
+{
+    static const char *const for_shells[] = { ".command", ".entrypoint", ".healthcheck.test" };
+    struct diag *diag = filling->loader->diag;
+    const char *path = filling->loader->context.path.data;
+    const char *nearest = nearest_variable(filling, name);
+
+    for (size_t i = 0; i < ARRAY_LEN(for_shells); i++)
+        if (strstr(path, for_shells[i])) {
+            diag_hint(diag, entry, "$$%s is for a shell in the container", name);
+            return;
+        }
+    if (nearest)
+        diag_hint(diag, entry, "did you mean \"%s\"?", nearest);
+    else
+        diag_hint(diag, entry, "${%s:-…} gives a default, ${%s:?…} makes it an error", name, name);
+}
+
 static void unset(void *userdata, const char *name, size_t dollar)
 {
     const struct filling *filling = userdata;
@@ -54,8 +84,9 @@ static void unset(void *userdata, const char *name, size_t dollar)
         return; /* once for each variable: more of the same hides the rest */
     (void)strmap_set(&loader->warned, name, NULL);
     at = dollar_place(filling, dollar);
-    diag_add(loader->diag, DIAG_WARNING, "unset-variable", &at,
-            "variable \"%s\" is not set; it is taken as empty", name);
+    hint_at_unset(filling, name,
+            diag_add(loader->diag, DIAG_WARNING, "unset-variable", &at,
+                    "variable \"%s\" is not set; it is taken as empty", name));
 }
 
 static void collect_use(void *userdata, const struct interpolate_use *use)

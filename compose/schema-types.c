@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "compose/project.h"
+#include "compose/schema-rows-internal.h"
+#include "compose/schema-suggest.h"
 #include "compose/schema-types-internal.h"
 
 /* Arrays of structs all have this layout; see the structs of project.h. */
@@ -211,7 +213,12 @@ static struct node *read_size(
             struct diag_entry *entry = schema_error(context, &node->at, "expected %s, got %s",
                     attr->type->expected, node_describe(context->arena, node));
 
-            diag_hint(context->diag, entry, "units are b, k, m, g, t and p, powers of 1024");
+            const char *meant = schema_suggest_size(context->arena, node->text);
+
+            if (meant)
+                diag_hint(context->diag, entry, "did you mean \"%s\"?", meant);
+            else
+                diag_hint(context->diag, entry, "units are b, k, m, g, t and p, powers of 1024");
         }
         return NULL;
     }
@@ -244,11 +251,13 @@ static struct node *read_duration(
     struct diag_entry *entry = schema_error(context, &node->at, "expected %s, got %s",
             attr->type->expected, node_describe(context->arena, node));
 
-    if (node->kind == NODE_INT)
-        diag_hint(context->diag, entry, "add a unit: \"%llds\"", (long long)node->integer);
-    else if (node->kind == NODE_TEXT && node->text[0] &&
-             strspn(node->text, "0123456789") == strlen(node->text))
-        diag_hint(context->diag, entry, "add a unit: \"%ss\"", node->text);
+    const char *text = is_scalar(node) ? node_scalar_text(context->arena, node) : NULL;
+    const char *meant = text ? schema_suggest_duration(context->arena, text) : NULL;
+
+    if (meant && strspn(text, "0123456789") == strlen(text))
+        diag_hint(context->diag, entry, "add a unit: \"%s\"", meant);
+    else if (meant)
+        diag_hint(context->diag, entry, "did you mean \"%s\"?", meant);
     else
         diag_hint(context->diag, entry, "units are us, ms, s, m, h and d");
     return NULL;
@@ -282,6 +291,12 @@ static struct node *read_word(
             words.data, node_describe(context->arena, node));
     const char *nearest = node->kind == NODE_TEXT ? str_nearest(node->text, attr->names, count)
                                                   : NULL;
+
+    /* "healthy" is in "service_healthy" */
+    for (size_t i = 0; i < count && !nearest && node->kind == NODE_TEXT && strlen(node->text) > 3;
+            i++)
+        if (strstr(attr->names[i], node->text))
+            nearest = attr->names[i];
 
     if (nearest)
         diag_hint(context->diag, entry, "did you mean \"%s\"?", nearest);
@@ -517,6 +532,22 @@ static void add_pair(struct schema_context *context, const struct attr *attr, st
     node_set(context->arena, map, key, &item->at, value);
 }
 
+/* An item of a list that is no KEY=value. */
+static void refuse_pair(struct schema_context *context, const struct node *item)
+{
+    const struct node_entry *pair = item->kind == NODE_MAP && item->len == 1 ? item->entries : NULL;
+    const char *value = pair ? node_scalar_text(context->arena, pair->value) : NULL;
+    struct diag_entry *finding;
+
+    if (item->flags & NODE_BAD)
+        return;
+    finding = schema_error(context, &item->at, "expected a text such as \"KEY=value\", got %s",
+            node_describe(context->arena, item));
+    if (value)
+        diag_hint(context->diag, finding,
+                "in a list write %s=%s, or leave out the \"-\" of all items", pair->key, value);
+}
+
 static struct node *read_pairs(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
@@ -535,7 +566,7 @@ static struct node *read_pairs(
         if (item->kind == NODE_TEXT)
             add_pair(context, attr, map, item);
         else
-            schema_refuse(context, item, "a text such as \"KEY=value\"");
+            refuse_pair(context, item);
         schema_pop(context, mark);
     }
     return map;
@@ -568,34 +599,12 @@ static void decode_pairs(
 static void refuse_unknown(struct schema_context *context, const struct attr_table *table,
         const struct node_entry *entry)
 {
-    const char *names[256];
-    size_t count = 0;
-
-    for (; count < table->count && count < ARRAY_LEN(names); count++)
-        names[count] = table->rows[count].name;
-    const char *nearest = str_nearest(entry->key, names, count);
     struct diag_entry *finding = schema_error(
             context, &entry->key_at, "\"%s\" is no %s", entry->key, table->what);
 
     if (finding)
         finding->id = "unknown-attribute";
-    const char *service = string_has_prefix(context->path.data, "services.")
-                                  ? context->path.data + strlen("services.")
-                                  : "";
-
-    if (table == &service_table && schema_find(&compose_table, service))
-        diag_hint(context->diag, finding,
-                "\"%s\" is an element of the top level: check its indentation", service);
-    else if (nearest)
-        diag_hint(context->diag, finding, "did you mean \"%s\"?", nearest);
-    else if (table == &compose_table && schema_find(&service_table, entry->key))
-        diag_hint(context->diag, finding, "it belongs below a service");
-    else if (table == &service_table && schema_find(&deploy_table, entry->key))
-        diag_hint(context->diag, finding, "it belongs below \"deploy\"");
-    else if (table == &service_table && schema_find(&build_table, entry->key))
-        diag_hint(context->diag, finding, "it belongs below \"build\"");
-    else if (table == &service_table && schema_find(&compose_table, entry->key))
-        diag_hint(context->diag, finding, "it belongs to the top level: check the indentation");
+    schema_suggest_name(context, table, entry, finding);
 }
 
 /* Null in one file keeps what an earlier one says, so whether it is a mistake shows after merging. */
@@ -609,7 +618,7 @@ static struct node *read_or_postpone(
         return schema_read(context, attr, node);
     struct node *pending = schema_derive(context, NODE_NULL, node);
 
-    pending->flags |= NODE_PENDING;
+    pending->flags |= NODE_PENDING | (node->flags & NODE_BAD);
     return pending;
 }
 
@@ -656,6 +665,7 @@ static struct node *read_struct(
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->expand ? "a text or a mapping" : "a mapping");
     map = schema_derive(context, NODE_MAP, node);
+    map->flags |= node->flags & NODE_BAD;
     NODE_FOREACH(node, entry)
     read_member(context, attr->table, map, entry);
     if (attr->table->after_read)
@@ -767,6 +777,38 @@ static struct node *read_map(
     return map;
 }
 
+/* The short form of an item is its name in a list: in a mapping a text says nothing. Reports those that
+ * are there; the map without them. */
+static const struct node *without_texts(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    struct node *copy = NULL;
+
+    if (node->kind != NODE_MAP || !attr->items->expand)
+        return node;
+    NODE_FOREACH(node, entry)
+    {
+        if (entry->value->kind != NODE_TEXT || schema_is_raw(context, entry->value))
+            continue;
+        size_t mark = schema_push(context, entry->key);
+
+        struct diag_entry *finding = schema_error(context, &entry->value->at,
+                "expected a mapping, got %s", node_describe(context->arena, entry->value));
+
+        if (attr->items->table == &dependency_table)
+            diag_hint(context->diag, finding, "write \"condition: %s\" below \"%s:\"",
+                    entry->value->text, entry->key);
+        schema_pop(context, mark);
+        if (!copy)
+            copy = node_copy(context->arena, node);
+        struct node *empty = schema_derive(context, NODE_MAP, entry->value);
+
+        empty->flags |= NODE_BAD;
+        copy->entries[entry - node->entries].value = empty;
+    }
+    return copy ? copy : node;
+}
+
 /* A list of names is a map of what row->items's expand makes of a name, or of nulls. */
 static struct node *read_map_or_names(
         struct schema_context *context, const struct attr *attr, const struct node *node)
@@ -774,7 +816,7 @@ static struct node *read_map_or_names(
     struct node *map;
 
     if (node->kind != NODE_LIST)
-        return read_map(context, attr, node);
+        return read_map(context, attr, without_texts(context, attr, node));
     map = schema_derive(context, NODE_MAP, node);
     map->flags |= NODE_SHORT;
     for (uint32_t i = 0; i < node->len; i++) {

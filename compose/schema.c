@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "compose/merge.h"
+#include "compose/schema-suggest.h"
 #include "compose/schema-types.h"
 
 #define ROWS_MAX 128
@@ -89,7 +90,11 @@ struct node *schema_read(
     }
     if (schema_is_raw(context, node) && attr->type->shape == SHAPE_SCALAR)
         return node_copy(context->arena, node);
+    size_t before = context->diag->len;
+
     result = attr->type->read(context, attr, node);
+    if (!result && context->diag->len > before)
+        schema_suggest_value(context, attr, node, &context->diag->items[context->diag->len - 1]);
     if (attr->flags & ATTR_NO_EFFECT)
         diag_add(context->diag, DIAG_WARNING, "no-effect", &node->at, "%s: has no effect",
                 context->path.data);
@@ -233,8 +238,12 @@ static struct node *finish_list(
 static struct node *refuse_null(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    return schema_refuse(
-            context, node, attr->expand ? "a text or a mapping" : attr->type->expected);
+    size_t before = context->diag->len;
+
+    (void)schema_refuse(context, node, attr->expand ? "a text or a mapping" : attr->type->expected);
+    if (context->diag->len > before)
+        schema_suggest_value(context, attr, node, &context->diag->items[before]);
+    return NULL;
 }
 
 /* The same, of an entry; its name stays known, so that no reference to it looks wrong. */

@@ -12,9 +12,11 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/strmap.h"
 #include "compose/document.h"
+#include "compose/yaml-internal.h"
 
 /* One collection that is being read. */
 struct frame {
@@ -327,10 +329,16 @@ static void merge_one(
         struct reader *reader, struct node *map, uint32_t own_len, const struct node *from)
 {
     if (from->kind != NODE_MAP) {
-        diag_add(reader->diag, DIAG_ERROR, "merge-key", &from->at,
+        map->flags |= NODE_BAD; /* what it lacks is no further mistake */
+        reader->failed = true;
+        if (from->flags & NODE_BAD)
+            return;
+        struct diag_entry *entry = diag_add(reader->diag, DIAG_ERROR, "merge-key", &from->at,
                 "the merge key \"<<\" takes a mapping or a list of mappings, not %s",
                 node_kind_name(from->kind));
-        reader->failed = true;
+
+        if (from->kind == NODE_TEXT && strmap_has(&reader->anchors, from->text))
+            diag_hint(reader->diag, entry, "did you mean \"*%s\"?", from->text);
         return;
     }
     NODE_FOREACH(from, entry)
@@ -507,6 +515,16 @@ static void check_alias_path(struct reader *reader, const char *anchor, const st
     reader->failed = true;
 }
 
+/* The anchor that was probably meant; NULL: none. */
+static const char *nearest_anchor(const struct reader *reader, const char *name)
+{
+    auto_free const char **names = mem_realloc_array(NULL, reader->anchors.len + 1, sizeof(*names));
+
+    for (size_t i = 0; i < reader->anchors.len; i++)
+        names[i] = reader->anchors.entries[i].key;
+    return str_nearest(name, names, reader->anchors.len);
+}
+
 static bool read_alias(struct reader *reader, const yaml_event_t *event, struct node **document)
 {
     struct source at = place(reader, event->start_mark);
@@ -514,10 +532,18 @@ static bool read_alias(struct reader *reader, const yaml_event_t *event, struct 
     struct node *node = strmap_get(&reader->anchors, name);
 
     if (!node || node == &open_anchor) {
-        diag_add(reader->diag, DIAG_ERROR, "alias", &at,
+        struct diag_entry *entry = diag_add(reader->diag, DIAG_ERROR, "alias", &at,
                 node ? "%s: cycle: alias *%s stands inside of the value that it names"
                      : "%s: unknown anchor \"%s\"",
                 path_text(reader), name);
+        const char *nearest = node ? NULL : nearest_anchor(reader, name);
+
+        if (nearest)
+            diag_hint(reader->diag, entry, "did you mean \"*%s\"?", nearest);
+        else if (!node)
+            diag_hint(reader->diag, entry,
+                    "an anchor is written &%s in front of a value, earlier in the same document",
+                    name);
         reader->failed = true;
         node = node_new(reader->arena, NODE_NULL, &at);
         node->flags |= NODE_BAD;
@@ -569,84 +595,6 @@ static void close_collection(struct reader *reader, struct node **document)
     if (frame.anchor)
         (void)strmap_set(&reader->anchors, frame.anchor, frame.node);
     put(reader, frame.node, document);
-}
-
-/* -------------------------------------------------------------------- syntax errors */
-
-static struct source place_of_offset(const struct yaml_text *text, size_t offset)
-{
-    struct source at = { .file = text->file, .line = 1, .column = 1 };
-
-    for (size_t i = 0; i < offset && i < text->len; i++) {
-        unsigned char c = (unsigned char)text->data[i];
-
-        if (c == '\n') {
-            at.line++;
-            at.column = 1;
-        } else if ((c & 0xc0) != 0x80) {
-            at.column++;
-        }
-    }
-    return at;
-}
-
-/* The bytes of line `line` (from 1) of the text. */
-static struct str line_text(const struct yaml_text *text, unsigned line)
-{
-    const char *start = text->data, *end = text->data + text->len;
-
-    for (; line > 1 && start < end; line--) {
-        const char *newline = memchr(start, '\n', (size_t)(end - start));
-
-        start = newline ? newline + 1 : end;
-    }
-    const char *stop = memchr(start, '\n', (size_t)(end - start));
-
-    return (struct str){ start, (size_t)((stop ? stop : end) - start) };
-}
-
-static bool has_tab_indentation(struct str line)
-{
-    size_t i = 0;
-
-    while (i < line.len && line.data[i] == ' ')
-        i++;
-    return i < line.len && line.data[i] == '\t';
-}
-
-static void report_syntax(struct reader *reader, const yaml_parser_t *parser)
-{
-    const char *problem = parser->problem ? parser->problem : "cannot be read as YAML";
-    struct source at = place(reader, parser->problem_mark);
-    const char *hint = NULL;
-
-    if (parser->error == YAML_READER_ERROR)
-        at = place_of_offset(reader->text, parser->problem_offset);
-    struct str line = line_text(reader->text, at.line);
-
-    if (has_tab_indentation(line))
-        hint = "a tab cannot indent YAML; use spaces";
-    else if (strstr(problem, "mapping values are not allowed"))
-        hint = "a value that holds \": \" needs quotes, and keys of one mapping the same "
-               "indentation";
-    else if (strstr(problem, "did not find expected key") ||
-             strstr(problem, "did not find expected '-' indicator"))
-        hint = "compare the indentation with the lines above";
-    else if (strstr(problem, "could not find expected ':'"))
-        hint = "a key is followed by \": \"; compare the indentation with the lines above";
-    else if (strstr(problem, "cannot start any token") && memchr(line.data, '%', line.len))
-        hint = "a value that starts with % needs quotes";
-    else if (strstr(problem, "cannot start any token"))
-        hint = "a value that starts with @ or ` needs quotes";
-    else if (strstr(problem, "UTF-8"))
-        hint = "save the file as UTF-8";
-    struct diag_entry *entry = diag_add(reader->diag, DIAG_ERROR, "syntax", &at,
-            "YAML syntax: %s%s%s", problem, parser->context ? " " : "",
-            parser->context ? parser->context : "");
-
-    if (hint)
-        diag_hint(reader->diag, entry, "%s", hint);
-    reader->failed = true;
 }
 
 /* --------------------------------------------------------------------------- public */
@@ -704,7 +652,8 @@ int yaml_parse(struct arena *arena, const struct yaml_text *text, struct yaml_do
         yaml_event_t event;
 
         if (!yaml_parser_parse(&parser, &event)) {
-            report_syntax(&reader, &parser);
+            yaml_report_syntax(arena, text, &parser, diag);
+            reader.failed = true;
             break;
         }
         done = event.type == YAML_STREAM_END_EVENT || !handle_event(&reader, &event, &documents);
@@ -746,9 +695,17 @@ struct source yaml_find_dollar(const struct yaml_text *text, const struct source
         p += text->lines[at->line - 1];
         found.line = at->line;
     }
-    for (; p < end; p++) {
+    for (bool begun = false; p < end; p++) {
         bool inside = found.line > at->line ||
                       (found.line == at->line && found.column >= at->column);
+
+        /* The line of "|" or ">" may end in a comment, which is no part of the value. */
+        if (inside && !begun && (*p == '|' || *p == '>')) {
+            const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+            p = newline ? newline : end - 1;
+        }
+        begun = begun || inside;
 
         if (inside && *p == '$' && nth-- == 0)
             return found;
