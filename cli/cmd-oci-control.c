@@ -1,6 +1,7 @@
 /* What is done to a container that is there: kill, delete, pause, resume. */
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -25,7 +26,10 @@ static int run_kill(struct oci_cli *cli, const void *data, int argc, char **argv
     auto_error struct error *err = NULL;
     int signo = SIGTERM;
 
-    if (argc > 1 && parse_signal(str_from(argv[1]), &signo) < 0)
+    /* 0 only asks whether it lives. */
+    if (argc > 1 && strcmp(argv[1], "0") == 0)
+        signo = 0;
+    else if (argc > 1 && parse_signal(str_from(argv[1]), &signo) < 0)
         return oci_report_failure(cli, "unknown signal \"%s\"", argv[1]);
     return oci_kill(&cli->runtime, argv[0], signo, options->all, &err) < 0 ? oci_report(cli, err)
                                                                            : 0;

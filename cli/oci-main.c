@@ -217,8 +217,15 @@ static int run_command(struct oci_cli *cli, const struct oci_command *command, i
         status = oci_report(cli, err);
     else if (!status)
         status = check_arguments(cli, command, argc - used);
-    if (r == 0 && !status)
+    if (r == 0 && !status) {
+        if (cli->debug)
+            tell(cli, "debug", arena_printf(&cli->arena, "%s: begins", command->base.name));
         status = command->run(cli, options, argc - used, argv + used);
+        if (cli->debug)
+            tell(cli, "debug",
+                    arena_printf(
+                            &cli->arena, "%s: ends with status %d", command->base.name, status));
+    }
     if (r == 0)
         opts_release(&command->base, options);
     free(options);

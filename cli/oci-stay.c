@@ -17,10 +17,12 @@
 #include "base/fdio.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "base/timefmt.h"
 #include "cli/oci.h"
 #include "cli/terminal.h"
 
 #define CHUNK_BYTES 8192
+#define DRAIN_TIMEOUT_USEC (2 * USEC_PER_SEC)
 
 enum { POLL_PROCESS, POLL_SIGNAL, POLL_MASTER, POLL_INPUT, POLL_MAX_ };
 
@@ -115,8 +117,10 @@ static void serve(struct stay *s)
         if (fds[POLL_PROCESS].revents)
             break;
     }
-    /* What it wrote before it ended is in the terminal still. */
-    while (master >= 0 && fd_wait(master, POLLIN, 0) > 0 && copy_output(s))
+    /* What it wrote before it ended may still be on its way through the terminal, whose end comes
+     * behind it; but others who were left behind may hold that open. */
+    int64_t deadline_usec = time_monotonic_usec() + DRAIN_TIMEOUT_USEC;
+    while (master >= 0 && fd_wait(master, POLLIN, deadline_usec) > 0 && copy_output(s))
         ;
 }
 

@@ -57,6 +57,44 @@ static void creation_release(struct creation *c)
     fd_close(c->gate_fd);
 }
 
+/* What every container may use whatever its rules say: the devices that the specification has the
+ * runtime make, terminals, and making nodes, which is not opening them. */
+static void allow_default_devices(struct creation *c)
+{
+    static const struct resource_device_rule allowed[] = {
+        { .allow = true, .type = 'c', .major = -1, .minor = -1, .mknod = true },
+        { .allow = true, .type = 'b', .major = -1, .minor = -1, .mknod = true },
+#define DEVICE(x, y)   \
+    { .allow = true,   \
+        .type = 'c',   \
+        .major = (x),  \
+        .minor = (y),  \
+        .read = true,  \
+        .write = true, \
+        .mknod = true }
+        DEVICE(1, 3),
+        DEVICE(1, 5),
+        DEVICE(1, 7),
+        DEVICE(1, 8),
+        DEVICE(1, 9),
+        DEVICE(5, 0),
+        DEVICE(5, 2),
+        DEVICE(136, -1),
+#undef DEVICE
+    };
+    struct runtime_resources *resources = &c->spec->resources;
+    size_t count = resources->device_count;
+
+    if (count == 0)
+        return; /* none: everything is open */
+    struct resource_device_rule *rules = ARENA_NEW_ARRAY(
+            c->arena, count + ARRAY_LEN(allowed), struct resource_device_rule);
+    memcpy(rules, resources->devices, count * sizeof(*rules));
+    memcpy(rules + count, allowed, sizeof(allowed));
+    resources->devices = rules;
+    resources->device_count = count + ARRAY_LEN(allowed);
+}
+
 static int open_bundle(struct creation *c, struct error **err)
 {
     auto_free char *path = realpath(c->options->bundle, NULL);
@@ -71,7 +109,11 @@ static int open_bundle(struct creation *c, struct error **err)
         return error_set_plain(
                 err, ENOENT, NULL, "JSON specification file %s not found in %s", CONFIG_FILE, path);
     int r = jsonx_read_file(c->bundle_fd, CONFIG_FILE, &c->json, err);
-    return r < 0 ? r : runtime_spec_parse(c->arena, c->json, &c->spec, err);
+    if (r >= 0)
+        r = runtime_spec_parse(c->arena, c->json, &c->spec, err);
+    if (r >= 0)
+        allow_default_devices(c);
+    return r;
 }
 
 static int find_rootfs(struct creation *c, struct error **err)

@@ -291,7 +291,14 @@ static void check_executable(const struct start_process *process)
     char path[PATH_MAX];
 
     if (strchr(name, '/')) {
-        if (access(name, F_OK) < 0)
+        struct stat st;
+
+        if (stat(name, &st) < 0)
+            start_fail(process->sync_fd, STAGE_EXEC, 0);
+        errno = EACCES;
+        if (S_ISDIR(st.st_mode))
+            start_fail(process->sync_fd, STAGE_EXEC_DIRECTORY, 0);
+        if (faccessat(AT_FDCWD, name, X_OK, AT_EACCESS) < 0)
             start_fail(process->sync_fd, STAGE_EXEC, 0);
         return;
     }

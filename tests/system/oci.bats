@@ -411,3 +411,43 @@ PYTHON
     grep -q '^/dev/' "$WORK/terminal"
     grep -q '^12 34' "$WORK/terminal"
 }
+
+@test "the usual devices and terminals work under rules that deny all others" {
+    make_config 'sleep 1000' 'c["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}'
+    create
+    oci start "$CONTAINER"
+    run oci exec -t "$CONTAINER" sh -c 'tty && head -c 1 /dev/zero >/dev/null && echo fine'
+    assert_status 0
+    assert_output_has /dev/pts/
+    assert_output_has fine
+    run oci exec "$CONTAINER" sh -c 'head -c 1 /dev/kmsg || dd if=/dev/mem of=/dev/null count=1'
+    [ "$status" -ne 0 ]
+}
+
+@test "kill takes names and numbers of signals, and 0 to ask whether it lives" {
+    make_config 'trap "echo got usr1" USR1; echo ready; while :; do sleep 0.1; done'
+    create
+    run oci kill "$CONTAINER" 0
+    assert_status 0
+    oci start "$CONTAINER"
+    wait_for 30 grep -q ready "$WORK/out"
+    oci kill "$CONTAINER" SIGUSR1
+    wait_for 30 grep -q 'got usr1' "$WORK/out"
+    oci kill "$CONTAINER" 9
+    wait_for 30 is_status stopped
+    run oci kill "$CONTAINER" 0
+    assert_status 1
+    run oci kill "$CONTAINER" NOTHING
+    assert_output_has "unknown signal"
+}
+
+@test "a directory, or a file that is not executable, fails create" {
+    make_config '' 'c["process"]["args"] = ["/etc"]'
+    run oci create "$CONTAINER"
+    assert_status 1
+    assert_output_has 'exec: \"/etc\": is a directory'
+    make_config '' 'c["process"]["args"] = ["/etc/passwd"]'
+    run oci create "$CONTAINER"
+    assert_status 1
+    assert_output_has 'exec: \"/etc/passwd\": Permission denied'
+}
