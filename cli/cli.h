@@ -37,6 +37,7 @@ struct cli {
     const char *program; /* "berth", or "berth compose" when called as docker-compose */
     const char *command; /* "berth compose up": for help and errors */
     const char *root_dir, *run_dir, *libexec_dir;
+    const char *config_dir; /* /etc/berth, or an ordinary user's ~/.config/berth */
     bool out_is_terminal, err_is_terminal;
     unsigned width; /* columns of the terminal, CLI_WIDTH_DEFAULT without one */
     bool colour_out, colour_err;

@@ -16,6 +16,9 @@ extern const struct command command_attach, command_build, command_compose, comm
 extern const struct command command_commit, command_diff, command_events, command_export,
         command_stats, command_update;
 
+/* A project as a service. */
+extern const struct command command_compose_enable, command_compose_disable;
+
 extern const struct command command_compose_build, command_compose_config, command_compose_create,
         command_compose_down, command_compose_exec, command_compose_images, command_compose_kill,
         command_compose_logs, command_compose_ls, command_compose_pause, command_compose_plan,

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 
 #define DEFAULT_ROOT_DIR "/var/lib/berth"
+#define DEFAULT_CONFIG_DIR "/etc/berth"
 #define DEFAULT_RUN_DIR "/run/berth"
 
 /* In the order of --help. */
@@ -173,6 +174,21 @@ static const char *find_libexec(struct cli *cli)
     return BERTH_LIBEXEC_DIR;
 }
 
+/* BERTH_CONFIG, else where the generator looks for what is enabled. */
+static const char *find_config_dir(struct cli *cli)
+{
+    const char *given = cli_env(cli, "BERTH_CONFIG"), *config = cli_env(cli, "XDG_CONFIG_HOME");
+    const char *home = cli_env(cli, "HOME");
+
+    if (given)
+        return given;
+    if (geteuid() == 0)
+        return DEFAULT_CONFIG_DIR;
+    if (config && path_is_absolute(config))
+        return path_join(&cli->arena, config, "berth");
+    return path_join(&cli->arena, home ? home : "/", ".config/berth");
+}
+
 static void begin(struct cli *cli)
 {
     const char *root = cli_env(cli, "BERTH_ROOT"), *run = cli_env(cli, "BERTH_RUN");
@@ -183,6 +199,7 @@ static void begin(struct cli *cli)
     cli->root_dir = root ? root : DEFAULT_ROOT_DIR;
     cli->run_dir = run ? run : DEFAULT_RUN_DIR;
     cli->libexec_dir = find_libexec(cli);
+    cli->config_dir = find_config_dir(cli);
     cli->out_is_terminal = isatty(STDOUT_FILENO);
     cli->err_is_terminal = isatty(STDERR_FILENO);
     cli->width = terminal_width(cli);
