@@ -109,7 +109,7 @@ static int enabled_directory(struct compose *compose, const char **ret, struct e
                        ? 0
                        : error_set(err, errno, NULL, "cannot look at \"%s\"", path);
     /* One that cannot be read any more is no reason to keep it. */
-    if (enabled_load(&compose->arena, path, &enabled, &diag, NULL) >= 0)
+    if (enabled_load(&compose->arena, path, ENABLED_ACTIVE, &enabled, &diag, NULL) >= 0)
         *ret = enabled->directory;
     return 0;
 }

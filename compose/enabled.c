@@ -78,24 +78,27 @@ static struct strings texts_of(struct arena *arena, const struct node *list)
     return texts;
 }
 
-/* Without services and checks: only the block about where it came from. */
-static int load_header(struct arena *arena, const char *path, const struct node **ret,
-        struct diag *diag, struct error **err)
+/* Loads the file itself. Everything in it is resolved: neither the environment nor other files count. */
+static int load_file(struct arena *arena, const char *path, const struct strings *profiles,
+        struct project **ret, struct diag *diag, struct error **err)
 {
     struct load_options options = {
         .working_dir = path_parent(arena, path),
-        .no_normalize = true,
-        .no_consistency = true,
+        .profiles = *profiles,
+        .all_resources = true,
         .no_env_resolution = true,
+        .stdin_fd = -EBADF,
     };
-    struct project *project;
 
     *ARRAY_APPEND_ARENA(arena, &options.files) = arena_strdup(arena, path);
-    int r = project_load(arena, &options, &project, diag, err);
-    if (r < 0)
-        return r;
+    return project_load(arena, &options, ret, diag, err);
+}
+
+static int check_header(const struct project *project, const struct node **ret, struct error **err)
+{
     const struct node *header = node_get(project->model, KEY),
                       *version = node_get(header, "version");
+
     if (!header || !version || version->kind != NODE_INT || !node_get_text(header, "directory"))
         return error_set_plain(err, EINVAL, &project->model->at,
                 "this is no enabled project: \"%s\" is missing or incomplete", KEY);
@@ -107,27 +110,25 @@ static int load_header(struct arena *arena, const char *path, const struct node 
     return 0;
 }
 
-int enabled_load(struct arena *arena, const char *path, struct enabled **ret, struct diag *diag,
-        struct error **err)
+int enabled_load(struct arena *arena, const char *path, enum enabled_profiles which,
+        struct enabled **ret, struct diag *diag, struct error **err)
 {
-    const struct node *header = NULL;
-    int r = load_header(arena, path, &header, diag, err);
-
-    if (r < 0)
-        return r;
-    struct load_options options = {
-        .working_dir = node_get_text(header, "directory"),
-        .project_dir = node_get_text(header, "directory"),
-        .profiles = texts_of(arena, node_get(header, "profiles")),
-        .all_resources = true,
-        .no_env_resolution = true, /* done when it was enabled */
-    };
     struct enabled *enabled = ARENA_NEW(arena, struct enabled);
+    const struct node *header = NULL;
+    struct strings all = { 0 };
 
-    *ARRAY_APPEND_ARENA(arena, &options.files) = arena_strdup(arena, path);
-    r = project_load(arena, &options, &enabled->project, diag, err);
+    *ARRAY_APPEND_ARENA(arena, &all) = arena_strdup(arena, "*");
+    int r = load_file(arena, path, &all, &enabled->project, diag, err);
+    if (r >= 0)
+        r = check_header(enabled->project, &header, err);
     if (r < 0)
         return r;
+    enabled->profiles = texts_of(arena, node_get(header, "profiles"));
+    if (which == ENABLED_ACTIVE) {
+        r = load_file(arena, path, &enabled->profiles, &enabled->project, diag, err);
+        if (r < 0)
+            return r;
+    }
     const struct node *sources = node_get(header, "sources");
     for (uint32_t i = 0; sources && sources->kind == NODE_LIST && i < sources->len; i++) {
         const char *source = node_get_text(sources->items[i], "path");
@@ -137,7 +138,8 @@ int enabled_load(struct arena *arena, const char *path, struct enabled **ret, st
                 .digest = node_get_text(sources->items[i], "digest") };
     }
     enabled->path = arena_strdup(arena, path);
-    enabled->directory = options.project_dir;
+    enabled->directory = node_get_text(header, "directory");
+    enabled->project->working_dir = enabled->directory;
     *ret = enabled;
     return 0;
 }

@@ -43,8 +43,14 @@ struct enabled_sources {
 void enabled_format(const struct project *all, const struct strings *active,
         const struct enabled_sources *sources, struct strbuf *out);
 
+enum enabled_profiles {
+    ENABLED_ACTIVE, /* services of the profiles that were active: the project as the user sees it */
+    ENABLED_ALL,    /* all services: what units are made of */
+};
+
 struct enabled {
     struct project *project; /* working_dir is the directory */
+    struct strings profiles; /* those that were active */
     const char *path;        /* of the file */
     const char *directory;
     struct enabled_sources sources;
@@ -52,8 +58,8 @@ struct enabled {
 
 /* Reads the file `path` (absolute). Everything lives in the arena. Like project_load, mistakes are findings in
  * `diag` with their places in that file. -EINVAL also when it was written by a newer berth. */
-int enabled_load(struct arena *arena, const char *path, struct enabled **ret, struct diag *diag,
-        struct error **err);
+int enabled_load(struct arena *arena, const char *path, enum enabled_profiles which,
+        struct enabled **ret, struct diag *diag, struct error **err);
 
 /* The sources that are gone (digest NULL in the result) or differ now; reads them through `digest_file`,
  * which gives NULL for what cannot be read. */

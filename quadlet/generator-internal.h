@@ -50,5 +50,10 @@ int generator_output_open(struct generator_output *output);
 int generator_output_unit(
         struct generator_output *output, const struct quadlet_unit *unit, struct arena *arena);
 
+/* The same for a unit of a Compose project. */
+struct project_unit;
+int generator_output_project_unit(
+        struct generator_output *output, const struct project_unit *unit, struct arena *arena);
+
 /* What a dry run collected goes out. */
 int generator_output_close(struct generator_output *output);

@@ -23,12 +23,16 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "quadlet/generator-internal.h"
+#include "quadlet/project-read.h"
+#include "quadlet/project-units.h"
 #include "quadlet/quadlet.h"
 #include "quadlet/read.h"
 #include "units/search.h"
 #include "units/unitfile.h"
 
-#define ADMIN_CONF "/etc/berth/generator.conf"
+#define ADMIN_DIR "/etc/berth"
+#define ADMIN_CONF ADMIN_DIR "/generator.conf"
+#define PROJECTS_DIR "projects"
 #define QUADLET_NAME "quadlet"
 #define QUADLET_VERSION "5.8.6" /* whose output this is, for those who ask `quadlet -version` */
 
@@ -251,6 +255,51 @@ static size_t generate(struct generator *generator, const struct quadlet_set *se
     return errors + (generator_output_unit(output, &unit, scratch) < 0);
 }
 
+/* Where `berth compose enable` leaves projects; NULL when the environment does not say. */
+static const char *projects_directory(struct generator *generator)
+{
+    struct arena *arena = &generator->arena;
+    const char *given = getenv("BERTH_CONFIG"), *config = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+
+    if (given && *given)
+        return path_join(arena, given, PROJECTS_DIR);
+    if (!generator->is_user)
+        return ADMIN_DIR "/" PROJECTS_DIR;
+    if (config && *config == '/')
+        return path_join(arena, config, "berth/" PROJECTS_DIR);
+    return home && *home == '/' ? path_join(arena, home, ".config/berth/" PROJECTS_DIR) : NULL;
+}
+
+/* Enabled Compose projects; the number of errors. One that cannot be used costs the others nothing. */
+static size_t generate_projects(struct generator *generator, struct generator_output *output)
+{
+    const char *directory = projects_directory(generator);
+    const struct project_units_options options = { .program = BERTH_PROGRAM,
+        .is_user = generator->is_user };
+    struct arena scratch = ARENA_INIT;
+    size_t errors = 0;
+
+    if (!directory)
+        return 0;
+    struct strings paths = project_list_enabled(&generator->arena, directory);
+    ARRAY_FOREACH(&paths, path) {
+        struct arena_mark mark = arena_mark(&scratch);
+        struct diag diag = { .max = SIZE_MAX };
+        struct project_units units = { 0 };
+
+        generator_log(&generator->log, LOG_LEVEL_DEBUG, "Loading enabled project %s", *path);
+        (void)project_read_units(&scratch, *path, &options, &units, &diag);
+        errors += generator_log_findings(&generator->log, &diag, NULL);
+        ARRAY_FOREACH(&units, unit)
+            errors += generator_output_project_unit(output, unit, &scratch) < 0;
+        diag_release(&diag);
+        arena_rewind(&scratch, mark);
+    }
+    arena_release(&scratch);
+    return errors;
+}
+
 /* The number of errors. */
 static size_t run(struct generator *generator, const char *argv0)
 {
@@ -270,7 +319,8 @@ static size_t run(struct generator *generator, const char *argv0)
                 output.directory);
     quadlet_set_init(&set, &generator->arena);
     size_t errors = read_all(generator, &options, &set);
-    if (!set.all.len)
+    bool is_quadlet = strcmp(path_last(argv0), QUADLET_NAME) == 0;
+    if (!set.all.len && is_quadlet)
         return errors;
     if (generator_output_open(&output) < 0)
         return errors + 1;
@@ -281,6 +331,8 @@ static size_t run(struct generator *generator, const char *argv0)
         errors += generate(generator, &set, set.all.items[i], &options, &output, &scratch);
         arena_rewind(&scratch, mark);
     }
+    if (!is_quadlet)
+        errors += generate_projects(generator, &output);
     if (generator_output_close(&output) < 0)
         errors++;
     arena_release(&scratch);

@@ -115,7 +115,7 @@ static struct enabled *enable(struct fixture *f, const char *profile)
             digest_of(&f->arena, *path) };
     enabled_format(all, &active->profiles, &sources, &text);
     put(f->dir_fd, "shop.yaml", text.data);
-    if (enabled_load(&f->arena, f->file, &enabled, &f->diag, &err) < 0)
+    if (enabled_load(&f->arena, f->file, ENABLED_ACTIVE, &enabled, &f->diag, &err) < 0)
         fail_msg("%s\n%s", err->message, text.data);
     return enabled;
 }
@@ -165,7 +165,7 @@ static void it_needs_none_of_its_sources(void **state)
 
     (void)enable(f, NULL);
     assert_int_equal(fs_remove_tree(f->dir_fd, strrchr(f->project_dir, '/') + 1, NULL), 0);
-    assert_int_equal(enabled_load(&f->arena, f->file, &enabled, &f->diag, &err), 0);
+    assert_int_equal(enabled_load(&f->arena, f->file, ENABLED_ACTIVE, &enabled, &f->diag, &err), 0);
     assert_non_null(project_find_service(enabled->project, "db"));
 }
 
@@ -205,7 +205,7 @@ static void a_file_of_another_kind_or_of_a_newer_berth_is_refused(void **state)
         auto_error struct error *err = NULL;
 
         put(f->dir_fd, "shop.yaml", texts[i]);
-        assert_true(enabled_load(&f->arena, f->file, &enabled, &f->diag, &err) < 0);
+        assert_true(enabled_load(&f->arena, f->file, ENABLED_ACTIVE, &enabled, &f->diag, &err) < 0);
         assert_non_null(err);
         assert_null(enabled);
     }
