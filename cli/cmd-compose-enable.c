@@ -7,16 +7,15 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "base/fs.h"
-#include "base/limits.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
+#include "cli/enabled.h"
 #include "cli/report.h"
 #include "compose/enabled.h"
 #include "compose/project.h"
@@ -62,23 +61,10 @@ static const char *target_of(struct compose *compose)
 
 static const char *file_of(struct compose *compose)
 {
-    return arena_printf(&compose->arena, "%s/" PROJECTS_DIR "/%s" ENABLED_SUFFIX,
-            compose->cli->config_dir, compose->name);
+    return enabled_path(compose->cli, compose->name);
 }
 
 /* ---- Writing ---- */
-
-static const char *digest_file(struct arena *arena, const char *path)
-{
-    auto_free char *data = NULL;
-    char digest[DIGEST_TEXT_MAX];
-    size_t len;
-
-    if (fs_read_file(AT_FDCWD, path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, NULL) < 0)
-        return NULL;
-    digest_sha256(data, len, digest);
-    return arena_strdup(arena, digest);
-}
 
 /* The same files with every profile, so that a profile can be started later without the sources. */
 static int load_all(struct compose *compose, struct compose **ret)
@@ -141,7 +127,7 @@ static int write_file(struct compose *compose, struct compose *all, struct error
         return dir;
     ARRAY_FOREACH(&all->project->sources, path)
         *ARRAY_APPEND_ARENA(&all->arena, &sources) = (struct enabled_source){ .path = *path,
-            .digest = digest_file(&all->arena, *path) };
+            .digest = enabled_digest_file(&all->arena, *path) };
     enabled_format(all->project, &compose->project->profiles, &sources, &text);
     if (strbuf_is_truncated(&text))
         return error_set_plain(

@@ -23,19 +23,29 @@ static int run_teardown(struct cli *cli, const void *data, int argc, char **argv
                                                                     : (int)status;
 }
 
-static const struct command internal_commands[] = {
-    { .name = "teardown",
-            .usage = "ID [STATUS]",
-            .summary = "Remove what the run of a container left",
-            .run = run_teardown },
-    { 0 },
+static const struct command teardown = {
+    .name = "teardown",
+    .usage = "ID [STATUS]",
+    .summary = "Remove what the run of a container left",
+    .run = run_teardown,
 };
+
+static int run_internal(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct command table[] = { teardown, command_unit, { 0 } };
+    struct command group = command_internal;
+
+    (void)data;
+    group.run = NULL;
+    group.subcommands = table;
+    return cli_run_subcommand(cli, &group, argc, argv);
+}
 
 const struct command command_internal = {
     .name = "internal",
     .usage = "COMMAND",
     .summary = "Commands that berth's own programs call",
-    .subcommands = internal_commands,
+    .run = run_internal,
     .hidden = true,
     .stop_at_first_argument = true,
 };

@@ -17,7 +17,7 @@ extern const struct command command_commit, command_diff, command_events, comman
         command_stats, command_update;
 
 /* A project as a service. */
-extern const struct command command_compose_enable, command_compose_disable;
+extern const struct command command_compose_enable, command_compose_disable, command_unit;
 
 extern const struct command command_compose_build, command_compose_config, command_compose_create,
         command_compose_down, command_compose_exec, command_compose_images, command_compose_kill,

@@ -91,6 +91,32 @@ struct plan *plan_new(const char *command, const struct plan_input *input)
     return plan;
 }
 
+void plan_restrict(struct plan *plan, bool (*keep)(const struct plan_step *step, void *userdata),
+        void *userdata)
+{
+    bool *kept = ARENA_NEW_ARRAY(&plan->arena, plan->steps.len + 1, bool);
+    size_t len = 0;
+
+    for (size_t i = 0; i < plan->steps.len; i++)
+        kept[i] = keep(plan->steps.items[i], userdata);
+    for (size_t i = 0; i < plan->steps.len; i++) {
+        struct plan_step *step = plan->steps.items[i];
+        size_t needs = 0;
+
+        if (!kept[i])
+            continue;
+        for (size_t n = 0; n < step->needs.len; n++)
+            if (kept[step->needs.items[n].step->index])
+                step->needs.items[needs++] = step->needs.items[n];
+        step->needs.len = needs;
+        plan->steps.items[len++] = step;
+    }
+    /* After all needs were looked at: they go by the old positions. */
+    plan->steps.len = len;
+    for (size_t i = 0; i < len; i++)
+        plan->steps.items[i]->index = i;
+}
+
 void plan_free(struct plan *plan)
 {
     if (!plan)

@@ -293,6 +293,10 @@ int plan_verb(const struct plan_input *input, enum plan_verb verb,
  * one, unless input->adopt. The functions above ask themselves. */
 int plan_check_identity(const struct plan_input *input, struct error **err);
 
+/* Leaves only the steps for which `keep` is true; what they needed of others counts as done. */
+void plan_restrict(struct plan *plan, bool (*keep)(const struct plan_step *step, void *userdata),
+        void *userdata);
+
 void plan_free(struct plan *plan);
 DEFINE_CLEANUP(struct plan *, plan_free);
 

@@ -269,8 +269,7 @@ static void add_service_section(
     add(unit, "Service", "Type", is_job ? "oneshot" : "notify");
     if (is_job && !is_scheduled) /* a timer starts only what does not stay */
         add(unit, "Service", "RemainAfterExit", "yes");
-    if (!is_job)
-        add(unit, "Service", "NotifyAccess", "all");
+    add(unit, "Service", "NotifyAccess", "all");
     add_text(m, unit, "Service", "SyslogIdentifier",
             arena_printf(m->arena, "%s-%s", m->project->name, service->name));
     add(unit, "Service", "Delegate", "yes");

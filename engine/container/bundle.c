@@ -472,7 +472,8 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
     struct monitor_config monitor = {
         .id = b->c->id,
         .name = b->c->name,
-        .restart_policy = restarts[config->restart],
+        /* There is one who restarts, not two. */
+        .restart_policy = b->ready ? MONITOR_RESTART_NO : restarts[config->restart],
         .restart_max_retries = (uint32_t)config->restart_max_retries,
         .restart_count = (uint32_t)options->restart_count,
         .open_stdin = config->open_stdin,

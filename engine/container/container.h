@@ -137,6 +137,16 @@ char *container_status_text(
 int container_enter_service_cgroup(
         struct arena *arena, const char **ret_parent, struct error **err);
 
+/* How a container belongs to a service: when that is told to be ready (monitor_ready_names; NULL: never), and the
+ * group of the service, or NULL. */
+struct container_service {
+    const char *notify, *cgroup_parent;
+};
+
+/* Makes a container that does not run a service's, or (NULL) nobody's. -EBUSY while it runs. */
+int container_set_service(struct engine *engine, const char *reference,
+        const struct container_service *service, struct error **err);
+
 /* ---- Life ---- */
 
 /* Makes a container from an image that is in the store (-ENOENT otherwise). Either everything of it is

@@ -34,7 +34,8 @@ static bool wants_restart(const struct container *c, const struct monitor_state 
     const struct container_config *config = &c->config;
 
     if (!state || state->status == MONITOR_EXITED || state->status == MONITOR_CREATED ||
-            state->manually_stopped || config->auto_remove)
+            state->manually_stopped || config->auto_remove ||
+            config->notify /* systemd restarts it */)
         return false;
     switch (config->restart) {
     case CONTAINER_RESTART_ALWAYS:

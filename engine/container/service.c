@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "engine/container/container-internal.h"
 #include "engine/container/container.h"
 #include "engine/runtime/cgroup.h"
 
@@ -28,4 +29,25 @@ int container_enter_service_cgroup(struct arena *arena, const char **ret_parent,
     if (r >= 0)
         *ret_parent = arena_strdup(arena, path);
     return r;
+}
+
+int container_set_service(struct engine *engine, const char *reference,
+        const struct container_service *service, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    const char *id = NULL, *parent = service ? service->cgroup_parent : NULL;
+    int r = container_resolve(engine, &arena, reference, &id, err);
+
+    if (r < 0)
+        return r;
+    if (!id)
+        return container_not_found(reference, err);
+    /* A null in the patch takes the member away (RFC 7396). */
+    r = db_exec(engine->db, err,
+            "UPDATE containers SET config = json_patch(config, json_object('notify', ?, 'cgroup_parent', ?,"
+            " 'monitor_in_parent', json(?))) WHERE id = ? AND status <> 'running'",
+            "tttt", service ? service->notify : NULL, parent, parent ? "true" : "null", id);
+    if (r == 0)
+        return error_set_plain(err, EBUSY, NULL, "container %s is running", reference);
+    return r < 0 ? r : 0;
 }

@@ -223,8 +223,15 @@ int container_start(struct engine *engine, const char *reference,
             *options->ret_exit_code = 0;
         return 0;
     }
-    r = container_run(
-            engine, c, &(struct container_run_options){ .lock_fd = lock }, NULL, &exit_code, err);
+    /* It belonged to a service, and is started by hand now: the group it had may be gone. */
+    if (c->config.notify && c->config.monitor_in_parent && !engine->options.notify_socket) {
+        r = container_set_service(engine, c->id, NULL, err);
+        if (r >= 0)
+            r = container_load(engine, &arena, c->id, &c, err);
+    }
+    if (r >= 0)
+        r = container_run(engine, c, &(struct container_run_options){ .lock_fd = lock }, NULL,
+                &exit_code, err);
     if (options && options->ret_exit_code)
         *options->ret_exit_code = exit_code;
     return r < 0 ? r : 1;

@@ -195,7 +195,9 @@ static void become_teardown(struct monitor *m)
             argc++;
         char **longer = ARENA_NEW_ARRAY(&m->arena, argc + 2, char *);
         memcpy(longer, argv, argc * sizeof(*argv));
-        longer[argc] = arena_printf(&m->arena, "%d", m->state.exit_code);
+        /* What was stopped on request has not failed, whatever its code. */
+        bool was_stopped = m->ending || m->state.manually_stopped;
+        longer[argc] = arena_printf(&m->arena, "%d", was_stopped ? 0 : m->state.exit_code);
         argv = longer;
     }
     execve(argv[0], argv, m->config->teardown_env ? m->config->teardown_env : no_environment);

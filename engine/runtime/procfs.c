@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -38,6 +39,18 @@ static int open_below(int dir_fd, const char *path, int flags)
     return is_proc(fd) ? TAKE_FD(fd) : -EXDEV;
 }
 
+/* Where /proc has mounts on top of it (another container's does), one of our own that nobody can reach. It shows
+ * this process's namespaces, like any. */
+static int open_in_new_proc(const char *path, int flags)
+{
+    auto_close int fs_fd = fsopen("proc", FSOPEN_CLOEXEC);
+
+    if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -EXDEV;
+    auto_close int proc_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, 0);
+    return proc_fd < 0 ? -EXDEV : open_below(proc_fd, path, flags);
+}
+
 int procfs_open(const char *path, int flags)
 {
     auto_close int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -47,8 +60,11 @@ int procfs_open(const char *path, int flags)
         return -errno;
     if (!is_proc(proc_fd))
         return -EXDEV;
-    if (strncmp(path, "self/", SELF_LEN) != 0)
-        return open_below(proc_fd, path, flags);
+    if (strncmp(path, "self/", SELF_LEN) != 0) {
+        int fd = open_below(proc_fd, path, flags);
+
+        return fd == -EXDEV ? open_in_new_proc(path, flags) : fd;
+    }
     /* By number, so that no link is needed: ours as this proc, not our namespace, counts. */
     ssize_t len = readlinkat(proc_fd, "self", number, sizeof(number) - 1);
     if (len <= 0)

@@ -1,0 +1,74 @@
+#include "cli/enabled.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+#include "cli/compose.h"
+#include "cli/report.h"
+#include "compose/enabled.h"
+#include "compose/graph.h"
+#include "compose/project.h"
+
+const char *enabled_path(struct cli *cli, const char *name)
+{
+    return arena_printf(&cli->arena, "%s/projects/%s" ENABLED_SUFFIX, cli->config_dir, name);
+}
+
+const char *enabled_digest_file(struct arena *arena, const char *path)
+{
+    auto_free char *data = NULL;
+    char digest[DIGEST_TEXT_MAX];
+    size_t len;
+
+    if (fs_read_file(AT_FDCWD, path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, NULL) < 0)
+        return NULL;
+    digest_sha256(data, len, digest);
+    return arena_strdup(arena, digest);
+}
+
+int compose_open_enabled(struct cli *cli, const char *name, struct compose **ret)
+{
+    auto_(compose_free_p) struct compose *compose = NULL;
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    auto_error struct error *err = NULL;
+    struct enabled *enabled = NULL;
+    const char *path = enabled_path(cli, name);
+    int status = compose_begin(cli, 0, NULL, &compose);
+
+    if (status)
+        return status;
+    if (access(path, F_OK) < 0)
+        return report_failure(cli, "project \"%s\" is not enabled: there is no \"%s\"", name, path);
+    int r = enabled_load(&compose->arena, path, ENABLED_ALL, &enabled, &diag, &err);
+    report_diag(cli, &diag);
+    if (r < 0)
+        return diag_has_errors(&diag) ? EXIT_STATUS_FAILURE : report_error(cli, err);
+    compose->project = enabled->project;
+    compose->name = enabled->project->name;
+    project_digest_files(compose->project);
+    auto_free char *directory = realpath(enabled->directory, NULL);
+    compose->directory = arena_strdup(&compose->arena, directory ? directory : enabled->directory);
+    if (graph_build(&compose->arena, compose->project, &compose->graph, &err) < 0)
+        return report_error(cli, err);
+    *ret = TAKE(compose);
+    return 0;
+}
+
+int enabled_of_compose(struct compose *compose, struct enabled **ret)
+{
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    const char *path = enabled_path(compose->cli, compose->name);
+
+    if (access(path, F_OK) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    int r = enabled_load(&compose->arena, path, ENABLED_ACTIVE, ret, &diag, NULL);
+    return r < 0 ? r : 1;
+}

@@ -1,0 +1,20 @@
+/* Enabled projects (compose/enabled.h) as commands see them: where their files lie, and what is in them. */
+#pragma once
+
+struct arena;
+struct cli;
+struct compose;
+struct enabled;
+
+/* The file of a project of that name, whether it is there or not. Lives in cli's arena. */
+const char *enabled_path(struct cli *cli, const char *name);
+
+/* The digest of a file's bytes, or NULL; for enabled_find_changes. */
+const char *enabled_digest_file(struct arena *arena, const char *path);
+
+/* The project as it was enabled, with every profile. Findings and errors are reported; 0, or the exit status. */
+int compose_open_enabled(struct cli *cli, const char *name, struct compose **ret);
+
+/* What is enabled under the name of this project; 1, 0 when nothing is, or what reading it says. Lives in the
+ * compose's arena. */
+int enabled_of_compose(struct compose *compose, struct enabled **ret);
