@@ -21,7 +21,8 @@
 #include "engine/network/resolv.h"
 
 #define HOST_RESOLV_CONF "/etc/resolv.conf"
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX 256
+#define CONNECTIONS_PER_NETWORK_MAX 64
 #define CONNECTIONS_PER_CLIENT_MAX 8
 #define TCP_READ_TIMEOUT_SEC 3
 #define DATAGRAMS_AT_ONCE 32
@@ -400,16 +401,47 @@ static void on_stream(struct loop *loop, int fd, uint32_t events, void *userdata
         connection_free(connection);
 }
 
-static bool may_connect(const struct dns_server *server, uint32_t client)
+static size_t count_in_network(const struct dns_server *server, uint32_t listen_address)
+{
+    size_t count = 0;
+
+    LIST_FOREACH(&server->connections, node)
+        count += LIST_ITEM(node, struct connection, node)->listen_address == listen_address;
+    return count;
+}
+
+/* When all places are taken the network that has the most gives one up, its oldest: so none can keep another
+ * from being answered. False when that is the newcomer's own. */
+static bool make_room(struct dns_server *server, uint32_t listen_address)
+{
+    struct connection *oldest = NULL;
+    size_t most = count_in_network(server, listen_address);
+
+    if (server->connection_len < CONNECTIONS_MAX)
+        return true;
+    LIST_FOREACH(&server->connections, node) {
+        struct connection *connection = LIST_ITEM(node, struct connection, node);
+        size_t count = count_in_network(server, connection->listen_address);
+
+        if (count > most) {
+            most = count;
+            oldest = connection;
+        }
+    }
+    if (oldest)
+        connection_free(oldest);
+    return oldest != NULL;
+}
+
+static bool may_connect(struct dns_server *server, uint32_t listen_address, uint32_t client)
 {
     size_t same = 0;
 
-    if (server->connection_len >= CONNECTIONS_MAX)
-        return false;
     LIST_FOREACH(&server->connections, node)
-        if (LIST_ITEM(node, struct connection, node)->client_address == client)
-            same++;
-    return same < CONNECTIONS_PER_CLIENT_MAX;
+        same += LIST_ITEM(node, struct connection, node)->client_address == client;
+    return same < CONNECTIONS_PER_CLIENT_MAX &&
+           count_in_network(server, listen_address) < CONNECTIONS_PER_NETWORK_MAX &&
+           make_room(server, listen_address);
 }
 
 void dns_clients_on_connection(struct loop *loop, int fd, uint32_t events, void *userdata)
@@ -426,7 +458,7 @@ void dns_clients_on_connection(struct loop *loop, int fd, uint32_t events, void 
 
     (void)events;
     if (accepted < 0 || !zone || !address_is_in(address, zone->subnet, zone->prefix_len) ||
-            !may_connect(server, address))
+            !may_connect(server, listener->address, address))
         return;
     connection = NEW(struct connection);
     *connection = (struct connection){ .server = server,

@@ -386,6 +386,49 @@ $(address_of "$a")" in_container "$a" "$TOOLS/$peer" garbage "$gateway" 3000 a
     expect_clean
 }
 
+@test "a network that holds all connections to the name server does not keep another from being answered" {
+    tool create one
+    tool create two
+    a=$(tool up a one)
+    b=$(tool up b two)
+    gateway=$(address_of "$a" | sed 's/[0-9]*$/1/')
+    for i in $(seq 240 250); do in_container "$a" ip addr add "${gateway%.*}.$i/32" dev eth0; done
+    in_container "$a" python3 - "$gateway" 3>&- >"$STATE/held" <<'PY' &
+import select, socket, sys, time
+query = b"\0\x13" + b"\0\1\1\0\0\1\0\0\0\0\0\0" + b"\1a\0\0\1\0\1"
+waiting = []
+for i in range(240, 250):
+    for _ in range(8):
+        s = socket.socket()
+        s.setblocking(False)
+        s.bind((sys.argv[1].rsplit(".", 1)[0] + f".{i}", 0))
+        s.connect_ex((sys.argv[1], 53))
+        waiting.append(s)
+held = []
+while True: # who asks on and on is not disconnected for being silent
+    ready = select.select([], waiting, [], 0.1)[1]
+    held += ready
+    waiting = [s for s in waiting if s not in ready]
+    for s in held:
+        try:
+            s.send(query)
+        except OSError:
+            pass
+    if not waiting:
+        print("held", flush=True)
+        time.sleep(0.2)
+PY
+    PIDS="$PIDS $!"
+    until [ -s "$STATE/held" ]; do sleep 0.05; done
+    gateway=$(address_of "$b" | sed 's/[0-9]*$/1/')
+    expect "0
+$(address_of "$b")" in_container "$b" "$TOOLS/$peer" resolve "$gateway" b tcp
+    kill %1
+    tool down a
+    tool down b
+    expect_clean
+}
+
 @test "where Docker drops what it does not know, containers still talk; what the administrator denies there stays denied" {
     check() {
         expect "out $MACHINE" in_container "$a" "$TOOLS/$peer" ask tcp "$OUTSIDE" 7000
