@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
+#include "cli/visit.h"
 
 const char *cli_env(const struct cli *cli, const char *name)
 {
@@ -222,8 +223,27 @@ static int unknown_command(struct cli *cli, const struct command *group, const c
     return EXIT_STATUS_FAILURE;
 }
 
+const char *const values_json[] = { "json", NULL };
+const char *const values_text_json[] = { "text", "json", NULL };
+const char *const values_pretty_json[] = { "pretty", "json", NULL };
+const char *const values_pull[] = { "always", "missing", "never", NULL };
+const char *const values_restart[] = { "no", "always", "unless-stopped", "on-failure", NULL };
+
+/* Who looks at groups instead of running them. */
+struct cli_visitor {
+    cli_visit_fn fn;
+    void *userdata;
+};
+
 int cli_run_subcommand(struct cli *cli, const struct command *group, int argc, char **argv)
 {
+    const struct cli_visitor *visitor = cli->visitor;
+
+    if (visitor) { /* what it calls may visit, or run, others */
+        cli->visitor = NULL;
+        visitor->fn(cli, group, visitor->userdata);
+        return 0;
+    }
     if (argc == 0) {
         print_help(cli, group);
         return 0;
@@ -249,6 +269,34 @@ int cli_run_subcommand(struct cli *cli, const struct command *group, int argc, c
 static bool is_group(const struct command *command)
 {
     return command->run && string_has_suffix(usage_of(command), "COMMAND");
+}
+
+bool cli_is_group(const struct command *command)
+{
+    return command->subcommands ||
+           (is_group(command) && command->run != command_oci.run); /* a program of its own */
+}
+
+void cli_visit(struct cli *cli, const struct command *command, cli_visit_fn fn, void *userdata)
+{
+    const struct cli_visitor visitor = { .fn = fn, .userdata = userdata };
+    const struct cli_visitor *before = cli->visitor;
+
+    if (!cli_is_group(command))
+        return;
+    if (command->subcommands) {
+        fn(cli, command, userdata);
+        return;
+    }
+    char *options = mem_zalloc(command->options_bytes ? command->options_bytes : 1);
+
+    if (command->defaults)
+        memcpy(options, command->defaults, command->options_bytes);
+    cli->visitor = &visitor;
+    (void)command->run(cli, options, 0, NULL);
+    cli->visitor = before;
+    opts_release(command, options);
+    free(options);
 }
 
 int cli_dispatch(struct cli *cli, const struct command *command, int argc, char **argv)

@@ -17,6 +17,7 @@
 
 struct engine;
 struct engine_options;
+struct cli_visitor;
 struct error;
 struct json_t;
 
@@ -45,11 +46,18 @@ struct cli {
     int failure_status;          /* 1, or 125 for run and create */
     const void *compose_options; /* struct compose_options of `berth compose`; NULL: all defaults */
     struct engine *engine;       /* opened by cli_engine; the main thread's */
+    const struct command *root;  /* of the program's commands */
+    const struct cli_visitor *visitor; /* groups are looked at, not run; see visit.h */
     atomic_bool
             interrupted; /* set by the first SIGINT or SIGTERM while cli_interrupt_begin is on */
 };
 
 #define CLI_WIDTH_DEFAULT 80u
+
+/* Values of options that several commands share, for completion. */
+extern const char *const values_json[],
+        *const values_text_json[], *const values_pretty_json[], *const values_pull[],
+                                                                        *const values_restart[];
 
 /* A variable of the environment; NULL when it is unset. An empty one counts as unset unless `empty` is
  * what the caller looks for. */

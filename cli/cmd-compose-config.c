@@ -27,13 +27,20 @@ struct config_options {
     bool lock_digests, resolve_digests;
 };
 
+static const char *const config_formats[] = { "yaml", "json", NULL };
+
 #define AT(member) .offset = offsetof(struct config_options, member)
 static const struct opt config_opts[] = {
     { .name = "environment",
             .type = &opt_flag,
             AT(environment),
             .help = "Print the variables used for interpolation" },
-    { .name = "format", .type = &opt_string, .arg = "FORMAT", AT(format), .help = "yaml or json" },
+    { .name = "format",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(format),
+            .values = config_formats,
+            .help = "yaml or json" },
     { .name = "hash",
             .type = &opt_string,
             .arg = "SERVICES",
@@ -286,6 +293,7 @@ static const struct opt version_opts[] = { { .name = "format",
                                                    .arg = "FORMAT",
                                                    .offset = offsetof(
                                                            struct version_options, format),
+                                                   .values = values_pretty_json,
                                                    .help = "pretty or json" },
     { .name = "short",
             .type = &opt_flag,

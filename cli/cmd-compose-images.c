@@ -128,6 +128,7 @@ static const struct opt pull_opts[] = { { .name = "ignore-buildable",
             .type = &opt_string,
             .arg = "POLICY",
             AT(policy),
+            .values = values_pull,
             .help = "missing or always" },
     { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "No progress" },
     OPT_END };

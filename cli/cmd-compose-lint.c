@@ -38,6 +38,8 @@ struct lint_command {
     bool list_rules, strict;
 };
 
+static const char *const format_values[] = { "text", "json", "sarif", NULL };
+
 #define AT(member) .offset = offsetof(struct lint_command, member)
 static const struct opt lint_opts[] = { { .name = "explain",
                                                 .type = &opt_string,
@@ -48,6 +50,7 @@ static const struct opt lint_opts[] = { { .name = "explain",
             .type = &opt_string,
             .arg = "FORMAT",
             AT(format),
+            .values = format_values,
             .help = "text, json or sarif" },
     { .name = "ignore",
             .type = &opt_list,

@@ -34,7 +34,12 @@ static const struct plan_options plan_defaults = { .words = UP_WORDS_INIT };
 #define AT(member) .offset = offsetof(struct plan_options, member)
 static const struct opt plan_opts[] = {
     { .name = "down", .type = &opt_flag, AT(down), .help = "What `down` would do" },
-    { .name = "format", .type = &opt_string, .arg = "FORMAT", AT(format), .help = "text or json" },
+    { .name = "format",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(format),
+            .values = values_text_json,
+            .help = "text or json" },
     { .name = "output",
             .letter = 'o',
             .type = &opt_string,

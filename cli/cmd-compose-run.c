@@ -96,6 +96,7 @@ static const struct opt run_opts[] = {
             .type = &opt_string,
             .arg = "POLICY",
             AT(pull),
+            .values = values_pull,
             .help = "always, missing or never" },
     { .name = "quiet",
             .letter = 'q',

@@ -33,6 +33,7 @@ static const struct opt events_opts[] = {
             .type = &opt_string,
             .arg = "FORMAT",
             AT(format),
+            .values = values_json,
             .help = "json or a Go template" },
     { .name = "since",
             .type = &opt_string,

@@ -600,6 +600,7 @@ static const struct opt image_inspect_opts[] = {
             .type = &opt_string,
             .arg = "TEMPLATE",
             .offset = offsetof(struct image_inspect_options, format),
+            .values = values_json,
             .help = "json or a Go template" },
     OPT_END
 };

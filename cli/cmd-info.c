@@ -30,6 +30,7 @@ static const struct opt version_opts[] = { { .name = "format",
                                                    .arg = "FORMAT",
                                                    .offset = offsetof(
                                                            struct version_options, format),
+                                                   .values = values_json,
                                                    .help = "json or a Go template" },
     OPT_END };
 

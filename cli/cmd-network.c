@@ -359,6 +359,7 @@ static const struct opt inspect_opts[] = { { .name = "format",
                                                    .arg = "TEMPLATE",
                                                    .offset = offsetof(
                                                            struct inspect_options, format),
+                                                   .values = values_json,
                                                    .help = "json or a Go template" },
     OPT_END };
 

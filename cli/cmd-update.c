@@ -79,6 +79,7 @@ static const struct opt update_opts[] = { { .name = "cpu-period",
             .type = &opt_string,
             .arg = "POLICY",
             AT(restart),
+            .values = values_restart,
             .help = "no, always, unless-stopped or on-failure[:N]" },
     REFUSED("blkio-weight"), REFUSED("cpu-rt-period"), REFUSED("cpu-rt-runtime"), OPT_END };
 #undef AT

@@ -34,6 +34,9 @@
 
 static const struct compose_options compose_defaults = { .parallel = -1 };
 
+static const char *const ansi_words[] = { "auto", "never", "always", NULL };
+static const char *const progress_words[] = { "auto", "tty", "plain", "json", "quiet", NULL };
+
 #define AT(member) .offset = offsetof(struct compose_options, member)
 #define DRY_RUN_ROW                                           \
     {                                                         \
@@ -64,6 +67,7 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
             .type = &opt_string,
             .arg = "MODE",
             AT(ansi),
+            .values = ansi_words,
             .help = "Control codes: never, always or auto" },
     { .name = "compatibility",
             .type = &opt_flag,
@@ -95,6 +99,7 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
             .type = &opt_string,
             .arg = "TYPE",
             AT(progress),
+            .values = progress_words,
             .help = "auto, tty, plain, json or quiet" },
     { .name = "project-directory",
             .type = &opt_string,

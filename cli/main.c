@@ -69,6 +69,8 @@ static const struct command *const commands[] = {
     &command_version,
     &command_oci,
     &command_internal,
+    &command_complete,
+    &command_manual,
 };
 
 struct global_options {
@@ -222,6 +224,7 @@ int main(int argc, char **argv)
     int status;
 
     begin(&cli);
+    cli.root = &root;
     /* Words that only `berth oci` knows may follow, and time counts. */
     if (argc >= 2 && strcmp(name, "berth") == 0 && strcmp(argv[1], "oci") == 0)
         oci_execute(cli.libexec_dir, argc - 2, argv + 2);

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "cli/cli.h"
 #include "engine/container/config.h"
 
 const struct run_options run_option_defaults = {
@@ -326,6 +327,7 @@ const struct opt run_option_rows[] = { { .name = "detach",
             .type = &opt_string,
             .arg = "POLICY",
             AT(pull),
+            .values = values_pull,
             .help = "always, missing or never (default missing)" },
     { .name = "quiet",
             .letter = 'q',
@@ -340,6 +342,7 @@ const struct opt run_option_rows[] = { { .name = "detach",
             .type = &opt_string,
             .arg = "POLICY",
             AT(restart),
+            .values = values_restart,
             .help = "no, always, unless-stopped or on-failure[:N]" },
     { .name = "rm",
             .type = &opt_flag,
