@@ -551,7 +551,11 @@ int monitor_reload(struct monitor *m, struct error **err)
     if (r < 0)
         return r;
     if (monitor_has_process(m)) {
-        r = cgroup_update(&m->cgroup, &spec->resources, err);
+        struct runtime_resources limits = spec->resources;
+
+        /* Rules for devices do not change, and setting them anew would close all for a moment. */
+        limits.device_count = 0;
+        r = cgroup_update(&m->cgroup, &limits, err);
         if (r < 0)
             return r;
     }

@@ -92,11 +92,6 @@ static int apply_v1(const struct cgroup *c, const struct cgroup_hierarchy *h,
     if (r >= 0)
         r = set_kernel_memory(
                 h, "memory.kmem.tcp.limit_in_bytes", res->memory_kernel_tcp_bytes, err);
-    if (r >= 0)
-        r = cgroup_set(c, &swappiness_setting,
-                res->memory_swappiness < 0 ? RESOURCE_UNSET : res->memory_swappiness, err);
-    if (r >= 0 && res->memory_oom_kill_disable)
-        r = cgroup_set(c, &oom_setting, 1, err);
     return r;
 }
 
@@ -138,5 +133,10 @@ int cgroup_apply_memory(
         r = h->v2 ? apply_v2(c, res, err) : apply_v1(c, h, res, err);
     if (r >= 0)
         r = cgroup_set(c, &reservation_setting, or_unset(res->memory_reservation_bytes), err);
+    if (r >= 0)
+        r = cgroup_set(c, &swappiness_setting,
+                res->memory_swappiness < 0 ? RESOURCE_UNSET : res->memory_swappiness, err);
+    if (r >= 0 && res->memory_oom_kill_disable)
+        r = cgroup_set(c, &oom_setting, 1, err);
     return r;
 }
