@@ -272,6 +272,7 @@ int container_create_process(const struct container_process_options *options,
     start.process.group_add = options->group_add;
     start.process.seccomp = options->seccomp;
     start.process.seccomp_flags = options->seccomp_flags;
+    start.process.has_listener = spec->seccomp_listener != NULL;
     start.process.hook_spec = spec;
     start.process.id = options->id;
     start.process.bundle = options->bundle;
@@ -323,6 +324,10 @@ int container_start_process(struct container_process *process, struct error **er
     struct start_message go = { .kind = START_GO };
     struct start start = { .options = process->options, .spec = process->options->spec };
 
+    start.told = (struct hook_state){ .id = process->options->id,
+        .bundle = process->options->bundle,
+        .status = "creating",
+        .pid = process->pid };
     start.process.argv = process->options->spec->process.args;
     start.process.cwd = process->options->spec->process.cwd;
     if (send(process->sync_fd, &go, sizeof(go), MSG_NOSIGNAL) < 0) {
@@ -351,11 +356,11 @@ int container_hold_process(struct container_process *process, struct error **err
     return r;
 }
 
-int container_start_held(
-        int connection_fd, const struct runtime_spec *spec, int *ret_exit_code, struct error **err)
+int container_start_held(int connection_fd, const struct runtime_spec *spec,
+        const struct hook_state *told, int *ret_exit_code, struct error **err)
 {
     struct start_message go = { .kind = START_GO };
-    struct start start = { .spec = spec };
+    struct start start = { .spec = spec, .told = *told };
 
     start.process.argv = spec->process.args;
     start.process.cwd = spec->process.cwd;

@@ -19,6 +19,7 @@
 
 struct cgroup;
 struct error;
+struct hook_state;
 struct runtime_spec;
 
 /* What the root is made of. Exactly one of lower_count > 0 and directory != NULL. */
@@ -81,6 +82,7 @@ int container_start_process(struct container_process *process, struct error **er
 int container_hold_process(struct container_process *process, struct error **err);
 
 /* Starts a held process through a connection to its gate. Returns when the program was executed, or
- * with what went wrong; then the process has ended. */
-int container_start_held(
-        int connection_fd, const struct runtime_spec *spec, int *ret_exit_code, struct error **err);
+ * with what went wrong; then the process has ended. `told` is what a listener of the seccomp filter
+ * is told. */
+int container_start_held(int connection_fd, const struct runtime_spec *spec,
+        const struct hook_state *told, int *ret_exit_code, struct error **err);

@@ -209,6 +209,7 @@ static void prepare(
         process->detached = options->detached;
         process->preserved_fds = options->preserved_fds;
         process->seccomp = options->seccomp;
+        process->has_listener = options->seccomp && options->spec->seccomp_listener;
         process->seccomp_flags = options->seccomp_flags;
         return;
     }
@@ -279,6 +280,9 @@ int join_start_process(
         r = clone_child(&start, options, ret, err);
     if (r >= 0)
         r = start_receive(ret->sync_fd, START_READY, &ret->console_fd, &start, &exit_code, err);
+    start.told = (struct hook_state){
+        .id = options->id, .bundle = options->bundle, .status = "running", .pid = ret->pid
+    };
     if (r >= 0 && send(ret->sync_fd, &go, sizeof(go), MSG_NOSIGNAL) < 0)
         r = error_set(err, errno, NULL, "the process ended before it was started");
     if (r >= 0)

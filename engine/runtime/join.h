@@ -28,6 +28,7 @@ struct join_options {
     bool privileged;        /* all capabilities, no filter */
     bool terminal;
     uint16_t console_height, console_width;
+    const char *id, *bundle;          /* what a listener is told; NULL: "" */
     const struct sock_fprog *seccomp; /* NULL: unconfined */
     unsigned seccomp_flags;
     int stdin_fd, stdout_fd, stderr_fd; /* not looked at with a terminal */

@@ -66,7 +66,10 @@ int oci_start(const struct oci_runtime *runtime, const char *id, struct error **
     auto_close int gate = gate_connect(container.dir_fd);
     if (gate < 0)
         return error_set(err, -gate, NULL, "cannot start container %s", id);
-    r = container_start_held(gate, spec, &exit_code, err);
+    const struct hook_state told = {
+        .id = container.id, .bundle = container.bundle, .status = "creating", .pid = container.pid
+    };
+    r = container_start_held(gate, spec, &told, &exit_code, err);
     if (r >= 0)
         (void)unlinkat(container.dir_fd, GATE_NAME, 0);
     /* Hooks may call us. */

@@ -27,6 +27,7 @@
 #define ARGS_MAX 6
 #define X32_BIT 0x40000000u
 #define ERRNO_DEFAULT EPERM
+#define WAIT_KILLABLE_RECV (1u << 5) /* since Linux 5.19 */
 
 static struct {
     __typeof__(seccomp_init) *init;
@@ -71,6 +72,7 @@ struct arch_limit {
 struct compilation {
     scmp_filter_ctx ctx;
     uint32_t default_action;
+    bool has_listener;
     struct arch_limit arches[ARCHES_MAX];
     size_t arch_count;
 };
@@ -89,6 +91,7 @@ static int parse_action(const json_t *object, const char *key, const char *errno
         { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
         { "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
         { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+        { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
         { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
         { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
     };
@@ -101,6 +104,8 @@ static int parse_action(const json_t *object, const char *key, const char *errno
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
         if (!string_is_equal(name, actions[i].name))
             continue;
+        if (!actions[i].takes_number && number != ERRNO_DEFAULT)
+            return error_set_plain(err, EINVAL, NULL, "seccomp: %s takes no %s", name, errno_key);
         if (number < 0 || number > UINT16_MAX)
             return error_set_plain(
                     err, ERANGE, NULL, "seccomp: %s is not an error number", errno_key);
@@ -134,7 +139,12 @@ static int add_arches(struct compilation *c, const json_t *oci, struct error **e
         uint32_t token = parse_arch(json_string_value(json_array_get(list, i)));
         int r;
 
-        if (token == 0 || token == c->arches[0].token)
+        if (token == 0)
+            return error_set_plain(err, EINVAL, NULL, "seccomp: unknown architecture \"%s\"",
+                    json_string_value(json_array_get(list, i))
+                            ? json_string_value(json_array_get(list, i))
+                            : "");
+        if (token == c->arches[0].token)
             continue;
         r = lib.arch_add(c->ctx, token);
         if (r == -EEXIST)
@@ -204,11 +214,30 @@ static bool has_repeated_arg(const struct scmp_arg_cmp *args, size_t count)
     return false;
 }
 
+/* Between loading the filter and executing the program the listener is sent away and an answer is
+ * read: who would answer for these? */
+static int check_notify(const struct compilation *c, const char *name, struct error **err)
+{
+    if (!c->has_listener)
+        return error_set_plain(err, EINVAL, NULL, "seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
+    if (strcmp(name, "sendmsg") == 0 || strcmp(name, "read") == 0)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "seccomp: SCMP_ACT_NOTIFY cannot be used for %s, by which the listener is handed over",
+                name);
+    return 0;
+}
+
 static int add_call(struct compilation *c, const char *name, uint32_t action,
         const struct scmp_arg_cmp *args, size_t count, struct error **err)
 {
     int nr = lib.resolve_name(name);
     int r = 0;
+
+    if (action == SCMP_ACT_NOTIFY) {
+        r = check_notify(c, name, err);
+        if (r < 0)
+            return r;
+    }
 
     if (nr == __NR_SCMP_ERROR)
         return 0; /* newer than this libseccomp */
@@ -246,6 +275,8 @@ static int add_rules(struct compilation *c, const json_t *oci, struct error **er
         r = parse_action(rule, "action", "errnoRet", &action, err);
         if (r >= 0)
             r = parse_args(rule, args, &count, err);
+        if (r >= 0 && json_array_size(names) == 0)
+            r = error_set_plain(err, EINVAL, NULL, "seccomp: rule %zu names no syscall", i + 1);
         for (size_t n = 0; r >= 0 && n < json_array_size(names); n++) {
             const char *name = json_string_value(json_array_get(names, n));
 
@@ -329,6 +360,7 @@ static int parse_flags(const json_t *oci, uint32_t *ret, struct error **err)
         { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
         { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
         { "SECCOMP_FILTER_FLAG_TSYNC", 0 }, /* the process has one thread */
+        { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", WAIT_KILLABLE_RECV },
     };
     const json_t *flags = json_object_get(oci, "flags");
 
@@ -387,14 +419,20 @@ int seccomp_compile(const json_t *oci, void **ret_data, size_t *ret_len, struct 
     struct seccomp_file_header header = { 0 };
     int r = dl_open(&library, err);
 
-    if (r >= 0 && !string_is_empty(jsonx_string(oci, "listenerPath")))
-        r = error_set_plain(err, EOPNOTSUPP, NULL, "seccomp: a listener is not supported");
     if (r >= 0)
         r = parse_flags(oci, &header.flags, err);
     if (r >= 0)
         r = parse_action(oci, "defaultAction", "defaultErrnoRet", &c.default_action, err);
     if (r < 0)
         return r;
+    bool has_listener = !string_is_empty(jsonx_string(oci, "listenerPath"));
+    if ((header.flags & WAIT_KILLABLE_RECV) && !has_listener)
+        return error_set_plain(err, EINVAL, NULL,
+                "seccomp: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs a listenerPath");
+    if (c.default_action == SCMP_ACT_NOTIFY)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "seccomp: SCMP_ACT_NOTIFY cannot be the default: the listener is handed over by calls of its own");
+    c.has_listener = has_listener;
     ctx = c.ctx = lib.init(c.default_action);
     if (!ctx)
         return error_set_plain(err, EINVAL, NULL, "seccomp: the default action is refused");

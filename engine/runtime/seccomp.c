@@ -201,8 +201,8 @@ static int load_default(json_t **ret, struct error **err)
 int seccomp_resolve_profile(const json_t *profile, const struct seccomp_target *target,
         json_t **ret, struct error **err)
 {
-    static const char *const kept[] = { "defaultAction", "defaultErrnoRet", "flags",
-        "listenerPath" };
+    static const char *const kept[] = { "defaultAction", "defaultErrnoRet", "flags", "listenerPath",
+        "listenerMetadata" };
     auto_json json_t *builtin = NULL;
     struct resolved_target resolved;
     json_t *rules = NULL;

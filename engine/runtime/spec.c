@@ -418,6 +418,12 @@ static int parse_linux(struct spec_parse *p, const json_t *root)
     if (r >= 0)
         r = jsonx_get_object(object, "seccomp", &seccomp, p->err);
     if (r >= 0)
+        r = spec_get_text(p, seccomp, "listenerPath", &spec->seccomp_listener);
+    if (r >= 0)
+        r = spec_get_text(p, seccomp, "listenerMetadata", &spec->seccomp_metadata);
+    if (r >= 0 && spec->seccomp_metadata && !spec->seccomp_listener)
+        r = error_set_plain(p->err, EINVAL, NULL, "seccomp: listenerMetadata needs a listenerPath");
+    if (r >= 0)
         r = parse_user_namespace(p, object);
     if (r >= 0)
         r = parse_time_offsets(p, object);

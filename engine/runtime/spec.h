@@ -150,6 +150,8 @@ struct runtime_spec {
     struct runtime_resources resources;
     const json_t
             *seccomp; /* borrowed from the JSON, for the command that compiles it; NULL for none */
+    const char *seccomp_listener,
+            *seccomp_metadata; /* a socket's path, and what it is told; NULL */
     /* What was left out, for whoever talks to the user: the specification wants it logged. */
     struct strings warnings;
 };

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "engine/runtime/capability.h"
+#include "engine/runtime/hooks.h"
 #include "engine/runtime/id-mapping.h"
 #include "engine/runtime/lsm.h"
 #include "engine/runtime/scheduling.h"
@@ -62,6 +63,7 @@ struct start_process {
     bool detached;            /* only until it is executed, or held */
     int gate_fd;              /* where it is held after GO; -EBADF: it is not */
     unsigned preserved_fds;   /* from 3 on: the caller's, for the program */
+    bool has_listener;        /* of the filter's notifications */
     const struct sock_fprog *seccomp;
     unsigned seccomp_flags;
 };
@@ -70,8 +72,9 @@ struct start {
     struct start_process process;
     const struct container_process_options *options;
     const struct runtime_spec *spec;
-    int *namespace_fds; /* by type; -EBADF: not joined */
-    int *bind_fds;      /* by mount: trees that were taken before propagation was cut; -EBADF */
+    struct hook_state told; /* parent's side: what a listener is told */
+    int *namespace_fds;     /* by type; -EBADF: not joined */
+    int *bind_fds;          /* by mount: trees that were taken before propagation was cut; -EBADF */
     struct id_mappings uid_mappings, gid_mappings; /* of the user namespace; empty: none */
     int *idmap_fds;   /* by mount: user namespaces of id-mapped mounts; -EBADF: none of its own */
     int root_tree_fd; /* the root, taken with the host's rights; -EBADF: it is mounted later */
@@ -129,6 +132,7 @@ void start_run_start_hooks(const struct start_process *process);
 void start_resolve_user(struct start_process *process, int root_fd, struct user_identity *identity);
 void start_prepare_process(
         struct start_process *process, const struct user_identity *identity, int terminal_slave);
+void start_hand_over_listener(const struct start_process *process, int listener_fd);
 void start_send_ready(int sync_fd, int console_fd);
 void start_wait_for_go(int sync_fd);
 /* Async-signal-safe, as all of this. NULL: nothing to do. */
@@ -148,6 +152,9 @@ struct container_process;
 struct arena;
 void start_process_prepare(
         struct arena *arena, struct start_process *process, const struct runtime_process *spec);
+
+/* Sends the descriptor of a listener on; as a part of waiting for the end of exec. */
+int start_forward_listener(const struct start *start, int listener_fd, struct error **err);
 
 /* Waits for READY (with the terminal's master) or for the end of exec; 0, or the failure as an
  * error in the words of the stage table. `exit_code` as Docker's. */

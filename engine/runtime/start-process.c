@@ -377,8 +377,13 @@ static void load_seccomp(struct start_process *process)
 {
     if (!process->seccomp)
         return;
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process->seccomp_flags, process->seccomp) < 0)
+    unsigned flags = process->seccomp_flags |
+                     (process->has_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0);
+    long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, process->seccomp);
+    if (r < 0)
         start_fail(process->sync_fd, STAGE_SECCOMP, 0);
+    if (process->has_listener)
+        start_hand_over_listener(process, (int)r);
 }
 
 static void become_user(struct start_process *process, const struct user_identity *identity)

@@ -6,6 +6,7 @@
  *     0. child: HOOKS, parent: GO   (the parent has run its hooks; only when there are some)
  *     1. child: READY, with the terminal's master attached if there is one   (set-up is done)
  *     2. parent: GO      (everything is wired up)
+ *     (child: LISTENER, with a descriptor; parent: GO, when seccomp notifies somebody)
  *     3. child: nothing more; the socket closes by execve   (it runs)
  *
  * Where creating and starting are two commands (gate.h), the child answers GO with HELD instead,
@@ -27,6 +28,7 @@ enum start_message_kind {
     START_FAILED,
     START_HOOKS,
     START_CLONED,
+    START_LISTENER,
     START_HELD,
 };
 

@@ -196,6 +196,7 @@ int start_receive_message(int sync_fd, enum start_message_kind expected,
     struct start_message message = { 0 };
     int fds[FD_PASS_MAX];
     size_t fd_count = ARRAY_LEN(fds);
+    auto_close int listener_fd = -EBADF;
 
     *ret_exit_code = 128;
     int r = fd_wait(sync_fd, POLLIN, time_monotonic_usec() + START_TIMEOUT_USEC);
@@ -207,10 +208,20 @@ int start_receive_message(int sync_fd, enum start_message_kind expected,
                 (long long)(START_TIMEOUT_USEC / USEC_PER_SEC));
     ssize_t len = fd_receive(sync_fd, &message, sizeof(message), fds, &fd_count);
     for (size_t i = 0; i < fd_count && len >= 0; i++) {
-        if (i == 0 && ret_fd)
+        if (i == 0 && message.kind == START_LISTENER)
+            listener_fd = fds[0];
+        else if (i == 0 && ret_fd)
             *ret_fd = fds[0];
         else
             fd_close(fds[i]);
+    }
+    if (len == sizeof(message) && message.kind == START_LISTENER && listener_fd >= 0) {
+        r = start_forward_listener(start, listener_fd, err);
+        message.kind = START_GO;
+        if (r < 0 || send(sync_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+            return r < 0 ? r : error_set(err, errno, NULL, "the container's process has ended");
+        return start_receive_message(
+                sync_fd, expected, ret_message, ret_fd, start, ret_exit_code, err);
     }
     if (len == sizeof(message) && message.kind == START_FAILED)
         return failure(start, &message, ret_exit_code, err);

@@ -1,20 +1,29 @@
 /* What a configuration says of the process beyond its rights (scheduling, labels), and the hooks
  * around it. */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fdio.h"
 #include "base/json/json.h"
 #include "base/proc.h"
+#include "base/strbuf.h"
 #include "engine/monitor/control.h"
 #include "engine/runtime/capability.h"
 #include "engine/runtime/lsm.h"
+#include "engine/runtime/seccomp.h"
 #include "tests/system/box.h"
 
 static json_t *process(struct box *box)
@@ -120,6 +129,144 @@ static void umask_and_additional_groups_are_as_configured(void **state)
     assert_non_null(strstr(box->out.data, "Umask:\t0077\n"));
     assert_non_null(strstr(box->out.data, "Groups:\t6 7 9 \n"));
     box_free(box);
+}
+
+/* ---- seccomp ---- */
+
+static void use_profile(struct box *box, const char *quoted)
+{
+    struct seccomp_target target = { .bounding_caps = CAPABILITY_DOCKER_DEFAULT };
+    auto_json json_t *profile = box_parse(quoted);
+    auto_free char *name = NULL;
+
+    box_make_dir(box, "seccomp");
+    auto_close int dir_fd = open(box_path_in(box, "seccomp"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (seccomp_cache_profile(dir_fd, profile, &target, &name, &box->error) < 0)
+        fail_msg("%s", box_error_text(box));
+    box->config.seccomp_path = arena_printf(&box->arena, "%s/seccomp/%s", box->dir, name);
+    json_object_set(box_member(box, "linux", NULL), "seccomp", profile);
+}
+
+/* Every action but those that kill or ask. */
+static void seccomp_actions_answer_as_configured(void **state)
+{
+    static const struct {
+        const char *action, *expected;
+        int code;
+    } cases[] = {
+        { "'action':'SCMP_ACT_ERRNO','errnoRet':67", "67\n", 1 },
+        { "'action':'SCMP_ACT_ERRNO'", "1\n", 1 },
+        { "'action':'SCMP_ACT_TRACE'", "38\n", 1 }, /* nobody traces: ENOSYS */
+        { "'action':'SCMP_ACT_KILL_PROCESS'", "", 128 + SIGSYS },
+        { "'action':'SCMP_ACT_KILL'", "", 128 + SIGSYS },
+        { "'action':'SCMP_ACT_TRAP'", "", 128 + SIGSYS },
+        /* Conditions: they do not hold for zeros. */
+        { "'action':'SCMP_ACT_KILL_PROCESS','args':[{'index':0,'value':1,'op':'SCMP_CMP_GE'}]",
+                "22\n", 1 },
+        { "'action':'SCMP_ACT_ERRNO','errnoRet':5,'args':[{'index':1,'value':255,'valueTwo':0,'op':'SCMP_CMP_MASKED_EQ'}]",
+                "5\n", 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char nr[16];
+
+        snprintf(nr, sizeof(nr), "%ld", (long)SYS_sched_getparam); /* EINVAL for zeros */
+        struct box *box = box_new(ARGS("syscall", nr));
+        use_profile(box,
+                arena_printf(&box->arena,
+                        "{'defaultAction':'SCMP_ACT_ALLOW','flags':['SECCOMP_FILTER_FLAG_LOG','SECCOMP_FILTER_FLAG_SPEC_ALLOW'],"
+                        "'syscalls':[{'names':['sched_getparam'],%s}]}",
+                        cases[i].action));
+        int code = box_run(box);
+        if (code != cases[i].code || strcmp(box->out.data, cases[i].expected) != 0)
+            fail_msg("%s: %d, %s", cases[i].action, code, box->out.data);
+        box_free(box);
+    }
+}
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    return fd;
+}
+
+static void a_listener_gets_the_state_and_answers_calls(void **state)
+{
+    struct seccomp_notif request;
+    char nr[16], text[4096];
+    int fds[FD_PASS_MAX];
+    size_t fd_count = ARRAY_LEN(fds);
+
+    (void)state;
+    snprintf(nr, sizeof(nr), "%ld", (long)SYS_sched_getparam);
+    struct box *box = box_new(ARGS("syscall", nr));
+    use_profile(box,
+            arena_printf(&box->arena,
+                    "{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'%s/agent','listenerMetadata':'for you',"
+                    "'syscalls':[{'names':['sched_getparam'],'action':'SCMP_ACT_NOTIFY'}]}",
+                    box->dir));
+    auto_close int agent = listen_at(box_path_in(box, "agent"));
+    box_must_start(box);
+    auto_close int connection = accept4(agent, NULL, NULL, SOCK_CLOEXEC);
+    ssize_t len = fd_receive(connection, text, sizeof(text) - 1, fds, &fd_count);
+    assert_true(len > 0);
+    text[len] = 0;
+    assert_int_equal(fd_count, 1);
+    auto_close int listener = fds[0];
+    assert_non_null(strstr(text, "\"fds\":[\"seccompFd\"]"));
+    assert_non_null(strstr(text, "\"metadata\":\"for you\""));
+    assert_non_null(strstr(text, "\"id\":\"" ID "\""));
+    memset(&request, 0, sizeof(request)); /* the kernel refuses anything else */
+    assert_int_equal(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request), 0);
+    struct seccomp_notif_resp answer = { .id = request.id, .error = -ENOLINK };
+    assert_int_equal(request.data.nr, SYS_sched_getparam);
+    assert_int_equal(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer), 0);
+    assert_int_equal(box_wait(box), 1);
+    assert_string_equal(box->out.data, "67\n");
+    box_free(box);
+}
+
+static void profiles_with_mistakes_are_refused_by_name(void **state)
+{
+    static const struct {
+        const char *profile, *message;
+    } cases[] = {
+        { "{'defaultAction':'SCMP_ACT_X'}", "the action \"SCMP_ACT_X\" is not supported" },
+        { "{'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_X']}",
+                "unknown architecture \"SCMP_ARCH_X\"" },
+        { "{'defaultAction':'SCMP_ACT_ALLOW','flags':['X']}", "the flag \"X\" is not supported" },
+        { "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'action':'SCMP_ACT_LOG'}]}",
+                "rule 1 names no syscall" },
+        { "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read'],'action':'SCMP_ACT_LOG','errnoRet':5}]}",
+                "SCMP_ACT_LOG takes no errnoRet" },
+        { "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['open'],'action':'SCMP_ACT_NOTIFY'}]}",
+                "needs a listenerPath" },
+        { "{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/x','syscalls':[{'names':['read'],'action':'SCMP_ACT_NOTIFY'}]}",
+                "cannot be used for read" },
+        { "{'defaultAction':'SCMP_ACT_NOTIFY','listenerPath':'/x'}", "cannot be the default" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        auto_json json_t *profile = box_parse(cases[i].profile);
+        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(8192);
+        auto_error struct error *error = NULL;
+        auto_free void *data = NULL;
+        size_t len;
+
+        if (seccomp_compile(profile, &data, &len, &error) >= 0)
+            fail_msg("taken: %s", cases[i].profile);
+        error_format(error, &text);
+        if (!strstr(text.data, cases[i].message))
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].message, text.data);
+    }
 }
 
 /* ---- hooks ---- */
@@ -249,6 +396,9 @@ int main(void)
         cmocka_unit_test(labels_are_refused_where_their_module_is_absent),
         cmocka_unit_test(ambient_and_inheritable_capabilities_are_as_configured),
         cmocka_unit_test(umask_and_additional_groups_are_as_configured),
+        cmocka_unit_test(seccomp_actions_answer_as_configured),
+        cmocka_unit_test(a_listener_gets_the_state_and_answers_calls),
+        cmocka_unit_test(profiles_with_mistakes_are_refused_by_name),
         cmocka_unit_test(hooks_run_in_their_order_with_the_state),
         cmocka_unit_test(create_container_hooks_see_its_namespaces_and_our_files),
         cmocka_unit_test(start_container_hooks_run_in_the_container),
