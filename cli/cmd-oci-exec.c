@@ -1,7 +1,7 @@
 /* exec. */
-#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -76,7 +76,6 @@ static const struct opt exec_opts[] = { { .name = "additional-gids",
             .type = &opt_string,
             .arg = "PATH",
             AT(pidfd_socket),
-            .flags = OPT_UNSUPPORTED,
             .help = "Socket that gets a pidfd of the process" },
     { .name = "preserve-fds",
             .type = &opt_int,
@@ -111,10 +110,10 @@ static int run_exec(struct oci_cli *cli, const void *data, int argc, char **argv
     auto_json json_t *process_json = NULL;
     struct container_process process;
     int exit_code = EXIT_STATUS_EXEC_FAILED;
+    struct strings env = { 0 };
     struct oci_exec_options options = {
         .id = argv[0],
         .args = argv + 1,
-        .env = oci_vector(&cli->arena, &o->env),
         .cwd = o->cwd,
         .user = o->user,
         .capabilities = oci_vector(&cli->arena, &o->caps),
@@ -125,6 +124,8 @@ static int run_exec(struct oci_cli *cli, const void *data, int argc, char **argv
         .no_new_privileges = o->no_new_privs,
         .cgroups = oci_vector(&cli->arena, &o->cgroups),
         .pid_file = o->pid_file,
+        .pidfd_socket = o->pidfd_socket,
+        .plain_terminal = !isatty(STDOUT_FILENO),
         .console_socket = o->console_socket,
         .detach = o->detach,
         .ignore_paused = o->ignore_paused,
@@ -134,10 +135,17 @@ static int run_exec(struct oci_cli *cli, const void *data, int argc, char **argv
         oci_report_failure(cli, "exec args cannot be empty");
         return EXIT_STATUS_EXEC_FAILED;
     }
-    int r = oci_count_preserved(o->preserve_fds, &err);
+    char **listen_env = NULL;
+
+    for (size_t i = 0; i < o->env.len; i++)
+        *ARRAY_APPEND_ARENA(&cli->arena, &env) = o->env.items[i];
+    int r = oci_count_preserved(&cli->arena, o->preserve_fds, &listen_env, &err);
+    for (; r >= 0 && listen_env && *listen_env; listen_env++)
+        *ARRAY_APPEND_ARENA(&cli->arena, &env) = *listen_env;
+    options.env = oci_vector(&cli->arena, &env);
     options.preserved_fds = r > 0 ? (unsigned)r : 0;
     if (r >= 0 && o->process)
-        r = jsonx_read_file(AT_FDCWD, o->process, &process_json, &err);
+        r = oci_read_json(o->process, &process_json, &err);
     options.process = process_json;
     if (r >= 0)
         r = oci_exec(&cli->runtime, &options, &process, &exit_code, &err);

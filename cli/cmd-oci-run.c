@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -36,7 +37,6 @@ static const struct create_options create_defaults = { .bundle = "." };
                 .type = &opt_string,                                                  \
                 .arg = "PATH",                                                        \
                 AT(pidfd_socket),                                                     \
-                .flags = OPT_UNSUPPORTED,                                             \
                 .help = "Socket that gets a pidfd of the process" },                  \
             { .name = "no-pivot",                                                     \
                 .type = &opt_flag,                                                    \
@@ -78,16 +78,22 @@ static int create(struct oci_cli *cli, const struct create_options *o, const cha
         .bundle = o->bundle,
         .pid_file = o->pid_file,
         .console_socket = o->console_socket,
+        .pidfd_socket = o->pidfd_socket,
+        .plain_terminal = !isatty(STDOUT_FILENO),
         .no_pivot = o->no_pivot,
         .no_new_keyring = o->no_new_keyring,
         .run = run,
         .detach = o->detach,
     };
-    int exit_code, preserved = oci_count_preserved(o->preserve_fds, &err);
+    int exit_code, preserved;
+    char **env;
+
+    preserved = oci_count_preserved(&cli->arena, o->preserve_fds, &env, &err);
 
     if (preserved < 0)
         return oci_report(cli, err);
     options.preserved_fds = (unsigned)preserved;
+    options.env = env;
     return oci_create(&cli->runtime, &options, process, &exit_code, &err) < 0 ? oci_report(cli, err)
                                                                               : 0;
 }

@@ -1,15 +1,11 @@
 /* update: limits of a running container. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fs.h"
 #include "base/json/json.h"
-#include "base/limits.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/oci.h"
@@ -190,21 +186,6 @@ static int build(const struct update_options *options, json_t *resources, struct
     return 0;
 }
 
-static int read_resources(const char *path, json_t **ret, struct error **err)
-{
-    auto_close int file = -EBADF;
-    auto_free char *text = NULL;
-    size_t len = 0;
-    bool is_stdin = strcmp(path, "-") == 0;
-
-    if (!is_stdin)
-        file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (!is_stdin && file < 0)
-        return error_set(err, errno, NULL, "cannot open \"%s\"", path);
-    int r = fs_read_fd(is_stdin ? STDIN_FILENO : file, LIMIT_JSON_BYTES, &text, &len, err);
-    return r < 0 ? r : jsonx_parse(text, len, is_stdin ? "standard input" : path, ret, err);
-}
-
 static int run_update(struct oci_cli *cli, const void *data, int argc, char **argv)
 {
     const struct update_options *options = data;
@@ -214,7 +195,7 @@ static int run_update(struct oci_cli *cli, const void *data, int argc, char **ar
 
     (void)argc;
     if (options->resources) {
-        r = read_resources(options->resources, &resources, &err);
+        r = oci_read_json(options->resources, &resources, &err);
     } else {
         resources = json_object();
         r = build(options, resources, &err);

@@ -15,6 +15,9 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/fdio.h"
+#include "base/fs.h"
+#include "base/json/json.h"
+#include "base/limits.h"
 #include "base/parse.h"
 #include "base/proc.h"
 #include "base/timefmt.h"
@@ -22,6 +25,7 @@
 #include "cli/terminal.h"
 
 #define CHUNK_BYTES 8192
+#define PRESERVED_MAX INT16_MAX
 #define DRAIN_TIMEOUT_USEC (2 * USEC_PER_SEC)
 
 enum { POLL_PROCESS, POLL_SIGNAL, POLL_MASTER, POLL_INPUT, POLL_MAX_ };
@@ -147,21 +151,56 @@ int oci_stay(struct container_process *process)
     return status < 0 ? 255 : status;
 }
 
-int oci_count_preserved(int64_t preserved, struct error **err)
+/* What systemd, or whoever speaks its protocol, passes on to us alone. */
+static int64_t count_listened(void)
 {
+    const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    int64_t count = 0, owner = 0;
+
+    if (!fds || parse_int64(str_from(fds), 0, PRESERVED_MAX, &count) < 0)
+        return 0;
+    if (pid && (parse_int64(str_from(pid), 1, INT32_MAX, &owner) < 0 || owner != getpid()))
+        return 0;
+    return count;
+}
+
+int oci_count_preserved(struct arena *arena, int64_t preserved, char ***ret_env, struct error **err)
+{
+    int64_t listened = count_listened();
     int fd;
 
-    if (preserved < 0 || preserved > INT16_MAX)
+    if (preserved < 0 || preserved > PRESERVED_MAX)
         return error_set_plain(err, EINVAL, NULL,
                 "--preserve-fds: %lld is not a number of descriptors", (long long)preserved);
-    for (fd = 3; fd < 3 + preserved; fd++) {
+    for (fd = 3; fd < 3 + listened + preserved; fd++) {
         if (fcntl(fd, F_GETFD) < 0)
             return error_set_plain(err, EBADF, NULL,
                     "please check that preserved-fd %d (of %lld) is present", fd - 3,
-                    (long long)preserved);
+                    (long long)(listened + preserved));
     }
     (void)syscall(SYS_close_range, (unsigned)fd, ~0u, CLOSE_RANGE_CLOEXEC);
-    return (int)preserved;
+    *ret_env = NULL;
+    if (listened > 0) {
+        *ret_env = ARENA_NEW_ARRAY(arena, 3, char *);
+        (*ret_env)[0] = arena_printf(arena, "LISTEN_FDS=%lld", (long long)listened);
+        (*ret_env)[1] = arena_strdup(arena, "LISTEN_PID=1");
+    }
+    return (int)(listened + preserved);
+}
+
+int oci_read_json(const char *path, json_t **ret, struct error **err)
+{
+    auto_close int file = -EBADF;
+    auto_free char *text = NULL;
+    size_t len = 0;
+    bool is_stdin = strcmp(path, "-") == 0;
+
+    if (!is_stdin)
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (!is_stdin && file < 0)
+        return error_set(err, errno, NULL, "cannot open \"%s\"", path);
+    int r = fs_read_fd(is_stdin ? STDIN_FILENO : file, LIMIT_JSON_BYTES, &text, &len, err);
+    return r < 0 ? r : jsonx_parse(text, len, is_stdin ? "standard input" : path, ret, err);
 }
 
 char **oci_vector(struct arena *arena, const struct strings *list)

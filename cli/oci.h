@@ -51,8 +51,13 @@ void oci_print_json(const json_t *json, bool pretty);
  * has one) and ours. Its exit status; the process has been reaped and released. */
 int oci_stay(struct container_process *process);
 
-/* "--preserve-fds N", and what LISTEN_FDS adds; checked to be open. Negative with an error. */
-int oci_count_preserved(int64_t preserved, struct error **err);
+/* "--preserve-fds N", and what LISTEN_FDS adds; checked to be open. *ret_env gets what the program
+ * is to be told of the latter (in the arena), or NULL. Negative with an error. */
+int oci_count_preserved(
+        struct arena *arena, int64_t preserved, char ***ret_env, struct error **err);
+
+/* A file of any kind, or "-". Given. */
+int oci_read_json(const char *path, json_t **ret, struct error **err);
 
 /* NULL-terminated; in the arena. NULL when empty. */
 char **oci_vector(struct arena *arena, const struct strings *list);

@@ -62,6 +62,8 @@ static _Noreturn void run_child(struct start *start)
         master = start_open_terminal(
                 process->sync_fd, root_fd, process->console_height, process->console_width, &slave);
         start_bind_console(start, root_fd, slave);
+        if (process->plain_terminal)
+            start_make_terminal_plain(process->sync_fd, slave);
     }
     start_hide_paths(start, root_fd);
     make_cwd(start, root_fd);
@@ -277,6 +279,7 @@ int container_create_process(const struct container_process_options *options,
     start.process.id = options->id;
     start.process.bundle = options->bundle;
     start.process.detached = options->detached;
+    start.process.plain_terminal = options->plain_terminal;
     start.process.preserved_fds = options->preserved_fds;
     if (options->held)
         start.process.gate_fd = options->gate_fd;

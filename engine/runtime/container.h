@@ -48,6 +48,7 @@ struct container_process_options {
     bool detached;                      /* outlives its parent once it was started or is held */
     bool held;              /* container_hold_process will follow, and a start through … */
     int gate_fd;            /* … this (gate.h) */
+    bool plain_terminal;    /* line ends of its terminal stay single characters */
     unsigned preserved_fds; /* from 3 on: passed to the program */
     const char *keyring;    /* session keyring of that name, joined or made; NULL: the caller's */
     bool no_pivot;          /* the root cannot be pivoted (ramfs): it is moved over "/" instead */

@@ -132,6 +132,8 @@ static _Noreturn void run_child(
     if (process->terminal)
         master = start_open_terminal(
                 process->sync_fd, root_fd, process->console_height, process->console_width, &slave);
+    if (process->terminal && process->plain_terminal)
+        start_make_terminal_plain(process->sync_fd, slave);
     start_resolve_user(process, root_fd, &identity);
     start_prepare_process(process, &identity, slave);
     start_send_ready(process->sync_fd, master);
@@ -207,6 +209,7 @@ static void prepare(
         process->stderr_fd = options->stderr_fd;
         process->parent_death_signal = true;
         process->detached = options->detached;
+        process->plain_terminal = options->plain_terminal;
         process->preserved_fds = options->preserved_fds;
         process->seccomp = options->seccomp;
         process->has_listener = options->seccomp && options->spec->seccomp_listener;

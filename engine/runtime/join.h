@@ -34,6 +34,7 @@ struct join_options {
     int stdin_fd, stdout_fd, stderr_fd; /* not looked at with a terminal */
     bool detached;                      /* outlives its parent */
     const char *keyring;                /* as in container.h */
+    bool plain_terminal;                /* as in container.h */
     unsigned preserved_fds;             /* from 3 on: passed to the program */
 };
 

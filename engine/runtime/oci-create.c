@@ -95,6 +95,22 @@ static void allow_default_devices(struct creation *c)
     resources->device_count = count + ARRAY_LEN(allowed);
 }
 
+static void add_environment(struct creation *c)
+{
+    struct runtime_process *process = &c->spec->process;
+    size_t count = 0, added = 0;
+
+    while (process->env[count])
+        count++;
+    while (c->options->env && c->options->env[added])
+        added++;
+    char **env = ARENA_NEW_ARRAY(c->arena, count + added + 1, char *);
+    memcpy(env, process->env, count * sizeof(*env));
+    if (added > 0)
+        memcpy(env + count, c->options->env, added * sizeof(*env));
+    process->env = env;
+}
+
 static int open_bundle(struct creation *c, struct error **err)
 {
     auto_free char *path = realpath(c->options->bundle, NULL);
@@ -111,9 +127,11 @@ static int open_bundle(struct creation *c, struct error **err)
     int r = jsonx_read_file(c->bundle_fd, CONFIG_FILE, &c->json, err);
     if (r >= 0)
         r = runtime_spec_parse(c->arena, c->json, &c->spec, err);
-    if (r >= 0)
-        allow_default_devices(c);
-    return r;
+    if (r < 0)
+        return r;
+    allow_default_devices(c);
+    add_environment(c);
+    return 0;
 }
 
 static int find_rootfs(struct creation *c, struct error **err)
@@ -217,6 +235,7 @@ static int create_process(struct creation *c, struct container_process *process,
         .detached = true,
         .preserved_fds = c->options->preserved_fds,
         .keyring = c->container.keyring ? oci_keyring_name(c->arena, c->options->id) : NULL,
+        .plain_terminal = c->options->plain_terminal && !c->options->console_socket,
         .no_pivot = c->options->no_pivot,
         .held = !c->options->run,
     };
@@ -237,6 +256,8 @@ static int create_process(struct creation *c, struct container_process *process,
         r = oci_send_console(c->options->console_socket, process->console_fd, err);
         process->console_fd = fd_close(process->console_fd);
     }
+    if (r >= 0 && c->options->pidfd_socket)
+        r = oci_send_pidfd(c->options->pidfd_socket, process->pidfd, err);
     c->container.pid = process->pid;
     c->container.pid_start_ticks = proc_start_ticks(process->pid);
     if (r >= 0)

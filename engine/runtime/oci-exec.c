@@ -1,11 +1,13 @@
 /* exec: a further process in a running container. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/fdio.h"
+#include "base/fs.h"
 #include "base/json/json.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -208,24 +210,76 @@ static int find_container(struct execution *e, struct error **err)
     return oci_container_read_spec(e->runtime->arena, &e->container, &e->json, &e->spec, err);
 }
 
-/* The container's group, or what --cgroup names below it. In v1 that may concern single
- * controllers: "cpu,memory:below". */
+/* True when the hierarchy is meant by "cpu" in "cpu,cpuacct:PATH". */
+static bool hierarchy_has(const struct cgroup_hierarchy *h, struct str controller)
+{
+    struct str rest = str_from(h->directory), name;
+
+    while (str_split_next(&rest, ',', &name))
+        if (str_is_equal(name, controller))
+            return true;
+    return false;
+}
+
+/* Puts the group `path` below the container's in its place. */
+static int descend(struct cgroup_hierarchy *h, const char *path, struct error **err)
+{
+    auto_close int fd = fs_try_open_in_root(h->fd, path, O_RDONLY | O_DIRECTORY, 0);
+
+    if (fd < 0)
+        return error_set(
+                err, -fd, NULL, "cannot open the control group \"%s\" in %s", path, h->directory);
+    fd_close(h->fd);
+    h->fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* "PATH", or in v1 "CONTROLLER[,…]:PATH". */
+static int apply_cgroup_option(struct execution *e, const char *text, struct error **err)
+{
+    const char *colon = strchr(text, ':');
+    const char *path = path_clean(e->runtime->arena, colon ? colon + 1 : text);
+    struct str rest = { text, colon ? (size_t)(colon - text) : 0 }, controller;
+    int r = 0;
+
+    if (strcmp(path, "..") == 0 || string_has_prefix(path, "../"))
+        return error_set_plain(err, EINVAL, NULL, "%s is not a sub cgroup path", path);
+    if (colon && e->cgroup.unified)
+        return error_set_plain(
+                err, EINVAL, NULL, "cgroup v2 does not support specifying controllers: %s", text);
+    for (size_t i = 0; !colon && r >= 0 && i < e->cgroup.count; i++) {
+        /* Of a hybrid layout's v2 tree containers do not make use. */
+        if (e->cgroup.hierarchies[i].fd >= 0 && (e->cgroup.unified || !e->cgroup.hierarchies[i].v2))
+            r = descend(&e->cgroup.hierarchies[i], path, err);
+    }
+    while (r >= 0 && colon && str_split_next(&rest, ',', &controller)) {
+        bool found = false;
+
+        for (size_t i = 0; r >= 0 && i < e->cgroup.count; i++) {
+            struct cgroup_hierarchy *h = &e->cgroup.hierarchies[i];
+
+            if (h->fd < 0 || !hierarchy_has(h, controller))
+                continue;
+            found = true;
+            r = descend(h, path, err);
+        }
+        if (!found)
+            return error_set_plain(err, EINVAL, NULL, "unknown controller %.*s in --cgroup %s",
+                    STR_FMT(controller), text);
+    }
+    return r;
+}
+
 static int open_cgroup(struct execution *e, struct error **err)
 {
     const char *path = e->container.cgroup_path;
-    char *const *below = e->options->cgroups;
-
-    if (below && *below && (below[1] || strchr(*below, ':')))
-        return error_set_plain(err, EOPNOTSUPP, NULL,
-                "--cgroup: a path for some controllers only (\"%s\") is not supported", *below);
-    if (below && *below)
-        path = path_join(e->runtime->arena, path, *below[0] == '/' ? *below + 1 : *below);
-    if (!string_has_prefix(path, e->container.cgroup_path))
-        return error_set_plain(
-                err, EINVAL, NULL, "bad sub cgroup path: %s", e->options->cgroups[0]);
+    char *const *option = e->options->cgroups;
     int r = cgroup_open(&e->cgroup, path, err);
+
     if (r == 0)
         return error_set_plain(err, ENOENT, NULL, "the control group %s does not exist", path);
+    for (; r >= 0 && option && *option; option++)
+        r = apply_cgroup_option(e, *option, err);
     return r;
 }
 
@@ -265,6 +319,7 @@ int oci_exec(const struct oci_runtime *runtime, const struct oci_exec_options *o
         .stderr_fd = 2,
         .detached = true,
         .keyring = e.container.keyring ? oci_keyring_name(runtime->arena, e.container.id) : NULL,
+        .plain_terminal = options->plain_terminal && !options->console_socket,
         .preserved_fds = options->preserved_fds,
     };
     if (e.filter.program.len > 0) {
@@ -280,6 +335,8 @@ int oci_exec(const struct oci_runtime *runtime, const struct oci_exec_options *o
         r = oci_send_console(options->console_socket, ret_process->console_fd, err);
         ret_process->console_fd = fd_close(ret_process->console_fd);
     }
+    if (r >= 0 && options->pidfd_socket)
+        r = oci_send_pidfd(options->pidfd_socket, ret_process->pidfd, err);
     if (r >= 0 && options->pid_file)
         r = oci_write_pid_file(options->pid_file, ret_process->pid, err);
     if (r < 0) {

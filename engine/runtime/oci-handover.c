@@ -24,21 +24,30 @@
 #define SECCOMP_DIR ".seccomp"
 #define PID_TEXT_MAX 16
 
-int oci_send_console(const char *socket_path, int console_fd, struct error **err)
+/* The message is a name for people; the descriptor is what counts. */
+static int send_to(const char *socket_path, const char *name, int sent_fd, struct error **err)
 {
     auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    /* The message is a name for people; the descriptor is what counts. */
-    static const char name[] = "/dev/ptmx";
 
     if (strlen(socket_path) >= sizeof(addr.sun_path))
-        return error_set_plain(err, ENAMETOOLONG, NULL,
-                "the path of the console socket is too long: %s", socket_path);
+        return error_set_plain(
+                err, ENAMETOOLONG, NULL, "the path of the socket is too long: %s", socket_path);
     memcpy(addr.sun_path, socket_path, strlen(socket_path) + 1);
     if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-        return error_set(err, errno, NULL, "cannot connect to the console socket %s", socket_path);
-    ssize_t r = fd_send(fd, name, sizeof(name), &console_fd, 1);
-    return r < 0 ? error_set(err, (int)-r, NULL, "cannot send the terminal to %s", socket_path) : 0;
+        return error_set(err, errno, NULL, "cannot connect to the socket %s", socket_path);
+    ssize_t r = fd_send(fd, name, strlen(name), &sent_fd, 1);
+    return r < 0 ? error_set(err, (int)-r, NULL, "cannot send a descriptor to %s", socket_path) : 0;
+}
+
+int oci_send_console(const char *socket_path, int console_fd, struct error **err)
+{
+    return send_to(socket_path, "/dev/ptmx", console_fd, err);
+}
+
+int oci_send_pidfd(const char *socket_path, int pidfd, struct error **err)
+{
+    return send_to(socket_path, "pidfd", pidfd, err);
 }
 
 const char *oci_keyring_name(struct arena *arena, const char *id)

@@ -13,6 +13,9 @@ struct runtime_spec;
 /* Hands the master of a terminal to whoever listens there. */
 int oci_send_console(const char *socket_path, int console_fd, struct error **err);
 
+/* The same with a pidfd. */
+int oci_send_pidfd(const char *socket_path, int pidfd, struct error **err);
+
 /* Of the session keyring that the processes of a container share; runc's name. In the arena. */
 struct arena;
 const char *oci_keyring_name(struct arena *arena, const char *id);

@@ -33,6 +33,9 @@ struct oci_create_options {
     const char *bundle;
     const char *pid_file;       /* NULL: none */
     const char *console_socket; /* NULL: none; then a terminal's master is in process->console_fd */
+    const char *pidfd_socket;   /* gets a pidfd of the process; NULL: none */
+    char *const *env;           /* added, NULL-terminated; NULL: none */
+    bool plain_terminal;        /* a terminal that nobody sees: line ends stay as they are */
     unsigned preserved_fds;
     bool no_pivot, no_new_keyring;
     bool run;    /* start it at once … */
@@ -69,7 +72,8 @@ struct oci_exec_options {
     const char *apparmor_profile, *process_label;
     bool terminal, no_new_privileges;
     char *const *cgroups; /* below the container's: "PATH", or "CONTROLLER[,…]:PATH" in v1 */
-    const char *pid_file, *console_socket;
+    const char *pid_file, *console_socket, *pidfd_socket;
+    bool plain_terminal;
     unsigned preserved_fds;
     bool detach;
     bool ignore_paused;

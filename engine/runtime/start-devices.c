@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -183,6 +184,17 @@ int start_open_terminal(int sync_fd, int root_fd, uint16_t height, uint16_t widt
     if ((height || width) && ioctl(*ret_slave, TIOCSWINSZ, &size) < 0)
         start_fail(sync_fd, STAGE_CONSOLE, 0);
     return master;
+}
+
+void start_make_terminal_plain(int sync_fd, int slave_fd)
+{
+    struct termios mode;
+
+    if (tcgetattr(slave_fd, &mode) < 0)
+        start_fail(sync_fd, STAGE_CONSOLE, 0);
+    mode.c_oflag &= ~(tcflag_t)ONLCR;
+    if (tcsetattr(slave_fd, TCSANOW, &mode) < 0)
+        start_fail(sync_fd, STAGE_CONSOLE, 0);
 }
 
 void start_bind_console(struct start *start, int root_fd, int slave_fd)

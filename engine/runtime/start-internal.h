@@ -60,6 +60,7 @@ struct start_process {
     const char *id, *bundle;              /* what they are told */
     bool no_new_privileges;
     bool parent_death_signal; /* ends with its parent */
+    bool plain_terminal;      /* line ends stay single characters */
     bool detached;            /* only until it is executed, or held */
     int gate_fd;              /* where it is held after GO; -EBADF: it is not */
     unsigned preserved_fds;   /* from 3 on: the caller's, for the program */
@@ -112,6 +113,8 @@ void start_change_root(struct start *start, int root_fd);
 
 /* Opens a terminal in the container's devpts; gives the master, and the slave with the size set. */
 int start_open_terminal(int sync_fd, int root_fd, uint16_t height, uint16_t width, int *ret_slave);
+/* Where nobody's terminal shows what is written to this one: no carriage returns are added. */
+void start_make_terminal_plain(int sync_fd, int slave_fd);
 void start_bind_console(struct start *start, int root_fd, int slave_fd);
 
 /* While /proc is still the host's. */

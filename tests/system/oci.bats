@@ -451,3 +451,55 @@ PYTHON
     assert_status 1
     assert_output_has 'exec: \"/etc/passwd\": Permission denied'
 }
+
+@test "a terminal that nobody sees has no carriage returns" {
+    make_config 'echo one; echo two' 'c["process"]["terminal"] = True'
+    run oci run "$CONTAINER" </dev/null
+    assert_status 0
+    [ "$output" = $'one\ntwo' ]
+}
+
+@test "exec reads its process from a pipe, and enters groups below the container's" {
+    local mount=/sys/fs/cgroup/pids controller=pids:
+    [ -d "$mount" ] || mount=/sys/fs/cgroup controller=
+    create
+    oci start "$CONTAINER"
+    run oci exec --process <(echo '{"args": ["/bin/echo", "piped"], "cwd": "/"}') "$CONTAINER"
+    [ "$output" = piped ]
+    mkdir "$mount/berth-oci/$CONTAINER/below"
+    run oci exec --cgroup "${controller}below" "$CONTAINER" cat /proc/self/cgroup
+    assert_status 0
+    assert_output_has "/berth-oci/$CONTAINER/below"
+    run oci exec --cgroup .. "$CONTAINER" true
+    assert_status 255
+    assert_output_has "is not a sub cgroup path"
+    run oci exec --cgroup nowhere "$CONTAINER" true
+    assert_status 255
+    run oci exec --cgroup nonsense:/ "$CONTAINER" true
+    assert_status 255
+}
+
+@test "a pidfd of the process goes to the socket that asks for it" {
+    python3 - "$WORK/pidfd" >"$WORK/received" 3>&- 4>&- <<'PYTHON' &
+import array, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+connection, _ = server.accept()
+_, ancillary, _, _ = connection.recvmsg(64, socket.CMSG_SPACE(4))
+pidfd = array.array("i", ancillary[0][2])[0]
+print(next(l.split()[1] for l in open("/proc/self/fdinfo/%d" % pidfd) if l.startswith("Pid:")))
+PYTHON
+    local pid=$!
+    wait_for 30 test -S "$WORK/pidfd"
+    create --pidfd-socket "$WORK/pidfd" --pid-file "$WORK/pid"
+    wait "$pid"
+    [ "$(cat "$WORK/received")" = "$(cat "$WORK/pid")" ]
+}
+
+@test "descriptors of socket activation are passed on with the program told of them" {
+    echo listened >"$WORK/three"
+    make_config 'echo $LISTEN_FDS $LISTEN_PID; cat <&3'
+    run bash -c 'LISTEN_FDS=1 exec berth oci --root "$0" run "$1" 3<"$2"' "$OCI_ROOT" "$CONTAINER" "$WORK/three"
+    [ "$output" = $'1 1\nlistened' ]
+}
