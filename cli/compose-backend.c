@@ -2,19 +2,18 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/error.h"
-#include "base/fs.h"
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
+#include "cli/hook-output.h"
 #include "cli/specs.h"
 #include "compose/project.h"
 #include "compose/state.h"
@@ -27,8 +26,6 @@
 #include "engine/progress.h"
 #include "engine/state/projects.h"
 #include "engine/volume/volume.h"
-
-#define HOOK_OUTPUT_MAX (1u << 20)
 
 struct engine_backend {
     struct backend base;
@@ -220,7 +217,11 @@ static int observe_images(struct engine *engine, struct arena *arena,
         if (!image)
             continue;
         row->id = arena_strdup(arena, image->id);
-        row->updated_nsec = image->stored_nsec;
+        r = image_tag_time(engine, query->images.items[i], &row->updated_nsec, err);
+        if (r < 0)
+            return r;
+        if (row->updated_nsec == 0)
+            row->updated_nsec = image->stored_nsec;
         row->project = arena_strdup(arena, map_text(&image->config.labels, LABEL_PROJECT));
         row->service = arena_strdup(arena, map_text(&image->config.labels, LABEL_SERVICE));
     }
@@ -724,19 +725,37 @@ static int wait_container(struct backend *backend, const char *id,
 
 /* ------------------------------------------------------------------ hooks */
 
+/* What the hook printed, after it has ended, on the thread that called. */
+static void relay_hook_output(const struct backend_call *call, const struct hook_output *output)
+{
+    struct relay relay = { .call = call };
+    char note[64];
+
+    if (!call->progress)
+        return;
+    relay_output(&relay, output->head, output->head_len);
+    if (output->dropped_bytes > 0) {
+        if (relay.len > 0)
+            relay_line(&relay);
+        snprintf(note, sizeof(note), "(%llu bytes left out)\n",
+                (unsigned long long)output->dropped_bytes);
+        relay_output(&relay, note, strlen(note));
+    }
+    for (size_t i = 0; i < output->tail_len; i++)
+        relay_output(&relay, &output->tail[(output->tail_at + i) % HOOK_OUTPUT_PART], 1);
+    relay_end(&relay);
+}
+
 static int run_hook(struct backend *backend, const char *id, const struct hook *hook,
         const struct backend_call *call, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
-    auto_close int output = memfd_create("hook", MFD_CLOEXEC);
-    auto_free char *text = NULL;
+    auto_(hook_output_release) struct hook_output output = HOOK_OUTPUT_INIT;
     struct strings env = { 0 };
-    struct relay relay = { .call = call };
-    size_t len;
-    int status = 0;
+    int status = 0, r = hook_output_begin(&output, err);
 
-    if (output < 0)
-        return error_set(err, errno, NULL, "cannot make a file in memory");
+    if (r < 0)
+        return r;
     ARRAY_FOREACH(&hook->environment, pair)
         if (pair->value)
             *ARRAY_APPEND_ARENA(&arena, &env) = arena_printf(
@@ -747,15 +766,13 @@ static int run_hook(struct backend *backend, const char *id, const struct hook *
         .user = hook->user,
         .working_dir = hook->working_dir,
         .privileged = hook->privileged == OPTION_TRUE,
-        .attach = { .stdin_fd = -EBADF, .stdout_fd = output, .stderr_fd = output } };
-    int r = container_exec(engine_of(backend), id, &exec, &status, err);
+        .attach = {
+                .stdin_fd = -EBADF, .stdout_fd = output.write_fd, .stderr_fd = output.write_fd } };
+    r = container_exec(engine_of(backend), id, &exec, &status, err);
+    hook_output_end(&output);
     if (r < 0)
         return r;
-    if (lseek(output, 0, SEEK_SET) == 0 && call->progress &&
-            fs_read_fd(output, HOOK_OUTPUT_MAX, &text, &len, NULL) >= 0) {
-        relay_output(&relay, text, len);
-        relay_end(&relay);
-    }
+    relay_hook_output(call, &output);
     if (status != 0)
         return error_set_plain(err, EIO, &hook->at, "the hook ended with exit status %d", status);
     return 0;

@@ -67,6 +67,33 @@ static const struct strmap *container_labels(
 
 /* ------------------------------------------------------------ networks, links, namespaces */
 
+static bool is_in_network(const struct service *service, const char *network)
+{
+    ARRAY_FOREACH(&service->networks, member) {
+        if (strcmp(member->network, network) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "db:database" in the links of another service of the network is a further name of db there. */
+static void add_linked_names(
+        struct up *up, const struct service *service, struct backend_attachment *attachment)
+{
+    struct arena *arena = &up->plan->arena;
+    size_t len = strlen(service->name);
+
+    ARRAY_FOREACH(&up->input->project->services, other) {
+        if (!is_in_network(other, attachment->key))
+            continue;
+        ARRAY_FOREACH(&other->links, link) {
+            if (strncmp(*link, service->name, len) == 0 && (*link)[len] == ':' && (*link)[len + 1])
+                *ARRAY_APPEND_ARENA(arena, &attachment->aliases) = arena_strdup(
+                        arena, *link + len + 1);
+        }
+    }
+}
+
 static const struct backend_attachments *attachments(
         struct up *up, const struct up_instance *instance, bool use_aliases)
 {
@@ -94,6 +121,7 @@ static const struct backend_attachments *attachments(
             ARRAY_FOREACH(&config->aliases, alias) {
                 *ARRAY_APPEND_ARENA(arena, &attachment.aliases) = *alias;
             }
+            add_linked_names(up, service, &attachment);
         }
         ARRAY_APPEND_ARENA(arena, list);
         /* By falling priority, else by name, which is the order they come in. */
@@ -135,23 +163,12 @@ static int join_target(struct up *up, const struct service *service, const char 
             service->name, field, other);
 }
 
+/* Containers of other projects; links to services are further names of those (add_linked_names). */
 static const struct backend_links *container_links(struct up *up, const struct service *service)
 {
     struct arena *arena = &up->plan->arena;
     struct backend_links *links = ARENA_NEW(arena, struct backend_links);
 
-    ARRAY_FOREACH(&service->links, link) {
-        const char *colon = strchr(*link, ':');
-        const char *name = colon ? arena_strndup(arena, *link, (size_t)(colon - *link)) : *link;
-        const struct graph_node *node = graph_find(up->input->graph, GRAPH_SERVICE, name);
-        const struct up_service *other = node ? up_service_of(up, node) : NULL;
-
-        for (size_t i = 0; other && i < other->instances.len; i++)
-            *ARRAY_APPEND_ARENA(arena, links) = (struct backend_link){
-                .container = other->instances.items[i]->name,
-                .alias = colon ? colon + 1 : name,
-            };
-    }
     ARRAY_FOREACH(&service->external_links, link) {
         const char *colon = strchr(*link, ':');
 

@@ -203,7 +203,7 @@ bool service_field_source(const struct service *service, const char *path, struc
 const char *service_model_json(struct arena *arena, const struct service *service)
 {
     static const char *const left_out[] = { "build", "depends_on", "scale", "pull_policy",
-        "profiles", "develop", "attach" };
+        "pull_refresh_after", "profiles", "develop", "attach" };
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
     struct node *model = node_copy(arena, service->model);
     struct node *deploy = node_get(model, "deploy");

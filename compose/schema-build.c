@@ -96,17 +96,17 @@ TABLE(build_table, "build", build, "attribute of a build", AT(build), GIVEN(buil
 /* ---------------------------------------------------------------------- hooks, develop */
 
 static const struct attr hook_table_rows[] = {
-    { "command", FIELD(hook, command, type_command), .merge = MERGE_REPLACE, REFUSED,
+    { "command", FIELD(hook, command, type_command), .merge = MERGE_REPLACE,
             .flags = ATTR_REQUIRED | ATTR_JSON_NULL, .spec = "05-services.md#post_start",
             .help = "What to run in the container." },
-    { "user", FIELD(hook, user, type_text), REFUSED, .spec = "05-services.md#post_start",
+    { "user", FIELD(hook, user, type_text), .spec = "05-services.md#post_start",
             .help = "As whom; the service's user without it." },
-    { "privileged", FIELD(hook, privileged, type_bool), REFUSED,
-            .spec = "05-services.md#post_start", .help = "With all rights." },
-    { "working_dir", FIELD(hook, working_dir, type_text), REFUSED,
-            .spec = "05-services.md#post_start", .help = "Where." },
-    { "environment", FIELD(hook, environment, type_pairs), REFUSED,
-            .spec = "05-services.md#post_start", .help = "Further variables." },
+    { "privileged", FIELD(hook, privileged, type_bool), .spec = "05-services.md#post_start",
+            .help = "With all rights." },
+    { "working_dir", FIELD(hook, working_dir, type_text), .spec = "05-services.md#post_start",
+            .help = "Where." },
+    { "environment", FIELD(hook, environment, type_pairs), .spec = "05-services.md#post_start",
+            .help = "Further variables." },
 };
 TABLE(hook_table, "hook", hook, "attribute of a hook", AT(hook), NO_GIVEN, NO_KEY);
 const struct attr hook_attr = { "item", NO_FIELD(type_struct), .table = &hook_table };

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "compose/project.h"
 #include "compose/schema-rows-internal.h"
@@ -90,9 +91,14 @@ bool deploy_mode_unsupported(const struct node *node)
 bool pull_policy_unsupported(const struct node *node)
 {
     static const char *const known[] = { "always", "never", "missing", "if_not_present", "build",
-        NULL };
+        "daily", "weekly", "refresh", NULL };
+    static const char prefix[] = "every_";
+    int64_t usec;
 
-    return !is_one_of(node, known);
+    return !is_one_of(node, known) &&
+           !(node->kind == NODE_TEXT && string_has_prefix(node->text, prefix) &&
+                   parse_duration_usec(str_from(node->text + strlen(prefix)), &usec) == 0 &&
+                   usec >= 0);
 }
 
 bool restart_unsupported(const struct node *node)

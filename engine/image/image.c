@@ -308,6 +308,25 @@ int rows_canonical_name(const char *text, char **ret, struct error **err)
     return 0;
 }
 
+int image_tag_time(
+        struct engine *engine, const char *name, int64_t *ret_updated_nsec, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    auto_free char *canonical = NULL;
+    int r = 0;
+
+    *ret_updated_nsec = 0;
+    if (rows_canonical_name(name, &canonical, NULL) < 0)
+        return 0;
+    r = db_query(engine->db, &stmt, err, "SELECT updated_nsec FROM image_tags WHERE name = ?", "t",
+            canonical);
+    if (r >= 0)
+        r = stmt_step(stmt, err);
+    if (r > 0)
+        *ret_updated_nsec = stmt_int(stmt, 0);
+    return r < 0 ? r : 0;
+}
+
 int image_tag(struct engine *engine, const char *source, const char *target, struct error **err)
 {
     auto_(db_rollback_p) struct db *transaction = NULL;

@@ -76,6 +76,10 @@ int image_require(struct engine *engine, const char *ref, struct image **ret, st
 /* Only the id (given), for callers that compare; NULL: none. */
 int image_lookup_id(struct engine *engine, const char *ref, char **ret_id, struct error **err);
 
+/* When the name was last pulled, built or tagged; 0: never, or it is no name. */
+int image_tag_time(
+        struct engine *engine, const char *name, int64_t *ret_updated_nsec, struct error **err);
+
 /* The absolute directories that overlayfs stacks, bottom first, in `arena`. -ENOENT when there is no
  * such image. */
 int image_layer_dirs(struct engine *engine, const char *image_id, struct arena *arena,

@@ -242,7 +242,6 @@ services:
     command: [sleep, "1000"]
     init: true
     healthcheck: { test: [CMD, test, -f, /tmp/ready], interval: 50ms, retries: 1000 }
-    post_start: []
   once: { image: busybox, command: [sh, -c, "while ! test -f /tmp/go; do sleep 0.05; done; exit 7"], init: true }
 END
     run -0 berth compose scale web=3
