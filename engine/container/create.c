@@ -179,6 +179,15 @@ static int insert_rows(struct engine *engine, const char *id, const struct image
 
 /* ---- Directories ---- */
 
+/* The file by which programs see that they run in a container. */
+static int make_marker(int dir_fd)
+{
+    auto_close int fd = openat(
+            dir_fd, "upper/.dockerenv", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0755);
+
+    return fd < 0 ? -1 : fchmod(fd, 0755);
+}
+
 static int make_directory(struct engine *engine, const char *id, struct error **err)
 {
     char path[sizeof("containers/") + CONTAINER_ID_HEX];
@@ -191,7 +200,7 @@ static int make_directory(struct engine *engine, const char *id, struct error **
         return fd;
     /* `upper` becomes the container's root directory: every user in there must get through, whatever the umask is. */
     if (mkdirat(fd, "upper", 0755) < 0 || fchmodat(fd, "upper", 0755, 0) < 0 ||
-            mkdirat(fd, "work", 0700) < 0)
+            mkdirat(fd, "work", 0700) < 0 || make_marker(fd) < 0)
         return error_set(err, errno, NULL, "cannot fill \"%s/%s\"", engine->options.root_dir, path);
     return 0;
 }

@@ -1,14 +1,19 @@
 /* oci_mounts_resolve: where the contents of a container's mounts lie on this machine. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "engine/container/oci-spec.h"
 #include "engine/volume/volume-internal.h"
+
+#define MOUNTINFO_MAX_BYTES (16u << 20)
 
 /* What is missing is told here, in the user's words; that links do not lead out is the runtime's business,
  * which looks again. */
@@ -69,16 +74,64 @@ static int resolve_volume(struct engine *engine, struct arena *arena,
     return check_subpath(m, fd, err);
 }
 
+/* The line of /proc/self/mountinfo of the mount that `path` is on, without its number; false when it is not known
+ * (statx tells the number since Linux 5.8). `text` holds the line. */
+static bool find_mount(const char *path, char **text, struct str *ret)
+{
+    struct statx stx;
+    struct str rest, line, word;
+    uint64_t id;
+    size_t len;
+
+    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &stx) < 0 || !(stx.stx_mask & STATX_MNT_ID) ||
+            fs_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX_BYTES, text, &len, NULL) <
+                    0)
+        return false;
+    rest = (struct str){ *text, len };
+    while (str_split_next(&rest, '\n', &line)) {
+        *ret = line;
+        if (str_split_next(ret, ' ', &word) && parse_uint64(word, UINT64_MAX, &id) >= 0 &&
+                id == stx.stx_mnt_id)
+            return true;
+    }
+    return false;
+}
+
+/* What is not shared on the machine cannot be shared with it; the kernel would not say so. */
+static int check_propagation(const struct container_mount *m, struct error **err)
+{
+    const char *wanted = m->propagation ? m->propagation + (m->propagation[0] == 'r') : "";
+    bool is_shared = false, is_slave = false;
+    auto_free char *text = NULL;
+    struct str line, word, mount_point = { 0 };
+
+    if ((strcmp(wanted, "shared") != 0 && strcmp(wanted, "slave") != 0) ||
+            !find_mount(m->source, &text, &line))
+        return 0;
+    /* parent, device, root, mount point, options, then the optional fields up to "-" */
+    for (int field = 0; str_split_next(&line, ' ', &word) && !str_is_equal_z(word, "-"); field++) {
+        if (field == 3)
+            mount_point = word;
+        is_shared = is_shared || (field > 4 && str_has_prefix(word, "shared:"));
+        is_slave = is_slave || (field > 4 && str_has_prefix(word, "master:"));
+    }
+    if (is_shared || (is_slave && wanted[1] == 'l'))
+        return 0;
+    return error_set_plain(err, EINVAL, NULL,
+            "path %s is mounted on %.*s but it is not a shared%s mount", m->source,
+            STR_FMT(mount_point), wanted[1] == 'l' ? " or slave" : "");
+}
+
 static int resolve_bind(const struct container_mount *m, struct error **err)
 {
     if (access(m->source, F_OK) == 0 || errno != ENOENT)
-        return 0;
+        return check_propagation(m, err);
     if (!m->create_host_path)
         return error_set_plain(err, EINVAL, NULL,
                 "invalid mount config for type \"bind\": bind source path does not exist: %s",
                 m->source);
     auto_close int fd = fs_mkdir_parents(AT_FDCWD, m->source, 0755, err);
-    return fd < 0 ? fd : 0;
+    return fd < 0 ? fd : check_propagation(m, err);
 }
 
 int oci_mounts_resolve(struct engine *engine, struct arena *arena,

@@ -213,6 +213,26 @@ is_in_state() {
     [ "$(stat -c %a "$WORK/made")" = 755 ]
 }
 
+@test "a source that is not shared on the machine is refused for a shared mount" {
+    mkdir "$WORK/private"
+    mount -t tmpfs -o size=64k tmpfs "$WORK/private"
+    mount --make-private "$WORK/private"
+    for mode in rshared:shared shared:shared rslave:'shared or slave'; do
+        run berth run --rm --network none -v "$WORK/private:/x:${mode%%:*}" busybox true
+        assert_status 125
+        assert_output_has "path $WORK/private is mounted on $WORK/private but it is not a ${mode#*:} mount"
+    done
+    mount --make-shared "$WORK/private"
+    berth run --rm --network none -v "$WORK/private:/x:rshared" busybox true
+    berth run --rm --network none -v "$WORK/private:/x:rslave" busybox true
+    umount "$WORK/private"
+}
+
+@test "programs see by /.dockerenv that they run in a container" {
+    [ "$(berth run --rm --network none busybox stat -c '%s %a' /.dockerenv)" = "0 755" ]
+    berth run --rm --network none -u app --read-only busybox test -f /.dockerenv
+}
+
 @test "a killed monitor takes its container along, and the policy decides what follows" {
     berth run -d --name x1 --network none busybox sleep 1000 >/dev/null
     berth run -d --name x2 --network none --restart always busybox sleep 1000 >/dev/null
