@@ -219,7 +219,7 @@ static int run_features(struct oci_cli *cli, const void *options, int argc, char
     auto_json json_t *linux_json = json_pack(
             "{s:o, s:o, s:{s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}",
             "namespaces", names(namespace_type_names, NAMESPACE_MAX_), "capabilities",
-            capability_names(), "cgroup", "v1", true, "v2", true, "systemd", false, "systemdUser",
+            capability_names(), "cgroup", "v1", true, "v2", true, "systemd", true, "systemdUser",
             false, "seccomp", seccomp_json(), "apparmor", "enabled", true, "selinux", "enabled",
             true, "intelRdt", "enabled", false, "mountExtensions", "idmap", "enabled", true);
     auto_json json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:O, s:{s:s}}", "ociVersionMin",

@@ -64,6 +64,10 @@ static int read_configuration(struct monitor *m, struct error **err)
         r = runtime_spec_parse(&m->arena, json, &m->spec, err);
     if (r < 0)
         return r;
+    if (m->spec->cgroup_units && !m->config->cgroup_path)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "cgroupsPath: \"%s\": units of systemd are not supported here",
+                m->spec->cgroup_units);
     /* Never by accident without the filter that was asked for. */
     if (m->spec->seccomp && !m->config->seccomp_path)
         return error_set_plain(

@@ -326,11 +326,21 @@ static int make_group(struct cgroup_hierarchy *h, const char *path, bool fresh, 
     return 0;
 }
 
+/* In the root of all live the processes of the machine, which must not end with a container. */
+static int check_path(const char *path, struct error **err)
+{
+    if (path[0] == '/' && path[strspn(path, "/")] != 0)
+        return 0;
+    return error_set_plain(err, EINVAL, NULL, "\"%s\" is not the path of a control group", path);
+}
+
 int cgroup_open(struct cgroup *cgroup, const char *path, struct error **err)
 {
     bool found = false;
-    int r = cgroup_read_layout(cgroup, err);
+    int r = check_path(path, err);
 
+    if (r >= 0)
+        r = cgroup_read_layout(cgroup, err);
     if (r < 0)
         return r;
     snprintf(cgroup->path, sizeof(cgroup->path), "%s", path);
@@ -381,23 +391,38 @@ int cgroup_remove(const char *path, struct error **err)
     return r;
 }
 
-int cgroup_create(struct cgroup *cgroup, const char *path,
+static int create(struct cgroup *cgroup, const char *path, bool fresh,
         const struct runtime_resources *resources, struct error **err)
 {
-    int r = cgroup_read_layout(cgroup, err);
+    int r = check_path(path, err);
+
+    if (r >= 0)
+        r = cgroup_read_layout(cgroup, err);
 
     if (r < 0)
         return r;
     if (snprintf(cgroup->path, sizeof(cgroup->path), "%s", path) >= (int)sizeof(cgroup->path))
         return error_set_plain(err, ENAMETOOLONG, NULL, "the path of a control group is too long");
     for (size_t i = 0; r >= 0 && i < cgroup->count; i++)
-        r = make_group(&cgroup->hierarchies[i], path, true, err);
+        r = make_group(&cgroup->hierarchies[i], path, fresh, err);
     if (r >= 0)
         r = cgroup_apply_limits(cgroup, resources, err);
     if (r < 0) {
         (void)cgroup_remove_open(cgroup, NULL);
     }
     return r;
+}
+
+int cgroup_create(struct cgroup *cgroup, const char *path,
+        const struct runtime_resources *resources, struct error **err)
+{
+    return create(cgroup, path, true, resources, err);
+}
+
+int cgroup_adopt(struct cgroup *cgroup, const char *path, const struct runtime_resources *resources,
+        struct error **err)
+{
+    return create(cgroup, path, false, resources, err);
 }
 
 int cgroup_clone_fd(const struct cgroup *cgroup)

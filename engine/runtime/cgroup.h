@@ -65,6 +65,10 @@ void cgroup_release(struct cgroup *cgroup);
 int cgroup_create(struct cgroup *cgroup, const char *path,
         const struct runtime_resources *resources, struct error **err);
 
+/* The same in groups that systemd has made: what is there stays, what is missing is made. */
+int cgroup_adopt(struct cgroup *cgroup, const char *path, const struct runtime_resources *resources,
+        struct error **err);
+
 /* Changes limits of groups with processes: what is unset stays as it is. The rules for devices are
  * replaced when there are some. Every limit is read back; one that the kernel has rounded away or
  * clamped is an error. */

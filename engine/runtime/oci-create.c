@@ -23,6 +23,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/timefmt.h"
+#include "engine/runtime/cgroup-systemd.h"
 #include "engine/runtime/cgroup.h"
 #include "engine/runtime/gate.h"
 #include "engine/runtime/oci-internal.h"
@@ -40,8 +41,9 @@ struct creation {
     struct runtime_spec *spec;
     struct cgroup cgroup;
     struct seccomp_filter filter;
-    int root_fd;   /* the directory of containers */
-    int bundle_fd; /* the bundle */
+    struct systemd_scope scope; /* its placeholder ends when ours is in the group */
+    int root_fd;                /* the directory of containers */
+    int bundle_fd;              /* the bundle */
     int gate_fd;
     bool owns_cgroup, had_process;
 };
@@ -50,6 +52,7 @@ static void creation_release(struct creation *c)
 {
     cgroup_release(&c->cgroup);
     seccomp_filter_release(&c->filter);
+    systemd_scope_release(&c->scope);
     oci_container_release(&c->container);
     json_decref(c->json);
     fd_close(c->root_fd);
@@ -194,12 +197,32 @@ static int make_state(struct creation *c, struct error **err)
     return r < 0 ? r : oci_container_save(&c->container, err);
 }
 
+/* systemd makes the group, and the state has to say where before anything can go wrong. */
+static int make_scope(struct creation *c, struct error **err)
+{
+    int r = systemd_scope_create(c->arena, c->spec, c->options->id, geteuid() != 0, &c->scope, err);
+
+    if (r < 0)
+        return r;
+    c->container.cgroup_path = c->scope.path;
+    c->owns_cgroup = true;
+    r = oci_container_save(&c->container, err);
+    return r < 0 ? r : cgroup_adopt(&c->cgroup, c->scope.path, &c->spec->resources, err);
+}
+
 /* Groups that are there already are used when nobody lives there: others' processes must neither
  * share the limits of this container nor die with it. */
 static int make_cgroup(struct creation *c, struct error **err)
 {
     auto_(cgroup_release) struct cgroup present = CGROUP_INIT;
     const char *path = c->container.cgroup_path;
+
+    if (c->runtime->systemd_cgroup)
+        return make_scope(c, err);
+    if (c->spec->cgroup_units)
+        return error_set_plain(err, EINVAL, NULL,
+                "cgroupsPath: \"%s\" names units of systemd: that is for --systemd-cgroup",
+                c->spec->cgroup_units);
     int r = cgroup_open(&present, path, err);
 
     if (r > 0) {
@@ -293,6 +316,7 @@ int oci_create(const struct oci_runtime *runtime, const struct oci_create_option
         .options = options,
         .arena = runtime->arena,
         .container = OCI_CONTAINER_INIT,
+        .scope = SYSTEMD_SCOPE_INIT,
         .root_fd = -EBADF,
         .bundle_fd = -EBADF,
         .gate_fd = -EBADF,

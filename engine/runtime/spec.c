@@ -242,7 +242,8 @@ static int parse_devices(struct spec_parse *p, const json_t *linux_json)
 
 static bool sysctl_key_is_plain(const char *key)
 {
-    return *key && *key != '.' && *key != '/' && !strstr(key, "..") && !strchr(key, '\n');
+    return *key && *key != '.' && *key != '/' && !strstr(key, "..") && !strstr(key, "//") &&
+           !strstr(key, "./") && !strstr(key, "/.") && !strchr(key, '\n');
 }
 
 bool runtime_sysctl_is_namespaced(const struct runtime_spec *spec, const char *key)
@@ -275,6 +276,18 @@ bool runtime_sysctl_is_namespaced(const struct runtime_spec *spec, const char *k
     return false;
 }
 
+/* With dots, as the kernel's documents write them. Whichever of "." and "/" comes first separates;
+ * the other one is part of a name then ("net/ipv4/conf/eth0.1/forwarding"). */
+static char *sysctl_name(struct arena *arena, const char *key)
+{
+    char *name = arena_strdup(arena, key);
+    const char *first = strpbrk(key, "./");
+
+    for (char *c = name; first && *first == '/' && *c; c++)
+        *c = *c == '/' ? '.' : *c == '.' ? '/' : *c;
+    return name;
+}
+
 static int parse_sysctls(struct spec_parse *p, const json_t *linux_json)
 {
     json_t *object = NULL, *value;
@@ -290,11 +303,14 @@ static int parse_sysctls(struct spec_parse *p, const json_t *linux_json)
         if (!json_is_string(value) || !sysctl_key_is_plain(key))
             return error_set_plain(
                     p->err, EINVAL, NULL, "sysctl: \"%s\" is not a name with a text", key);
-        if (!runtime_sysctl_is_namespaced(p->spec, key))
+        const char *name = sysctl_name(p->arena, key);
+        if (!sysctl_key_is_plain(name))
+            return error_set_plain(
+                    p->err, EINVAL, NULL, "sysctl: \"%s\" is not a name with a text", key);
+        if (!runtime_sysctl_is_namespaced(p->spec, name))
             return error_set_plain(p->err, EINVAL, NULL,
                     "sysctl \"%s\" is not in a separate kernel namespace", key);
-        p->spec->sysctls[p->spec->sysctl_count++] = (struct runtime_sysctl){ .key = arena_strdup(
-                                                                                     p->arena, key),
+        p->spec->sysctls[p->spec->sysctl_count++] = (struct runtime_sysctl){ .key = name,
             .value = arena_strdup(p->arena, json_string_value(value)) };
     }
     return 0;
@@ -377,6 +393,24 @@ static int parse_time_offsets(struct spec_parse *p, const json_t *linux_json)
     return 0;
 }
 
+/* Either a path below the mount points, or, with colons, names for systemd. */
+static int check_cgroups_path(struct spec_parse *p)
+{
+    struct runtime_spec *spec = p->spec;
+
+    if (strchr(spec->cgroups_path, ':')) {
+        spec->cgroup_units = spec->cgroups_path;
+        spec->cgroups_path = NULL;
+        return 0;
+    }
+    const char *path = path_join(p->arena, "/", spec->cgroups_path);
+    if (strcmp(path, "/") == 0)
+        return error_set_plain(p->err, EINVAL, NULL,
+                "cgroupsPath: \"%s\" is the root of all control groups", spec->cgroups_path);
+    spec->cgroups_path = path;
+    return 0;
+}
+
 /* Even an empty object asks for a group of its own. */
 static int refuse_rdt(struct spec_parse *p, const json_t *linux_json)
 {
@@ -436,10 +470,9 @@ static int parse_linux(struct spec_parse *p, const json_t *root)
     if (r < 0)
         return r;
     if (spec->cgroups_path) {
-        if (strchr(spec->cgroups_path, ':'))
-            return error_set_plain(p->err, EOPNOTSUPP, NULL,
-                    "cgroupsPath: \"%s\": systemd slices are not supported", spec->cgroups_path);
-        spec->cgroups_path = path_join(p->arena, "/", spec->cgroups_path);
+        r = check_cgroups_path(p);
+        if (r < 0)
+            return r;
     }
     spec->rootfs_propagation = MS_PRIVATE | MS_REC;
     if (propagation) {

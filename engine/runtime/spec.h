@@ -147,6 +147,7 @@ struct runtime_spec {
     const char *mount_label;               /* SELinux; NULL: none */
     unsigned long rootfs_propagation;      /* MS_…|MS_REC of the container's root */
     const char *cgroups_path;              /* NULL: /berth/<id> */
+    const char *cgroup_units;              /* "SLICE:PREFIX:NAME" in its place, for systemd */
     struct runtime_resources resources;
     const json_t
             *seccomp; /* borrowed from the JSON, for the command that compiles it; NULL for none */

@@ -80,17 +80,14 @@ static void bring_lo_up(int sync_fd)
         start_fail(sync_fd, STAGE_LOOPBACK, 0);
 }
 
-/* "net.ipv4.ip_forward"; or with slashes, as sysctl(8) takes it, for names with dots in them
- * ("net/ipv4/conf/eth0.1/forwarding"): whichever comes first separates. */
+/* A slash in the key is a dot of a name ("net.ipv4.conf.eth0/1.forwarding"). */
 static void sysctl_path(const char *key, char *path, size_t size)
 {
-    const char *first = strpbrk(key, "./");
-    bool by_slash = first && *first == '/';
     size_t len = strlen("sys/");
 
     memcpy(path, "sys/", len);
     for (; *key && len + 1 < size; key++)
-        path[len++] = by_slash ? *key : *key == '.' ? '/' : *key == '/' ? '.' : *key;
+        path[len++] = *key == '.' ? '/' : *key == '/' ? '.' : *key;
     path[len] = 0;
 }
 
