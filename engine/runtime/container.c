@@ -65,6 +65,7 @@ static _Noreturn void run_child(struct start *start)
         if (process->plain_terminal)
             start_make_terminal_plain(process->sync_fd, slave);
     }
+    start_seal_dev(start, root_fd);
     start_hide_paths(start, root_fd);
     make_cwd(start, root_fd);
     start_run_create_hooks(start);
@@ -130,6 +131,10 @@ static int open_namespaces(
 
     for (int type = 0; r >= 0 && type < NAMESPACE_MAX_; type++)
         r = open_namespace(options, (enum namespace_type)type, &fds[type], err);
+    if (r >= 0 && options->rootfs.lower_count > 0 &&
+            options->spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_HOST)
+        return error_set_plain(
+                err, EINVAL, NULL, "namespaces: a container needs a mount namespace of its own");
     if (r >= 0 && fds[NAMESPACE_MOUNT] >= 0 && is_own_namespace(fds[NAMESPACE_MOUNT], "mnt"))
         return error_set_plain(err, EINVAL, NULL,
                 "the mount namespace \"%s\" is our own: a container needs another",

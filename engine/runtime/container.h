@@ -31,6 +31,8 @@ struct container_rootfs {
     const char *upper_dir, *work_dir;
     bool ephemeral;        /* overlay need not sync */
     const char *directory; /* bound instead of an overlay */
+    /* Without a mount namespace of the container's own, mount_point is a private mount that the
+     * caller made of `directory`, and takes away again with all that the container mounted. */
 };
 
 struct container_process_options {

@@ -74,6 +74,20 @@ static void close_foreign_fds(const struct start *start, const struct join_optio
     proc_close_fds_from(lowest, keep + first, count - first);
 }
 
+/* A container in the host's mount namespace has its root by chroot, which joining does not give. */
+static int open_chroot(const struct start *start, const struct join_options *options)
+{
+    char path[64];
+
+    if (start->spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_HOST)
+        return -EBADF;
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)options->pid);
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        start_fail(start->process.sync_fd, STAGE_PIVOT, 0);
+    return fd;
+}
+
 static struct capability_sets all_capabilities(uint64_t all)
 {
     return (struct capability_sets){ .bounding = all, .effective = all, .permitted = all };
@@ -110,6 +124,7 @@ static _Noreturn void run_child(
     close_foreign_fds(start, options);
     if (start->namespace_fds[NAMESPACE_USER] >= 0)
         start_use_host_rights(process);
+    int chroot_fd = open_chroot(start, options);
     if (setns(options->pidfd, joined_namespaces(start->spec)) < 0 &&
             (errno != EINVAL || join_each(start->namespace_fds) < 0))
         start_fail(process->sync_fd, STAGE_NAMESPACE, NAMESPACE_MOUNT);
@@ -126,6 +141,9 @@ static _Noreturn void run_child(
     close(options->pidfd);
     for (int type = 0; type < NAMESPACE_MAX_; type++)
         fd_close(start->namespace_fds[type]);
+    if (chroot_fd >= 0 && (fchdir(chroot_fd) < 0 || chroot(".") < 0 || chdir("/") < 0))
+        start_fail(process->sync_fd, STAGE_PIVOT, 0);
+    fd_close(chroot_fd);
     int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         start_fail(process->sync_fd, STAGE_PIVOT, 0);

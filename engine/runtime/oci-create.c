@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,6 +138,19 @@ static int open_bundle(struct creation *c, struct error **err)
     return 0;
 }
 
+/* Some callers name destinations as the host sees them. */
+static void strip_root(struct creation *c)
+{
+    size_t len = strlen(c->container.rootfs);
+
+    for (size_t i = 0; i < c->spec->mount_count && len > 1; i++) {
+        const char **destination = &c->spec->mounts[i].destination;
+
+        if (strncmp(*destination, c->container.rootfs, len) == 0 && (*destination)[len] == '/')
+            *destination += len;
+    }
+}
+
 static int find_rootfs(struct creation *c, struct error **err)
 {
     const char *given = c->spec->root_path;
@@ -151,6 +165,7 @@ static int find_rootfs(struct creation *c, struct error **err)
     if (!S_ISDIR(st.st_mode))
         return error_set_plain(err, ENOTDIR, NULL, "rootfs \"%s\" is not a directory", given);
     c->container.rootfs = arena_strdup(c->arena, path);
+    strip_root(c);
     return 0;
 }
 
@@ -240,6 +255,22 @@ static int make_cgroup(struct creation *c, struct error **err)
         return r;
     c->owns_cgroup = true;
     return cgroup_create(&c->cgroup, path, &c->spec->resources, err);
+}
+
+/* In the host's mount namespace the root becomes a mount of its own, so that all that is mounted
+ * there goes away with it. Private, or it would show on what it is bound from, too. */
+static int bind_root(struct creation *c, struct error **err)
+{
+    const char *rootfs = c->container.rootfs;
+
+    if (c->spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_HOST)
+        return 0;
+    if (mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return error_set(err, errno, NULL, "cannot bind the root \"%s\"", rootfs);
+    c->container.root_bound = true;
+    if (mount(NULL, rootfs, NULL, MS_PRIVATE | MS_REC, NULL) < 0)
+        return error_set(err, errno, NULL, "cannot make the root \"%s\" private", rootfs);
+    return oci_container_save(&c->container, err);
 }
 
 static int create_process(struct creation *c, struct container_process *process, struct error **err)
@@ -334,6 +365,8 @@ int oci_create(const struct oci_runtime *runtime, const struct oci_create_option
         r = make_state(&c, err);
     if (r >= 0)
         r = make_cgroup(&c, err);
+    if (r >= 0)
+        r = bind_root(&c, err);
     if (r >= 0)
         r = create_process(&c, ret_process, err);
     if (r >= 0)

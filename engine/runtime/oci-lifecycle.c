@@ -102,6 +102,23 @@ static int kill_all(const struct oci_container *container, int signo, struct err
     return r > 0 ? cgroup_kill(&cgroup, signo, err) : r;
 }
 
+static bool has_processes(const struct oci_container *container)
+{
+    auto_(cgroup_release) struct cgroup cgroup = CGROUP_INIT;
+    auto_free pid_t *pids = NULL;
+
+    return container->cgroup_path && cgroup_open(&cgroup, container->cgroup_path, NULL) > 0 &&
+           cgroup_list_processes(&cgroup, &pids, NULL) > 0;
+}
+
+static void forget_error(struct error **err)
+{
+    if (!err)
+        return;
+    error_free(*err);
+    *err = NULL;
+}
+
 static bool has_own_pids(const struct oci_runtime *runtime, const struct oci_container *container)
 {
     auto_json json_t *json = NULL;
@@ -129,14 +146,17 @@ int oci_kill(
 
     if (r < 0)
         return r;
-    /* Others than the first may be left where they have no pid namespace to die with. */
     if (all)
         return kill_all(&container, signo, err);
     auto_close int pidfd = open_process(&container, err);
+    /* Others than the first may outlive it where there is no pid namespace that ends with it. */
+    if (signo == SIGKILL && (pidfd >= 0 || container.pid > 0) &&
+            !has_own_pids(runtime, &container) && (pidfd >= 0 || has_processes(&container))) {
+        forget_error(err);
+        return kill_all(&container, signo, err);
+    }
     if (pidfd < 0)
         return pidfd;
-    if (signo == SIGKILL && !has_own_pids(runtime, &container))
-        return kill_all(&container, signo, err);
     r = proc_kill_pidfd(pidfd, signo);
     if (r == -ESRCH)
         return error_set_plain(err, ESRCH, NULL, "container not running");
@@ -172,10 +192,7 @@ int oci_delete(const struct oci_runtime *runtime, const char *id, bool force, st
     int r = oci_open(runtime, id, true, &root_fd, &container, err);
 
     if (r == -ENOENT && force) {
-        if (err) {
-            error_free(*err);
-            *err = NULL;
-        }
+        forget_error(err);
         return 0;
     }
     if (r < 0)

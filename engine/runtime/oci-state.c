@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +96,8 @@ static int read_state(struct arena *arena, struct oci_container *container, stru
         r = jsonx_get_bool(json, "systemdCgroup", &container->systemd_cgroup, err);
     if (r >= 0)
         r = jsonx_get_bool(json, "keyring", &container->keyring, err);
+    if (r >= 0)
+        r = jsonx_get_bool(json, "rootBound", &container->root_bound, err);
     if (r < 0)
         return error_wrap(err, r, "cannot read the state of container %s", container->id);
     const char **members[] = { &container->bundle, &container->rootfs, &container->oci_version,
@@ -215,11 +218,11 @@ int oci_container_open(struct arena *arena, int root_fd, const char *id, bool lo
 
 int oci_container_save(const struct oci_container *c, struct error **err)
 {
-    auto_json json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:i, s:I, s:I, s:b, s:b}",
+    auto_json json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:i, s:I, s:I, s:b, s:b, s:b}",
             "bundle", c->bundle, "rootfs", c->rootfs, "ociVersion", c->oci_version, "created",
             c->created, "cgroup", c->cgroup_path, "pid", (int)c->pid, "pidStart",
             (json_int_t)c->pid_start_ticks, "owner", (json_int_t)c->owner, "systemdCgroup",
-            c->systemd_cgroup, "keyring", c->keyring);
+            c->systemd_cgroup, "keyring", c->keyring, "rootBound", c->root_bound);
 
     if (!json)
         return error_set_plain(
@@ -305,6 +308,11 @@ int oci_container_remove(int root_fd, struct oci_container *container, struct er
 
     if (container->cgroup_path)
         r = cgroup_remove(container->cgroup_path, err);
+    /* With everything that was mounted on it. */
+    if (r >= 0 && container->root_bound &&
+            umount2(container->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
+            errno != ENOENT)
+        r = error_set(err, errno, NULL, "cannot unmount \"%s\"", container->rootfs);
     if (r >= 0)
         r = fs_remove_tree(root_fd, container->id, err);
     return r < 0 ? error_wrap(err, r, "cannot remove container %s", container->id) : 0;

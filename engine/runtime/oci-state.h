@@ -45,6 +45,7 @@ struct oci_container {
     uint64_t pid_start_ticks;
     uid_t owner;
     bool systemd_cgroup;
+    bool root_bound;     /* `rootfs` is a mount of ours in the host's mount namespace */
     bool keyring;        /* it has a session keyring of its own */
     int dir_fd, lock_fd; /* owned */
 };

@@ -108,6 +108,8 @@ void start_mount_overlay(struct start *start, const struct container_rootfs *roo
 int start_make_root(struct start *start);
 void start_mount_all(struct start *start, int root_fd);
 void start_make_devices(struct start *start, int root_fd);
+/* A read-only /dev becomes that once it is filled. */
+void start_seal_dev(struct start *start, int root_fd);
 void start_hide_paths(struct start *start, int root_fd);
 void start_change_root(struct start *start, int root_fd);
 

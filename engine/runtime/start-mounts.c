@@ -431,6 +431,27 @@ static int mount_copied_up(struct start *start, size_t index, int target_fd, con
     return r < 0 ? r : mount_tree_attach(tree, target_fd, "");
 }
 
+/* It gets devices first. */
+static bool is_sealed_late(const struct runtime_mount *m)
+{
+    return !(m->flags & MS_BIND) && (m->flags & MS_RDONLY) && strcmp(m->destination, "/dev") == 0;
+}
+
+void start_seal_dev(struct start *start, int root_fd)
+{
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+    for (size_t i = 0; i < start->spec->mount_count; i++) {
+        if (!is_sealed_late(&start->spec->mounts[i]))
+            continue;
+        auto_close int fd = fs_try_open_in_root(root_fd, "/dev", O_PATH | O_DIRECTORY, 0);
+        if (fd < 0)
+            mount_fail(start, STAGE_MOUNT, i, fd);
+        if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+            mount_fail(start, STAGE_MOUNT, i, errno);
+    }
+}
+
 static void mount_filesystem(struct start *start, int root_fd, size_t index)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
@@ -450,7 +471,8 @@ static void mount_filesystem(struct start *start, int root_fd, size_t index)
     int r = 0;
     if (m->copy_up && present >= 0)
         r = mount_copied_up(start, index, target, data);
-    else if (mount(m->source, fs_fd_path(target, path), m->type, m->flags, data) < 0)
+    else if (mount(m->source, fs_fd_path(target, path), m->type,
+                     is_sealed_late(m) ? m->flags & ~MS_RDONLY : m->flags, data) < 0)
         r = -errno;
     if (r == -EPERM && start->binds_devices && strcmp(m->type, "sysfs") == 0)
         r = bind_sysfs(start, index, target);

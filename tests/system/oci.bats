@@ -503,3 +503,43 @@ PYTHON
     run bash -c 'LISTEN_FDS=1 exec berth oci --root "$0" run "$1" 3<"$2"' "$OCI_ROOT" "$CONTAINER" "$WORK/three"
     [ "$output" = $'1 1\nlistened' ]
 }
+
+@test "a container in the host's mount namespace has its root, and takes its mounts away" {
+    make_config 'sleep 1000' 'c["linux"]["namespaces"] = [{"type": "pid"}]; del c["hostname"]; c["root"]["readonly"] = True'
+    local before
+    before=$(grep -vc "$BUNDLE" /proc/self/mounts)
+    create
+    oci start "$CONTAINER"
+    [ "$(readlink "/proc/self/ns/mnt")" = "$(readlink "/proc/$(oci state "$CONTAINER" | sed -n 's/.*"pid": \([0-9]*\),/\1/p')/ns/mnt")" ]
+    run oci exec "$CONTAINER" sh -c 'cat /etc/image-name; ls /proc/1/status; touch /x'
+    assert_output_has busybox
+    assert_output_has /proc/1/status
+    assert_output_has "Read-only file system"
+    oci delete --force "$CONTAINER"
+    run ! grep -F "$BUNDLE" /proc/self/mounts
+    [ "$(grep -vc "$BUNDLE" /proc/self/mounts)" = "$before" ]
+}
+
+@test "a read-only /dev has its devices, and destinations may name the root" {
+    make_config 'touch /dev/new; ls -d /dev/null /dev/pts/ptmx; ls /below' "
+c['mounts'][1]['options'].append('ro')
+c['mounts'].append({'destination': '$BUNDLE/rootfs/below', 'type': 'bind', 'source': '$WORK', 'options': ['rbind']})"
+    run oci run "$CONTAINER"
+    assert_output_has "Read-only file system"
+    assert_output_has /dev/null
+    assert_output_has /dev/pts/ptmx
+    assert_output_has bundle
+}
+
+@test "kill KILL reaches those who outlived the first process without a pid namespace" {
+    make_config 'sleep 1000 & echo ready; wait' 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
+    create
+    oci start "$CONTAINER"
+    wait_for 30 grep -q ready "$WORK/out"
+    kill -9 "$(oci state "$CONTAINER" | sed -n 's/.*"pid": \([0-9]*\),/\1/p')"
+    wait_for 30 is_status stopped
+    [ "$(oci ps --format json "$CONTAINER")" != "[]" ]
+    oci kill "$CONTAINER" KILL
+    no_process() { [ "$(oci ps --format json "$CONTAINER")" = "[]" ]; }
+    wait_for 30 no_process
+}

@@ -104,7 +104,6 @@ static void mistakes_are_named(void **state)
         { "linux", "memoryPolicy", "{'mode':'MPOL_X'}", "unknown value \"MPOL_X\"" },
         { "linux", "intelRdt", "{}", "Intel RDT is not supported" },
         { "linux", "netDevices", "{'eth0':{}}", "not supported" },
-        { "linux", "namespaces", "[{'type':'pid'}]", "needs a mount namespace of its own" },
         { "linux", "namespaces", "[{'type':'mount'},{'type':'mount'}]", "given twice" },
         { "linux", "namespaces", "[{'type':'user'},{'type':'mount'}]",
                 "needs uidMappings and gidMappings" },
