@@ -52,6 +52,7 @@ static const struct command *const commands[] = {
     &command_events,
     &command_export,
     &command_inspect,
+    &command_quadlet,
     &command_build,
     &command_pull,
     &command_images,

@@ -85,7 +85,7 @@ void quadlet_add(struct quadlet *quadlet, const char *key, const char *value)
     case KIND_ARGUMENTS:
     case KIND_COMMAND:
     case KIND_PAIRS:
-        literal = quote_word(arena, literal);
+        literal = quote_readable(arena, literal);
         break;
     case KIND_STRING:
         literal = plain_value(arena, literal);
@@ -112,7 +112,7 @@ void quadlet_add_command(struct quadlet *quadlet, const char *key, const struct 
     for (size_t i = 0; i < words->len; i++) {
         if (i)
             strbuf_addc(&line, ' ');
-        quote_add_word(&line, quote_literal(arena, words->items[i], true), true);
+        strbuf_adds(&line, quote_readable(arena, quote_literal(arena, words->items[i], true)));
     }
     quadlet_add_raw(quadlet, key, arena_strndup(arena, line.data, line.len));
 }

@@ -155,7 +155,7 @@ bool quote_is_needed(const char *word)
     return false;
 }
 
-static void add_quoted(struct strbuf *out, const char *word)
+static void add_quoted(struct strbuf *out, const char *word, bool keeps_blanks)
 {
     struct str rest = str_from(word);
 
@@ -171,7 +171,7 @@ static void add_quoted(struct strbuf *out, const char *word)
         if (known) {
             strbuf_addc(out, '\\');
             strbuf_addc(out, escape_letters[known - escape_meanings]);
-        } else if (c != '\'' && character_needs_quotes(c)) {
+        } else if (c != '\'' && !(keeps_blanks && c == ' ') && character_needs_quotes(c)) {
             strbuf_addf(out, "\\x%02x", c);
         } else {
             text_add(out, c);
@@ -183,7 +183,7 @@ static void add_quoted(struct strbuf *out, const char *word)
 void quote_add_word(struct strbuf *out, const char *word, bool keep_empty)
 {
     if (quote_is_needed(word) || (keep_empty && !*word))
-        add_quoted(out, word);
+        add_quoted(out, word, false);
     else
         strbuf_adds(out, word);
 }
@@ -229,10 +229,23 @@ const char *quote_unliteral(struct arena *arena, const char *text, bool in_comma
     return result;
 }
 
-const char *quote_word(struct arena *arena, const char *word)
+static const char *quote_in_arena(struct arena *arena, const char *word, bool keeps_blanks)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(QUOTED_MAX_BYTES);
 
-    quote_add_word(&text, word, true);
+    if (!*word || quote_is_needed(word))
+        add_quoted(&text, word, keeps_blanks);
+    else
+        strbuf_adds(&text, word);
     return arena_strndup(arena, text.data, text.len);
+}
+
+const char *quote_word(struct arena *arena, const char *word)
+{
+    return quote_in_arena(arena, word, false);
+}
+
+const char *quote_readable(struct arena *arena, const char *word)
+{
+    return quote_in_arena(arena, word, true);
 }

@@ -49,5 +49,7 @@ const char *quote_literal(struct arena *arena, const char *text, bool in_command
  * has an expansion that only systemd can do. */
 const char *quote_unliteral(struct arena *arena, const char *text, bool in_command);
 
-/* One word as it stands in a value that is split with `QUOTE_COMMAND`, in the arena. Never empty. */
+/* One word as it stands in a value that is split with `QUOTE_COMMAND`, in the arena. Never empty. The readable form
+ * keeps blanks as they are, for files that people edit. */
 const char *quote_word(struct arena *arena, const char *word);
+const char *quote_readable(struct arena *arena, const char *word);
