@@ -272,18 +272,15 @@ static const char *projects_directory(struct generator *generator)
 }
 
 /* Enabled Compose projects; the number of errors. One that cannot be used costs the others nothing. */
-static size_t generate_projects(struct generator *generator, struct generator_output *output)
+static size_t generate_projects(
+        struct generator *generator, const struct strings *paths, struct generator_output *output)
 {
-    const char *directory = projects_directory(generator);
     const struct project_units_options options = { .program = BERTH_PROGRAM,
         .is_user = generator->is_user };
     struct arena scratch = ARENA_INIT;
     size_t errors = 0;
 
-    if (!directory)
-        return 0;
-    struct strings paths = project_list_enabled(&generator->arena, directory);
-    ARRAY_FOREACH(&paths, path) {
+    ARRAY_FOREACH(paths, path) {
         struct arena_mark mark = arena_mark(&scratch);
         struct diag diag = { .max = SIZE_MAX };
         struct project_units units = { 0 };
@@ -319,8 +316,11 @@ static size_t run(struct generator *generator, const char *argv0)
                 output.directory);
     quadlet_set_init(&set, &generator->arena);
     size_t errors = read_all(generator, &options, &set);
-    bool is_quadlet = strcmp(path_last(argv0), QUADLET_NAME) == 0;
-    if (!set.all.len && is_quadlet)
+    const char *projects_dir = projects_directory(generator);
+    struct strings projects = { 0 };
+    if (projects_dir && strcmp(path_last(argv0), QUADLET_NAME) != 0)
+        projects = project_list_enabled(&generator->arena, projects_dir);
+    if (!set.all.len && !projects.len)
         return errors;
     if (generator_output_open(&output) < 0)
         return errors + 1;
@@ -331,8 +331,7 @@ static size_t run(struct generator *generator, const char *argv0)
         errors += generate(generator, &set, set.all.items[i], &options, &output, &scratch);
         arena_rewind(&scratch, mark);
     }
-    if (!is_quadlet)
-        errors += generate_projects(generator, &output);
+    errors += generate_projects(generator, &projects, &output);
     if (generator_output_close(&output) < 0)
         errors++;
     arena_release(&scratch);
