@@ -17,6 +17,7 @@
 #include "cli/compose.h"
 #include "cli/lint-sarif.h"
 #include "cli/report.h"
+#include "compose/lint-page.h"
 #include "compose/lint.h"
 
 #define PORT_START_PATH "/proc/sys/net/ipv4/ip_unprivileged_port_start"
@@ -24,21 +25,19 @@
 #define FINDING_MAX_BYTES 65536
 #define FINDINGS_MAX 10000
 
-enum lint_format { LINT_TEXT, LINT_JSON, LINT_SARIF, LINT_FORMAT_MAX_ };
-static const char *const format_names[] = {
+enum lint_format { LINT_TEXT, LINT_JSON, LINT_SARIF, LINT_MARKDOWN, LINT_FORMAT_MAX_ };
+static const char *const format_names[LINT_FORMAT_MAX_ + 1] = {
     [LINT_TEXT] = "text",
     [LINT_JSON] = "json",
     [LINT_SARIF] = "sarif",
+    [LINT_MARKDOWN] = "markdown",
 };
-_Static_assert(ARRAY_LEN(format_names) == LINT_FORMAT_MAX_, "name every format");
 
 struct lint_command {
     const char *explain, *format;
     struct strings ignore;
     bool list_rules, strict;
 };
-
-static const char *const format_values[] = { "text", "json", "sarif", NULL };
 
 #define AT(member) .offset = offsetof(struct lint_command, member)
 static const struct opt lint_opts[] = { { .name = "explain",
@@ -50,8 +49,8 @@ static const struct opt lint_opts[] = { { .name = "explain",
             .type = &opt_string,
             .arg = "FORMAT",
             AT(format),
-            .values = format_values,
-            .help = "text, json or sarif" },
+            .values = format_names,
+            .help = "text, json or sarif; of --list-rules text, json or markdown" },
     { .name = "ignore",
             .type = &opt_list,
             .arg = "RULE",
@@ -98,6 +97,13 @@ static int list_rules(struct cli *cli, enum lint_format format)
         for (size_t i = 0; i < lint_rules_len; i++)
             json_array_append_new(array, rule_json(&lint_rules[i]));
         cli_print_json(cli, array, true);
+        return 0;
+    }
+    if (format == LINT_MARKDOWN) {
+        auto_(strbuf_release) struct strbuf page = STRBUF_INIT(CLI_TEXT_MAX);
+
+        lint_print_page(&page);
+        cli_print_text(cli, page.data, page.len);
         return 0;
     }
     for (size_t i = 0; i < lint_rules_len; i++)
@@ -246,8 +252,11 @@ static int check_options(
     if (format < 0)
         return report_failure(
                 cli, "unsupported format \"%s\": expected text, json or sarif", o->format);
-    if (format == LINT_SARIF && (o->list_rules || o->explain))
-        return report_failure(cli, "rules are printed as text or json");
+    if (o->list_rules ? format == LINT_SARIF : format == LINT_MARKDOWN)
+        return report_failure(cli, "%s are not printed as %s", o->list_rules ? "rules" : "findings",
+                format_names[format]);
+    if (o->explain && format > LINT_JSON)
+        return report_failure(cli, "a rule is explained as text or json");
     ARRAY_FOREACH(&o->ignore, name) {
         const struct lint_rule *rule = lint_find_rule(*name);
 

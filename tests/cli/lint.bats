@@ -173,6 +173,10 @@ YAML
         grep -q '^What to do:' text
         awk 'length($0) > 80 { print; bad = 1 } END { exit bad }' text
     done
+    run -0 "$berth" compose lint --list-rules --format markdown
+    diff - <(printf '%s\n' "$output") <"$BERTH_SOURCE/docs/compose-lint.md"
+    run -1 "$berth" compose lint --list-rules --format sarif
+    run -1 "$berth" compose lint --format markdown
     run -1 "$berth" compose lint --explain portopen
     [[ $output == *'there is no rule "portopen"'* ]]
     run -0 "$berth" compose lint --explain privileged --format json

@@ -20,10 +20,12 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "compose/lint-page.h"
 #include "compose/lint.h"
 #include "compose/load.h"
 
 #define FOLDER TEST_DATA "/golden/lint"
+#define PAGE TEST_DATA "/../docs/compose-lint.md"
 #define TEXT_MAX (4u << 20)
 #define PATH_BYTES 4096
 
@@ -132,6 +134,22 @@ static void every_folder_of_cases_belongs_to_a_rule(void **state)
         if (entry->d_name[0] != '.' && !lint_find_rule(entry->d_name))
             fail_msg("no rule is called %s", entry->d_name);
     closedir(folder);
+}
+
+static void the_page_of_rules_is_what_the_table_says(void **state)
+{
+    auto_(strbuf_release) struct strbuf page = STRBUF_INIT(TEXT_MAX);
+    auto_free char *kept = NULL;
+    size_t len;
+
+    (void)state;
+    lint_print_page(&page);
+    if (getenv("BERTH_BLESS"))
+        assert_int_equal(
+                fs_replace_file(AT_FDCWD, PAGE, page.data, page.len, 0644, FS_NO_SYNC, NULL), 0);
+    assert_int_equal(fs_read_file(AT_FDCWD, PAGE, TEXT_MAX, &kept, &len, NULL), 0);
+    if (len != page.len || memcmp(kept, page.data, len) != 0)
+        fail_msg("docs/compose-lint.md does not agree with the table; BERTH_BLESS=1 rewrites it");
 }
 
 /* ------------------------------------------------------------------------- the cases */
@@ -248,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_are_sorted_and_have_all_their_texts),
         cmocka_unit_test(every_folder_of_cases_belongs_to_a_rule),
+        cmocka_unit_test(the_page_of_rules_is_what_the_table_says),
         cmocka_unit_test(each_rule_finds_what_it_is_for),
         cmocka_unit_test(no_rule_finds_fault_with_what_is_right),
         cmocka_unit_test(what_is_ignored_is_not_reported_and_mistakes_cannot_be_ignored),
