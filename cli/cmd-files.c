@@ -107,7 +107,7 @@ static int run_cp(struct cli *cli, const void *data, int argc, char **argv)
 
 const struct command command_cp = {
     .name = "cp",
-    .usage = "[OPTIONS] CONTAINER:PATH PATH|- | PATH|- CONTAINER:PATH",
+    .usage = "[OPTIONS] CONTAINER:SRC DEST|- | SRC|- CONTAINER:DEST",
     .summary = "Copy files out of a container or into one",
     .details = "\"-\" is a tar archive on standard input or output.",
     .opts = cp_opts,

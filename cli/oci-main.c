@@ -26,7 +26,7 @@
 #define DEFAULT_ROOT "/run/berth-oci"
 #define LOG_LINE_MAX (64u << 10)
 #define HELP_MAX (1u << 20)
-#define HELP_WIDTH 100
+#define HELP_WIDTH 80
 
 /* In the order of --help. */
 static const struct oci_command *const commands[] = {

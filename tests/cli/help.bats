@@ -74,7 +74,7 @@ all_commands() {
 @test "Docker's options that there are none of here are refused by name" {
     run -125 "$berth" run --gpus all image
     [[ $output == *'"--gpus" is not supported'* ]]
-    run -125 "$berth" run --volumes-from x image
+    run -125 "$berth" run --storage-opt size=1G image
     [[ $output == *'not supported'* ]]
     run -1 "$berth" build --secret id=x .
     [[ $output == *'"--secret" is not supported'* ]]
