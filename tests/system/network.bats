@@ -57,13 +57,7 @@ serve() { # serve WHERE [ID] PROTOCOL PORT TEXT
     PIDS="$PIDS $pid"
 }
 address_of() { in_container "$1" ip -4 -br addr show "${2:-eth0}" | awk '{ split($3, part, "/"); print part[1] }'; }
-pids_of_server() {
-    local dir
-    for dir in /proc/[0-9]*; do
-        [ "$({ tr '\0' ' ' <"$dir/cmdline"; } 2>/dev/null)" = "$BERTH_LIBEXEC_DIR/berth-dns $BERTH_RUN/dns " ] && echo "${dir#/proc/}"
-    done
-    return 0
-}
+pids_of_server() { pgrep -f -x "$BERTH_LIBEXEC_DIR/berth-dns $BERTH_RUN/dns" || :; }
 expect() { # expect WANTED COMMAND …
     local wanted=$1 got
     shift
