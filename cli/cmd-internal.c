@@ -3,6 +3,7 @@
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/followers.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
 
@@ -30,9 +31,28 @@ static const struct command teardown = {
     .run = run_teardown,
 };
 
+/* What a monitor runs when its container runs again by itself. */
+static int run_followers(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+
+    (void)data;
+    if (argc != 1)
+        return report_failure(cli, "\"%s\" takes an id", cli->command);
+    struct engine *engine = cli_engine_plain(cli, &err);
+    return !engine || followers_restart(engine, argv[0], &err) < 0 ? report_error(cli, err) : 0;
+}
+
+static const struct command followers = {
+    .name = "followers",
+    .usage = "ID",
+    .summary = "Restart what depends on a container that runs again",
+    .run = run_followers,
+};
+
 static int run_internal(struct cli *cli, const void *data, int argc, char **argv)
 {
-    const struct command table[] = { teardown, command_unit, { 0 } };
+    const struct command table[] = { teardown, followers, command_unit, { 0 } };
     struct command group = command_internal;
 
     (void)data;

@@ -428,7 +428,7 @@ static void fill_health(struct bundle *b, struct monitor_health *ret)
     ret->retries = (uint32_t)health->retries;
 }
 
-static char **teardown_argv(struct bundle *b)
+static char **internal_argv(struct bundle *b, const char *word)
 {
     char **argv = ARENA_NEW_ARRAY(&b->arena, 5, char *);
 
@@ -436,7 +436,7 @@ static char **teardown_argv(struct bundle *b)
         return NULL;
     argv[0] = arena_strdup(&b->arena, b->engine->options.program);
     argv[1] = arena_strdup(&b->arena, "internal");
-    argv[2] = arena_strdup(&b->arena, "teardown");
+    argv[2] = arena_strdup(&b->arena, word);
     argv[3] = arena_strdup(&b->arena, b->c->id);
     return argv;
 }
@@ -492,8 +492,11 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .ready = b->ready,
         .notify_socket = b->engine->options.notify_socket,
         .watchdog_usec = b->engine->options.watchdog_usec,
-        .teardown_argv = teardown_argv(b),
+        .teardown_argv = internal_argv(b, "teardown"),
         .teardown_env = teardown_env(b),
+        .restarted_argv = config->project && config->service && !config->oneoff
+                                  ? internal_argv(b, "followers")
+                                  : NULL,
     };
     int r = layer_dirs(b, &monitor.rootfs, err);
 

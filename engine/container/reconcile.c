@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/proc.h"
 #include "engine/container/container-internal.h"
 #include "engine/monitor/state-file.h"
 #include "engine/network/network.h"
@@ -58,6 +59,24 @@ static bool is_desired(struct engine *engine, const char *id)
            stmt_step(stmt, NULL) > 0;
 }
 
+/* As a monitor does after a restart; goes on by itself when this command is done. */
+static void tell_followers(struct engine *engine, const struct container *c)
+{
+    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    char *argv[] = { (char *)(uintptr_t)engine->options.program, (char[]){ "internal" },
+        (char[]){ "followers" }, (char *)(uintptr_t)c->id, NULL };
+    pid_t pid;
+
+    if (!engine->options.program || !c->config.project || !c->config.service || c->config.oneoff)
+        return;
+    spawn.path = engine->options.program;
+    spawn.argv = argv;
+    spawn.stderr_fd = PROC_NULL;
+    spawn.cwd = "/";
+    spawn.new_session = true;
+    (void)proc_spawn(&spawn, &pid, NULL, NULL);
+}
+
 static int recover(struct engine *engine, const char *id, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
@@ -85,10 +104,13 @@ static int recover(struct engine *engine, const char *id, struct error **err)
     if (r < 0 || !c || !wants_restart(c, state) || !is_desired(engine, id))
         return r;
     fault_point("container.reconcile.restart");
-    return container_run(engine, c,
+    r = container_run(engine, c,
             &(struct container_run_options){
                     .lock_fd = lock, .restart_count = (int)state->restart_count + 1 },
             NULL, &exit_code, err);
+    if (r >= 0)
+        tell_followers(engine, c);
+    return r;
 }
 
 int engine_reconcile(struct engine *engine, struct error **err)

@@ -119,6 +119,7 @@ static const struct member members[] = {
     MEMBER("watchdog_usec", watchdog_usec, MEMBER_INT64),
     MEMBER("teardown_argv", teardown_argv, MEMBER_TEXTS),
     MEMBER("teardown_env", teardown_env, MEMBER_TEXTS),
+    MEMBER("restarted_argv", restarted_argv, MEMBER_TEXTS),
 };
 
 struct name_table {

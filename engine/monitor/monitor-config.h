@@ -137,6 +137,9 @@ struct monitor_config {
      * MONITOR_LOCK_FD): {"…/berth", "internal", "teardown", ID}. NULL: it just ends. */
     char **teardown_argv;
     char **teardown_env; /* NULL: empty environment but PATH */
+    /* Program that is run, with the same environment, each time that the container runs again by itself, for
+     * those that depend on it: {"…/berth", "internal", "followers", ID}. NULL: nobody does. */
+    char **restarted_argv;
 };
 
 /* The lock of RUN/containers/ID has this number in the monitor and in what it becomes. */

@@ -112,12 +112,23 @@ struct monitor {
     int listen_fd;
     struct list clients;
 
+    /* The program that deals with those that depend on the container, see followers.c. */
+    pid_t followers_pid; /* 0: it does not run */
+    int followers_pidfd;
+    struct loop_source *followers_source;
+    bool followers_again; /* the container ran again meanwhile */
+
     /* As a service, see service.c. */
     int notify_fd; /* the container's own messages; -EBADF: none */
     struct loop_source *notify_source, *watchdog_timer;
     bool told_main_pid, told_ready;
     char told_status[SERVICE_STATUS_MAX];
 };
+
+/* ---- followers.c ---- */
+
+/* The container runs again by itself: runs config->restarted_argv, one at a time. */
+void monitor_tell_followers(struct monitor *m);
 
 /* ---- monitor.c ---- */
 

@@ -309,6 +309,8 @@ static void on_restart_due(struct loop *loop, void *userdata)
         m->state.finished_nsec = time_realtime_nsec();
         set_error(m, error);
         finish_for_good(m);
+    } else {
+        monitor_tell_followers(m);
     }
     error_free(error);
 }

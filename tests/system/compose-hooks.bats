@@ -150,3 +150,48 @@ END
     import_busybox
     run -0 berth compose up -d --force-recreate
 }
+
+started_at() {
+    berth inspect --format '{{.State.StartedAt}}' "$1"
+}
+
+has_restarted() {
+    [ "$(started_at "$1")" != "$2" ] && [ "$(berth inspect --format '{{.State.Running}}' "$1")" = true ]
+}
+
+@test "what depends on a container with restart: true follows when that crashes and comes up again by itself" {
+    cat >compose.yaml <<'END'
+name: crash
+services:
+  db:
+    image: busybox
+    command: [sh, -c, "while ! test -e /tmp/crash; do sleep 0.05; done; rm /tmp/crash; exit 3"]
+    restart: always
+    healthcheck: { test: [CMD, "true"], interval: 50ms }
+  web:
+    image: busybox
+    command: [sleep, "1000"]
+    init: true
+    depends_on: { db: { condition: service_healthy, restart: true } }
+  top:
+    image: busybox
+    command: [sleep, "1000"]
+    init: true
+    depends_on: { web: { condition: service_started, restart: true } }
+  other:
+    image: busybox
+    command: [sleep, "1000"]
+    init: true
+    depends_on: [db]
+END
+    run -0 berth compose up -d
+    db=$(started_at crash-db-1) web=$(started_at crash-web-1)
+    top=$(started_at crash-top-1) other=$(started_at crash-other-1)
+    run -0 berth compose exec -T db touch /tmp/crash
+    wait_for 60 has_restarted crash-db-1 "$db"
+    wait_for 60 has_restarted crash-web-1 "$web"
+    wait_for 60 has_restarted crash-top-1 "$top"
+    [ "$(started_at crash-other-1)" = "$other" ]
+    run -0 berth compose down -t 0
+    [ -z "$(berth ps -aq)" ]
+}
