@@ -367,6 +367,9 @@ static int fill_rights(struct cli *cli, const struct run_options *o,
     config->ipc_mode = o->ipc;
     config->uts_mode = o->uts;
     config->cgroupns_mode = o->cgroupns;
+    config->userns_mode = o->userns;
+    config->uid_maps = spec_vector(arena, &o->uid_maps);
+    config->gid_maps = spec_vector(arena, &o->gid_maps);
     return r;
 }
 

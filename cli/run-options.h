@@ -30,8 +30,9 @@ struct run_options {
     bool publish_all;
     /* Rights. */
     bool privileged;
-    struct strings cap_add, cap_drop, security_opt, devices, device_rules, sysctls;
-    const char *pid, *ipc, *uts, *cgroupns, *cgroup_parent, *cgroups, *sdnotify;
+    struct strings cap_add, cap_drop, security_opt, devices, device_rules, sysctls, uid_maps,
+            gid_maps;
+    const char *pid, *ipc, *uts, *cgroupns, *userns, *cgroup_parent, *cgroups, *sdnotify;
     /* Limits. */
     uint64_t memory_bytes, memory_reservation_bytes;
     const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems;

@@ -26,6 +26,7 @@
 #include "engine/monitor/monitor-config.h"
 #include "engine/network/network.h"
 #include "engine/network/resolv.h"
+#include "engine/container/user-namespace.h"
 #include "engine/runtime/capability.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/volume/volume-internal.h"
@@ -348,7 +349,11 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
         .io_devices = b->io_devices,
     };
     auto_json json_t *spec = NULL;
-    int r = oci_spec_build(&input, &spec, err);
+    int r = container_id_mappings(
+            &b->arena, &b->c->config, &input.uid_mappings, &input.gid_mappings, err);
+
+    if (r >= 0)
+        r = oci_spec_build(&input, &spec, err);
 
     return r < 0 ? r : jsonx_write_file(run_dir_fd, MONITOR_SPEC_FILE, spec, 0600, false, err);
 }

@@ -214,9 +214,11 @@ struct container_config {
     char **cap_add, **cap_drop;
     char **security_opt;
     char **device_cgroup_rules;
+    char **uid_maps, **gid_maps; /* "CONTAINER:HOST:SIZE": a user namespace (user-namespace.h) */
     struct container_devices devices;
     struct container_pairs sysctls;
-    const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode; /* NULL, "host", "private", … */
+    const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode,
+            *userns_mode; /* NULL, "host", "private", … */
 
     /* Limits. */
     int64_t memory_bytes, memory_swap_bytes /* -1: unlimited */, memory_reservation_bytes;

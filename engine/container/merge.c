@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/container/container-internal.h"
 #include "engine/image/image.h"
+#include "engine/container/user-namespace.h"
 #include "engine/runtime/capability.h"
 
 #define MEMORY_MIN_BYTES (INT64_C(6) << 20)
@@ -318,6 +319,18 @@ int container_check_limits(struct container_config *c, struct error **err)
     return 0;
 }
 
+static int check_namespaces(
+        struct arena *arena, const struct container_config *c, struct error **err)
+{
+    struct id_mappings uids, gids;
+
+    if (!string_is_empty(c->cgroupns_mode) && strcmp(c->cgroupns_mode, "host") != 0 &&
+            strcmp(c->cgroupns_mode, "private") != 0)
+        return error_set_plain(
+                err, EINVAL, NULL, "invalid cgroup namespace mode: %s", c->cgroupns_mode);
+    return container_id_mappings(arena, c, &uids, &gids, err);
+}
+
 static int check_security(const struct container_config *c, struct error **err)
 {
     for (char **option = c->security_opt; option && *option; option++) {
@@ -330,8 +343,8 @@ static int check_security(const struct container_config *c, struct error **err)
                 str_is_equal_z(text, "systempaths=unconfined") ||
                 str_is_equal_z(text, "writable-cgroups") ||
                 str_has_prefix(text, "writable-cgroups=") ||
-                str_is_equal_z(text, "apparmor=unconfined") ||
-                str_is_equal_z(text, "apparmor:unconfined") ||
+                (str_has_prefix(text, "apparmor=") && text.len > strlen("apparmor=")) ||
+                (str_has_prefix(text, "apparmor:") && text.len > strlen("apparmor:")) ||
                 str_is_equal_z(text, "label=disable") || str_is_equal_z(text, "label:disable"))
             continue;
         if (str_has_prefix(text, "apparmor") || str_has_prefix(text, "label"))
@@ -518,6 +531,8 @@ static int check_all(
         r = container_check_limits(ret, err);
     if (r >= 0)
         r = check_security(ret, err);
+    if (r >= 0)
+        r = check_namespaces(arena, ret, err);
     if (r >= 0)
         r = check_log(ret, err);
     if (r >= 0)

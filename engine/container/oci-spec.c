@@ -218,6 +218,9 @@ static json_t *build_process(const struct oci_spec_input *input)
     uint32_t mask;
     if (config->umask && parse_octal(str_from(config->umask), 0777, &mask) == 0)
         json_object_set_new(json_object_get(process, "user"), "umask", json_integer(mask));
+    const char *apparmor = oci_security_option(config, "apparmor");
+    if (!string_is_empty(apparmor))
+        json_object_set_new(process, "apparmorProfile", jsonx_text(apparmor));
     if (config->has_oom_score_adj)
         json_object_set_new(
                 process, "oomScoreAdj", json_integer((json_int_t)config->oom_score_adj));
@@ -417,6 +420,8 @@ static json_t *build_file_mount(
     append_text(mount_options(mount), "rbind");
     append_text(mount_options(mount), "rprivate");
     append_text(mount_options(mount), "ro");
+    if (!file->source_path && input->uid_mappings.count > 0)
+        append_text(mount_options(mount), "idmap");
     return mount;
 }
 
@@ -427,8 +432,16 @@ static json_t *build_mounts(const struct oci_spec_input *input)
 
     add_default_mounts(input, mounts);
     add_name_files(input, mounts);
-    for (size_t i = 0; i < config->mounts.len; i++)
-        insert_by_depth(own, build_mount(&config->mounts.items[i], &input->mounts[i]));
+    for (size_t i = 0; i < config->mounts.len; i++) {
+        const struct container_mount *m = &config->mounts.items[i];
+        json_t *mount = build_mount(m, &input->mounts[i]);
+
+        /* What is ours belongs to the container's own ids on disk, as its layers do. */
+        if (m->type == CONTAINER_MOUNT_VOLUME && !input->mounts[i].type &&
+                input->uid_mappings.count > 0)
+            append_text(mount_options(mount), "idmap");
+        insert_by_depth(own, mount);
+    }
     for (size_t i = 0; i < config->files.len; i++)
         insert_by_depth(own, build_file_mount(input, &config->files.items[i], i));
     json_array_extend(mounts, own);
@@ -691,6 +704,7 @@ static json_t *build_namespaces(const struct oci_spec_input *input)
         /* On v1 the host's view is Docker's default. */
         { "cgroup", c->cgroupns_mode ? strcmp(c->cgroupns_mode, "private") == 0
                                      : input->cgroup_v2 && !c->privileged },
+        { "user", input->uid_mappings.count > 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
@@ -699,13 +713,28 @@ static json_t *build_namespaces(const struct oci_spec_input *input)
     return list;
 }
 
-static json_t *build_sysctls(const struct container_config *c)
+static json_t *build_mappings(const struct id_mappings *mappings)
 {
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < mappings->count; i++)
+        json_array_append_new(list, json_pack("{s:I, s:I, s:I}", "containerID",
+                                            (json_int_t)mappings->items[i].container_id, "hostID",
+                                            (json_int_t)mappings->items[i].host_id, "size",
+                                            (json_int_t)mappings->items[i].size));
+    return list;
+}
+
+static json_t *build_sysctls(const struct oci_spec_input *input)
+{
+    const struct container_config *c = &input->container->config;
     json_t *sysctls = json_object();
 
     if (c->network_mode == CONTAINER_NETWORK_PRIVATE || c->network_mode == CONTAINER_NETWORK_NONE) {
         json_object_set_new(sysctls, "net.ipv4.ip_unprivileged_port_start", json_string("0"));
-        json_object_set_new(sysctls, "net.ipv4.ping_group_range", json_string("0 2147483647"));
+        /* Of groups that a user namespace does not have. */
+        if (input->gid_mappings.count == 0)
+            json_object_set_new(sysctls, "net.ipv4.ping_group_range", json_string("0 2147483647"));
     }
     for (size_t i = 0; i < c->sysctls.len; i++)
         json_object_set_new(
@@ -753,10 +782,14 @@ static int build_linux(const struct oci_spec_input *input, json_t **ret, struct 
         return r;
     *ret = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "namespaces",
             build_namespaces(input), "devices", build_devices(input), "sysctl",
-            build_sysctls(config), "resources", resources, "cgroupsPath", input->cgroup_path,
+            build_sysctls(input), "resources", resources, "cgroupsPath", input->cgroup_path,
             "rootfsPropagation", root_propagation(config), "maskedPaths",
             unconfined ? json_array() : build_masked_paths(input), "readonlyPaths",
             jsonx_strings(readonly_paths, unconfined ? 0 : ARRAY_LEN(readonly_paths)));
+    if (input->uid_mappings.count > 0) {
+        json_object_set_new(*ret, "uidMappings", build_mappings(&input->uid_mappings));
+        json_object_set_new(*ret, "gidMappings", build_mappings(&input->gid_mappings));
+    }
     return 0;
 }
 

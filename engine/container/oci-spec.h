@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "engine/container/container.h"
+#include "engine/runtime/id-mapping.h"
 
 struct arena;
 struct error;
@@ -64,7 +65,8 @@ struct oci_spec_input {
     uint64_t capabilities; /* from oci_spec_capabilities */
     bool cgroup_v2;
     bool has_swap_accounting;
-    unsigned thermal_cpus; /* CPUs whose thermal_throttle is to be hidden */
+    unsigned thermal_cpus;                         /* CPUs whose thermal_throttle is to be hidden */
+    struct id_mappings uid_mappings, gid_mappings; /* empty: no user namespace */
     const struct oci_mount_source *mounts;
     const struct oci_device *devices; /* asked for, or with privileged all of the host's */
     size_t device_count;

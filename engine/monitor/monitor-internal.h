@@ -90,6 +90,7 @@ struct monitor {
     struct guard guard;
     struct loop_source *pidfd_source;
     int netns_fd;
+    int userns_fd; /* of a container with a user namespace; else -EBADF */
     int *port_fds;
     size_t port_count;
     int64_t started_usec;

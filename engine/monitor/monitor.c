@@ -54,6 +54,7 @@
 #include "engine/runtime/hooks.h"
 #include "engine/runtime/seccomp-filter.h"
 #include "engine/runtime/spec.h"
+#include "engine/runtime/user-namespace.h"
 
 #define STATE_TEXT_MAX 65536
 #define RUN_DIR "../.." /* from RUN/containers/ID */
@@ -97,6 +98,30 @@ static void set_error(struct monitor *m, const struct error *error)
 
 /* ---- starting ---- */
 
+/* A network namespace belongs to the user namespace that it was made in. So that one is made first,
+ * and found again by the pin after a restart. */
+static int open_user_namespace(struct monitor *m, int dir_fd, const char *name, struct error **err)
+{
+    auto_close int netns_fd = -EBADF;
+
+    m->userns_fd = fd_close(m->userns_fd);
+    if (m->spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_PRIVATE)
+        return 0;
+    int pinned = sandbox_open(dir_fd, name);
+    if (pinned >= 0) {
+        netns_fd = pinned;
+        m->userns_fd = user_namespace_of(netns_fd);
+        return m->userns_fd < 0 ? error_set(err, -m->userns_fd, NULL,
+                                          "cannot find the user namespace of the container")
+                                : 0;
+    }
+    int r = user_namespace_create(
+            &m->spec->uid_mappings, &m->spec->gid_mappings, &m->userns_fd, err);
+    if (r >= 0)
+        r = user_namespace_create_network(m->userns_fd, &netns_fd, err);
+    return r < 0 ? r : sandbox_pin(dir_fd, name, netns_fd, err);
+}
+
 static int open_network(struct monitor *m, struct error **err)
 {
     const struct monitor_config *config = m->config;
@@ -123,8 +148,9 @@ static int open_network(struct monitor *m, struct error **err)
     auto_close int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return error_set(err, errno, NULL, "cannot open the directory \"%s\"", dir);
-    return sandbox_create(
-            sandbox, dir_fd, slash ? slash + 1 : config->netns_path, &m->netns_fd, err);
+    const char *name = slash ? slash + 1 : config->netns_path;
+    int r = open_user_namespace(m, dir_fd, name, err);
+    return r < 0 ? r : sandbox_create(sandbox, dir_fd, name, &m->netns_fd, err);
 }
 
 static const char *cgroup_path(struct monitor *m)
@@ -152,6 +178,7 @@ static void end_run(struct monitor *m)
     if (m->bundle)
         (void)hooks_run(m->spec, HOOK_POSTSTOP, &state, NULL);
     m->netns_fd = fd_close(m->netns_fd);
+    m->userns_fd = fd_close(m->userns_fd);
 }
 
 static void on_process_end(struct loop *loop, int fd, uint32_t events, void *userdata);
@@ -166,7 +193,7 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
         .spec = m->spec,
         .cgroup = &m->cgroup,
         .netns_fd = m->netns_fd,
-        .userns_fd = -EBADF,
+        .userns_fd = m->userns_fd,
         .user = m->config->user,
         .group_add = m->config->group_add,
         .stdin_fd = ends->stdin_fd,

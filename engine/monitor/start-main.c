@@ -245,7 +245,7 @@ int start_main(int argc, char **argv)
 
     list_init(&m->clients);
     m->dir_fd = PROGRAM_DIR_FD;
-    m->listen_fd = m->netns_fd = m->stdin_fd = m->notify_fd = -EBADF;
+    m->listen_fd = m->netns_fd = m->userns_fd = m->stdin_fd = m->notify_fd = -EBADF;
     m->process = (struct container_process)CONTAINER_PROCESS_INIT;
     m->guard = (struct guard)GUARD_INIT;
     m->probe.pidfd = m->probe.output_fd = -EBADF;

@@ -200,6 +200,23 @@ int sandbox_create(const struct sandbox_config *config, int netns_dir_fd, const 
     return 0;
 }
 
+int sandbox_pin(int netns_dir_fd, const char *name, int netns_fd, struct error **err)
+{
+    auto_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    auto_close int pinned_fd = -EBADF;
+
+    proc_assert_single_thread();
+    if (own_fd < 0)
+        return error_set(err, errno, NULL, "cannot open the own network namespace");
+    /* lint: allow raw-namespace: the monitor, which is single-threaded, calls this */
+    if (setns(netns_fd, CLONE_NEWNET) < 0)
+        return error_set(err, errno, NULL, "cannot enter network namespace %s", name);
+    int r = pin_current(netns_dir_fd, name, &pinned_fd, err);
+    if (setns(own_fd, CLONE_NEWNET) < 0 && r >= 0)
+        r = error_set(err, errno, NULL, "cannot go back to the own network namespace");
+    return r;
+}
+
 int sandbox_remove(int netns_dir_fd, const char *name, struct error **err)
 {
     char path[FS_FD_PATH_MAX];

@@ -89,6 +89,10 @@ int sandbox_remove(int netns_dir_fd, const char *name, struct error **err);
 /* Descriptor of a pinned namespace (given), -ENOENT when there is none. No error object. */
 int sandbox_open(int netns_dir_fd, const char *name);
 
+/* Pins a namespace that was made elsewhere, so that sandbox_create finds it. The process must have one
+ * thread. */
+int sandbox_pin(int netns_dir_fd, const char *name, int netns_fd, struct error **err);
+
 /* Binds (and for TCP listens on) every port of the config; ret_fds has room for config->ports.len.
  * -EADDRINUSE with Docker's words when another program has one; then none is held. Nobody ever accepts
  * on them: the firewall leads the traffic past. */

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fdio.h"
 #include "base/fs.h"
 #include "base/parse.h"
 #include "base/proc.h"
@@ -166,12 +169,11 @@ static int read_map(struct arena *arena, pid_t pid, const char *file, struct id_
     return 0;
 }
 
-/* Only a process in there shows them: one goes in, and is looked at from here. */
-int user_namespace_read_mappings(struct arena *arena, int fd, struct id_mappings *ret_uids,
-        struct id_mappings *ret_gids, struct error **err)
+/* Something that only a process in the namespace shows: one goes in, makes what `flags` say, and is
+ * looked at from here. Its pid, or -errno with an error; *ret_pidfd is given. */
+static pid_t send_in(int fd, int flags, int *ret_pidfd, struct error **err)
 {
     struct clone_request request = { .cgroup_fd = -EBADF, .pid_namespace_fd = -EBADF };
-    auto_close int pidfd = -EBADF;
     int ready[2];
     char byte = 0;
 
@@ -179,25 +181,70 @@ int user_namespace_read_mappings(struct arena *arena, int fd, struct id_mappings
         return error_set(err, errno, NULL, "cannot make a pipe");
     auto_close int read_end = ready[0];
     auto_close int write_end = ready[1];
-    pid_t pid = clone_process(&request, &pidfd);
+    pid_t pid = clone_process(&request, ret_pidfd);
     if (pid == 0) {
-        if (setns(fd, CLONE_NEWUSER) < 0 || write(write_end, &byte, 1) != 1)
+        if (setns(fd, CLONE_NEWUSER) < 0 || (flags && unshare(flags) < 0) ||
+                write(write_end, &byte, 1) != 1)
             _exit(1);
         hold();
     }
     if (pid < 0)
         return error_set(err, (int)-pid, NULL, "cannot start a process");
     write_end = fd_close(write_end);
-    int r = read(read_end, &byte, 1) == 1
-                    ? 0
-                    : error_set_plain(err, EPERM, NULL, "the user namespace cannot be entered");
-    if (r >= 0)
-        r = read_map(arena, pid, "uid_map", ret_uids, err);
-    if (r >= 0)
-        r = read_map(arena, pid, "gid_map", ret_gids, err);
+    if (read(read_end, &byte, 1) == 1)
+        return pid;
+    (void)proc_wait(pid);
+    *ret_pidfd = fd_close(*ret_pidfd);
+    return error_set_plain(err, EPERM, NULL, "the user namespace cannot be entered");
+}
+
+static void call_back(pid_t pid, int pidfd)
+{
     (void)proc_kill_pidfd(pidfd, SIGKILL);
     (void)proc_wait(pid);
+}
+
+int user_namespace_read_mappings(struct arena *arena, int fd, struct id_mappings *ret_uids,
+        struct id_mappings *ret_gids, struct error **err)
+{
+    auto_close int pidfd = -EBADF;
+    pid_t pid = send_in(fd, 0, &pidfd, err);
+
+    if (pid < 0)
+        return (int)pid;
+    int r = read_map(arena, pid, "uid_map", ret_uids, err);
+    if (r >= 0)
+        r = read_map(arena, pid, "gid_map", ret_gids, err);
+    call_back(pid, pidfd);
     return r;
+}
+
+int user_namespace_create_network(int fd, int *ret_netns_fd, struct error **err)
+{
+    char path[PROC_PATH_MAX];
+    auto_close int pidfd = -EBADF;
+    pid_t pid = send_in(fd, CLONE_NEWNET, &pidfd, err);
+
+    if (pid < 0)
+        return (int)pid;
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    int netns_fd = open(path, O_RDONLY | O_CLOEXEC);
+    int code = errno;
+    call_back(pid, pidfd);
+    if (netns_fd < 0)
+        return error_set(err, code, NULL, "cannot open a network namespace");
+    *ret_netns_fd = netns_fd;
+    return 0;
+}
+
+int user_namespace_of(int namespace_fd)
+{
+    int fd = ioctl(namespace_fd, NS_GET_USERNS);
+
+    if (fd < 0)
+        return -errno;
+    (void)fd_set_cloexec(fd, true);
+    return fd;
 }
 
 int user_namespace_become_root(uid_t first_uid, gid_t first_gid)

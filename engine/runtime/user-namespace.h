@@ -15,6 +15,13 @@ struct error;
 int user_namespace_create(const struct id_mappings *uid_mappings,
         const struct id_mappings *gid_mappings, int *ret_fd, struct error **err);
 
+/* A network namespace that belongs to the user namespace: only then may the container configure
+ * it. Given. */
+int user_namespace_create_network(int fd, int *ret_netns_fd, struct error **err);
+
+/* The user namespace that a namespace belongs to. Descriptor (given) or -errno. */
+int user_namespace_of(int namespace_fd);
+
 /* The mappings of one that is there, in ids as we see them. In the arena. */
 int user_namespace_read_mappings(struct arena *arena, int fd, struct id_mappings *ret_uids,
         struct id_mappings *ret_gids, struct error **err);
