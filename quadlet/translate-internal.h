@@ -91,6 +91,7 @@ void translate_pod(struct translation *t);
 void translate_volume(struct translation *t);
 
 /* Rows of one type. */
+void special_log_driver(struct translation *t);
 void special_cgroups(struct translation *t);
 void special_notify(struct translation *t);
 void special_device(struct translation *t);

@@ -13,6 +13,29 @@
 #include "units/quote.h"
 #include "units/text.h"
 
+/* Whether berth's command stays with the container and hands its output to the service, and so to the journal. With
+ * Podman, whose default driver writes there itself, it never has to. */
+static bool follows_output(const struct translation *t)
+{
+    const char *driver = own_value_set(t, "LogDriver");
+
+    return t->options->engine == QUADLET_ENGINE_BERTH &&
+           (!driver || strcmp(driver, "journald") == 0 || strcmp(driver, "passthrough") == 0);
+}
+
+void special_log_driver(struct translation *t)
+{
+    const char *driver = own_value(t, "LogDriver");
+
+    if (!driver || follows_output(t))
+        return;
+    if (t->options->engine == QUADLET_ENGINE_BERTH && strcmp(driver, "json-file") != 0 &&
+            strcmp(driver, "none") != 0)
+        translation_error(t, own_line(t, "LogDriver"),
+                "LogDriver=%s is not supported by berth: journald, json-file or none", driver);
+    command_add_option(t, "--log-driver", driver);
+}
+
 void special_cgroups(struct translation *t)
 {
     const char *mode = own_value_set(t, "CgroupsMode");
@@ -41,7 +64,8 @@ void special_notify(struct translation *t)
             command_add(t, "--sdnotify=conmon");
         unitfile_set(&t->service, "Service", "Type", "notify");
         unitfile_set(&t->service, "Service", "NotifyAccess", "all");
-        command_add(t, "-d");
+        if (!follows_output(t))
+            command_add(t, "-d");
     }
     service_default(t, "SyslogIdentifier", "%N");
 }
