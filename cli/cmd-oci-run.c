@@ -9,7 +9,7 @@
 #include "cli/oci.h"
 
 struct create_options {
-    const char *bundle, *console_socket, *pid_file, *pidfd_socket;
+    const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
     int64_t preserve_fds;
     bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 };
@@ -23,6 +23,12 @@ static const struct create_options create_defaults = { .bundle = "." };
         .arg = "DIR",                                                                 \
         AT(bundle),                                                                   \
         .help = "Directory with config.json (default: the current one)" },            \
+            { .name = "config",                                                       \
+                .letter = 'f',                                                        \
+                .type = &opt_string,                                                  \
+                .arg = "FILE",                                                        \
+                AT(config),                                                           \
+                .help = "Configuration, from the bundle on (default config.json)" },  \
             { .name = "console-socket",                                               \
                 .type = &opt_string,                                                  \
                 .arg = "PATH",                                                        \
@@ -76,6 +82,7 @@ static int create(struct oci_cli *cli, const struct create_options *o, const cha
     struct oci_create_options options = {
         .id = id,
         .bundle = o->bundle,
+        .config = o->config,
         .pid_file = o->pid_file,
         .console_socket = o->console_socket,
         .pidfd_socket = o->pidfd_socket,

@@ -201,12 +201,12 @@ static json_t *mount_option_names(void)
 static json_t *seccomp_json(void)
 {
     static const char *const actions[] = { "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL",
-        "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_TRACE",
-        "SCMP_ACT_TRAP" };
+        "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY",
+        "SCMP_ACT_TRACE", "SCMP_ACT_TRAP" };
     static const char *const operators[] = { "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT",
         "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE" };
     static const char *const flags[] = { "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG",
-        "SECCOMP_FILTER_FLAG_SPEC_ALLOW" };
+        "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" };
 
     return json_pack("{s:b, s:o, s:o, s:o, s:o}", "enabled", true, "actions",
             names(actions, ARRAY_LEN(actions)), "operators", names(operators, ARRAY_LEN(operators)),
@@ -220,7 +220,7 @@ static int run_features(struct oci_cli *cli, const void *options, int argc, char
             "{s:o, s:o, s:{s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}, s:{s:{s:b}}}",
             "namespaces", names(namespace_type_names, NAMESPACE_MAX_), "capabilities",
             capability_names(), "cgroup", "v1", true, "v2", true, "systemd", true, "systemdUser",
-            false, "seccomp", seccomp_json(), "apparmor", "enabled", true, "selinux", "enabled",
+            true, "seccomp", seccomp_json(), "apparmor", "enabled", true, "selinux", "enabled",
             true, "intelRdt", "enabled", false, "mountExtensions", "idmap", "enabled", true);
     auto_json json_t *json = json_pack("{s:s, s:s, s:o, s:o, s:O, s:{s:s}}", "ociVersionMin",
             "1.0.0", "ociVersionMax", OCI_SPEC_VERSION, "hooks", names(hook_point_names, HOOK_MAX_),

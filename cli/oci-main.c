@@ -48,7 +48,7 @@ static const struct oci_command *const commands[] = {
 };
 
 struct global_options {
-    const char *root, *log, *log_format, *rootless;
+    const char *root, *log, *log_format, *rootless, *cgroup_manager;
     bool debug, systemd_cgroup, version;
 };
 
@@ -75,6 +75,11 @@ static const struct opt global_opts[] = {
             .type = &opt_flag,
             AT(systemd_cgroup),
             .help = "Control groups are systemd's: cgroupsPath is SLICE:PREFIX:NAME" },
+    { .name = "cgroup-manager",
+            .type = &opt_string,
+            .arg = "NAME",
+            AT(cgroup_manager),
+            .help = "cgroupfs or systemd: another word for --systemd-cgroup" },
     { .name = "rootless",
             .type = &opt_string,
             .arg = "WHEN",
@@ -264,6 +269,11 @@ static int apply_globals(struct oci_cli *cli, const struct global_options *optio
                 &cli->arena, "%s/%s", cwd ? cwd : "", cli->runtime.root_dir);
     }
     cli->runtime.systemd_cgroup = options->systemd_cgroup;
+    if (options->cgroup_manager && strcmp(options->cgroup_manager, "systemd") == 0)
+        cli->runtime.systemd_cgroup = true;
+    else if (options->cgroup_manager && strcmp(options->cgroup_manager, "cgroupfs") != 0)
+        return oci_report_failure(
+                cli, "--cgroup-manager: %s is not supported", options->cgroup_manager);
     return 0;
 }
 

@@ -95,6 +95,7 @@ static unsigned read_controllers_v2(int dir_fd, const char *file)
 static int add_hierarchy(struct cgroup *layout, struct str line, struct str *ret_path)
 {
     struct str number, list;
+    struct statfs fs;
 
     if (!str_split_next(&line, ':', &number) || !str_split_next(&line, ':', &list))
         return 0;
@@ -119,7 +120,7 @@ static int add_hierarchy(struct cgroup *layout, struct str line, struct str *ret
     /* A hierarchy that is not mounted at its usual place is none that we could use. */
     char path[sizeof(CGROUP_MOUNT) + CGROUP_DIRECTORY_MAX + 1];
     snprintf(path, sizeof(path), "%s/%s", CGROUP_MOUNT, h->directory);
-    if (access(path, F_OK) < 0)
+    if (statfs(path, &fs) < 0 || fs.f_type != (h->v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
         return 0;
     layout->count++;
     return 1;

@@ -125,10 +125,11 @@ static int open_bundle(struct creation *c, struct error **err)
     c->bundle_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->bundle_fd < 0)
         return error_set(err, errno, NULL, "cannot open the bundle \"%s\"", path);
-    if (faccessat(c->bundle_fd, CONFIG_FILE, F_OK, 0) < 0 && errno == ENOENT)
+    const char *config = c->options->config ? c->options->config : CONFIG_FILE;
+    if (faccessat(c->bundle_fd, config, F_OK, 0) < 0 && errno == ENOENT)
         return error_set_plain(
-                err, ENOENT, NULL, "JSON specification file %s not found in %s", CONFIG_FILE, path);
-    int r = jsonx_read_file(c->bundle_fd, CONFIG_FILE, &c->json, err);
+                err, ENOENT, NULL, "JSON specification file %s not found in %s", config, path);
+    int r = jsonx_read_file(c->bundle_fd, config, &c->json, err);
     if (r >= 0)
         r = runtime_spec_parse(c->arena, c->json, &c->spec, err);
     if (r < 0)
@@ -206,7 +207,8 @@ static int make_state(struct creation *c, struct error **err)
     c->container.cgroup_path = c->spec->cgroups_path
                                        ? c->spec->cgroups_path
                                        : arena_printf(c->arena, "/berth-oci/%s", c->options->id);
-    r = fs_read_file(c->bundle_fd, CONFIG_FILE, LIMIT_JSON_BYTES, &config, &len, err);
+    r = fs_read_file(c->bundle_fd, c->options->config ? c->options->config : CONFIG_FILE,
+            LIMIT_JSON_BYTES, &config, &len, err);
     if (r >= 0)
         r = fs_replace_file(c->container.dir_fd, CONFIG_FILE, config, len, 0600, FS_NO_SYNC, err);
     return r < 0 ? r : oci_container_save(&c->container, err);

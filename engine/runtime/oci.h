@@ -31,6 +31,7 @@ struct oci_runtime {
 struct oci_create_options {
     const char *id;
     const char *bundle;
+    const char *config;         /* in place of config.json; from the bundle on. NULL: that */
     const char *pid_file;       /* NULL: none */
     const char *console_socket; /* NULL: none; then a terminal's master is in process->console_fd */
     const char *pidfd_socket;   /* gets a pidfd of the process; NULL: none */

@@ -543,3 +543,12 @@ c['mounts'].append({'destination': '$BUNDLE/rootfs/below', 'type': 'bind', 'sour
     no_process() { [ "$(oci ps --format json "$CONTAINER")" = "[]" ]; }
     wait_for 30 no_process
 }
+
+@test "a configuration of another name, and a control group manager by name" {
+    mv config.json other.json
+    oci --cgroup-manager cgroupfs create --config other.json "$CONTAINER" </dev/null >/dev/null 2>&1 3>&- 4>&-
+    is_status created
+    run oci --cgroup-manager disabled state "$CONTAINER"
+    assert_status 1
+    assert_output_has "--cgroup-manager: disabled is not supported"
+}
