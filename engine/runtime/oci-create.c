@@ -99,22 +99,6 @@ static void allow_default_devices(struct creation *c)
     resources->device_count = count + ARRAY_LEN(allowed);
 }
 
-static void add_environment(struct creation *c)
-{
-    struct runtime_process *process = &c->spec->process;
-    size_t count = 0, added = 0;
-
-    while (process->env[count])
-        count++;
-    while (c->options->env && c->options->env[added])
-        added++;
-    char **env = ARENA_NEW_ARRAY(c->arena, count + added + 1, char *);
-    memcpy(env, process->env, count * sizeof(*env));
-    if (added > 0)
-        memcpy(env + count, c->options->env, added * sizeof(*env));
-    process->env = env;
-}
-
 static int open_bundle(struct creation *c, struct error **err)
 {
     auto_free char *path = realpath(c->options->bundle, NULL);
@@ -135,7 +119,7 @@ static int open_bundle(struct creation *c, struct error **err)
     if (r < 0)
         return r;
     allow_default_devices(c);
-    add_environment(c);
+    c->spec->process.env = oci_merge_environment(c->arena, c->spec->process.env, c->options->env);
     return 0;
 }
 

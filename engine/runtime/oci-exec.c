@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "engine/runtime/capability.h"
 #include "engine/runtime/cgroup.h"
 #include "engine/runtime/join.h"
 #include "engine/runtime/oci-internal.h"
@@ -115,13 +116,16 @@ static int add_gids(json_t *process, char *const *gids, struct error **err)
 
 /* As runc does it: into the sets that decide what the program has, not the inheritable and ambient
  * ones unless the container has something inheritable (CVE-2022-29162). */
-static void add_capabilities(json_t *process, char *const *capabilities)
+static int add_capabilities(json_t *process, char *const *capabilities, struct error **err)
 {
     static const char *const sets[] = { "bounding", "effective", "permitted" };
     json_t *object = json_object_get(process, "capabilities");
 
     if (!capabilities || !*capabilities)
-        return;
+        return 0;
+    for (char *const *name = capabilities; *name; name++)
+        if (capability_parse(str_from(*name)) < 0)
+            return error_set_plain(err, EINVAL, NULL, "unknown capability \"%s\"", *name);
     if (!json_is_object(object)) {
         json_object_set_new(process, "capabilities", json_object());
         object = json_object_get(process, "capabilities");
@@ -132,6 +136,7 @@ static void add_capabilities(json_t *process, char *const *capabilities)
         append_texts(object, "inheritable", capabilities);
         append_texts(object, "ambient", capabilities);
     }
+    return 0;
 }
 
 /* The container's own process with the changes that the options ask for. Given. */
@@ -154,8 +159,8 @@ static int build_process(const struct execution *e, json_t **ret, struct error *
     if (o->process_label)
         json_object_set_new(process, "selinuxLabel", jsonx_text(o->process_label));
     append_texts(process, "env", o->env);
-    add_capabilities(process, o->capabilities);
-    if (o->user)
+    r = add_capabilities(process, o->capabilities, err);
+    if (r >= 0 && o->user)
         r = set_user(process, o->user, err);
     if (r >= 0)
         r = add_gids(process, o->additional_gids, err);
@@ -175,6 +180,7 @@ static int read_process(struct execution *e, struct error **err)
         r = runtime_process_parse(e->runtime->arena, process ? process : built, &e->process, err);
     if (r < 0)
         return r;
+    e->process->env = oci_merge_environment(e->runtime->arena, e->process->env, NULL);
     if (e->process->terminal && detach && !e->options->console_socket)
         return error_set_plain(err, EINVAL, NULL,
                 "cannot allocate tty if runc will detach without setting console socket");

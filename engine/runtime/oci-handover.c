@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strmap.h"
 #include "engine/runtime/oci-internal.h"
 #include "engine/runtime/oci.h"
 #include "engine/runtime/seccomp.h"
@@ -53,6 +54,31 @@ int oci_send_pidfd(const char *socket_path, int pidfd, struct error **err)
 const char *oci_keyring_name(struct arena *arena, const char *id)
 {
     return arena_printf(arena, "_ses.%s", id);
+}
+
+static void add_variables(struct arena *arena, struct strmap *map, char *const *env)
+{
+    for (; env && *env; env++) {
+        const char *equals = strchr(*env, '=');
+        size_t len = equals ? (size_t)(equals - *env) : strlen(*env);
+
+        strmap_set(map, arena_strndup(arena, *env, len), *env);
+    }
+}
+
+char **oci_merge_environment(struct arena *arena, char *const *env, char *const *added)
+{
+    struct strmap map;
+    size_t count = 0;
+
+    strmap_init_arena(&map, arena);
+    add_variables(arena, &map, env);
+    add_variables(arena, &map, added);
+    char **ret = ARENA_NEW_ARRAY(arena, map.len + 1, char *);
+    STRMAP_FOREACH(&map, entry) {
+        ret[count++] = entry->value;
+    }
+    return ret;
 }
 
 int oci_write_pid_file(const char *path, pid_t pid, struct error **err)

@@ -20,6 +20,10 @@ int oci_send_pidfd(const char *socket_path, int pidfd, struct error **err);
 struct arena;
 const char *oci_keyring_name(struct arena *arena, const char *id);
 
+/* Of variables that are given twice the last value counts, at the first one's place; `added` come
+ * after `env`, and may be NULL. Vectors in the arena, texts borrowed. */
+char **oci_merge_environment(struct arena *arena, char *const *env, char *const *added);
+
 /* Writes a pid file whole. */
 int oci_write_pid_file(const char *path, pid_t pid, struct error **err);
 

@@ -552,3 +552,19 @@ c['mounts'].append({'destination': '$BUNDLE/rootfs/below', 'type': 'bind', 'sour
     assert_status 1
     assert_output_has "--cgroup-manager: disabled is not supported"
 }
+
+@test "a variable that is given twice has its last value, once" {
+    make_config 'env' 'c["process"]["env"] += ["A=one", "A=two"]'
+    run oci run "$CONTAINER"
+    [ "$(grep -c '^A=' <<<"$output")" = 1 ]
+    assert_output_has A=two
+    make_config 'sleep 1000'
+    create
+    run oci exec --env TERM=dumb --env B=c "$CONTAINER" env
+    [ "$(grep -c '^TERM=' <<<"$output")" = 1 ]
+    assert_output_has TERM=dumb
+    assert_output_has B=c
+    run oci exec --cap CAP_NOTHING "$CONTAINER" true
+    assert_status 255
+    assert_output_has 'unknown capability \"CAP_NOTHING\"'
+}
