@@ -343,32 +343,13 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
     if (!engine || network_prune(engine, &cli->arena, &names, &err) < 0 ||
             network_tidy(engine, &err) < 0)
         return report_error(cli, err);
-    if (names.len)
-        cli_print(cli, "Deleted Networks:\n");
-    for (size_t i = 0; i < names.len; i++)
-        cli_print(cli, "%s\n", names.items[i]);
+    objects_print_pruned(cli, "Networks", &names);
     return 0;
 }
 
-struct inspect_options {
-    const char *format;
-};
-static const struct opt inspect_opts[] = { { .name = "format",
-                                                   .letter = 'f',
-                                                   .type = &opt_string,
-                                                   .arg = "TEMPLATE",
-                                                   .offset = offsetof(
-                                                           struct inspect_options, format),
-                                                   .values = values_json,
-                                                   .help = "json or a Go template" },
-    OPT_END };
-
 static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
 {
-    if (argc == 0)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
-    return inspect_objects(
-            cli, "network", ((const struct inspect_options *)data)->format, argc, argv);
+    return objects_inspect(cli, "network", data, argc, argv);
 }
 
 static const char *const ls_aliases[] = { "list", NULL };
@@ -383,8 +364,8 @@ static const struct command subcommands[] = {
     { .name = "inspect",
             .usage = "[OPTIONS] NETWORK [NETWORK...]",
             .summary = "Show everything about networks",
-            .opts = inspect_opts,
-            .options_bytes = sizeof(struct inspect_options),
+            .opts = objects_inspect_opts,
+            .options_bytes = sizeof(struct objects_inspect_options),
             .run = run_inspect },
     { .name = "ls",
             .aliases = ls_aliases,

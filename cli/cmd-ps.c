@@ -403,6 +403,34 @@ int inspect_objects(struct cli *cli, const char *type, const char *format, int a
     return status;
 }
 
+const struct opt objects_inspect_opts[] = {
+    { .name = "format",
+            .letter = 'f',
+            .type = &opt_string,
+            .arg = "TEMPLATE",
+            .offset = offsetof(struct objects_inspect_options, format),
+            .values = values_json,
+            .help = "json or a Go template" },
+    OPT_END,
+};
+
+int objects_inspect(struct cli *cli, const char *type, const void *data, int argc, char **argv)
+{
+    const struct objects_inspect_options *options = data;
+
+    if (argc == 0)
+        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+    return inspect_objects(cli, type, options->format, argc, argv);
+}
+
+void objects_print_pruned(struct cli *cli, const char *what, const struct strings *names)
+{
+    if (names->len)
+        cli_print(cli, "Deleted %s:\n", what);
+    for (size_t i = 0; i < names->len; i++)
+        cli_print(cli, "%s\n", names->items[i]);
+}
+
 const struct command command_inspect = {
     .name = "inspect",
     .usage = "[OPTIONS] NAME|ID [NAME|ID...]",

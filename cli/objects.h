@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/opts.h"
+
 struct arena;
 struct cli;
 struct container;
 struct engine;
 struct error;
+struct strings;
 
 /* What `ps` knows of a container, with Docker's keys (ID Image Command …). New reference. */
 json_t *container_row(
@@ -17,6 +20,16 @@ json_t *container_row(
 
 /* `inspect` of objects of one type ("image", NULL: any) through the format; exit status. */
 int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv);
+
+/* That of a group whose objects are all of one type (`network inspect`): its option, and its `run`. */
+struct objects_inspect_options {
+    const char *format;
+};
+extern const struct opt objects_inspect_opts[];
+int objects_inspect(struct cli *cli, const char *type, const void *data, int argc, char **argv);
+
+/* What `prune` has removed: "Deleted Networks:" and their names; nothing without names. */
+void objects_print_pruned(struct cli *cli, const char *what, const struct strings *names);
 
 /* The processes of a container as a table. */
 int top_print(struct cli *cli, struct engine *engine, const char *container, unsigned min_width,
