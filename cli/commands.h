@@ -17,6 +17,10 @@ extern const struct command command_attach, command_build, command_compose, comm
 extern const struct command command_commit, command_diff, command_events, command_export,
         command_stats, command_update;
 
+/* A project's containers one by one. */
+extern const struct command command_compose_attach, command_compose_commit, command_compose_cp,
+        command_compose_events, command_compose_export, command_compose_stats;
+
 /* A project as a service. */
 extern const struct command command_compose_enable, command_compose_disable, command_unit;
 

@@ -140,14 +140,19 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
 
 static const struct command *const compose_commands[] = {
     &command_compose_apply,
+    &command_compose_attach,
     &command_compose_build,
+    &command_compose_commit,
     &command_compose_config,
+    &command_compose_cp,
     &command_compose_create,
     &command_compose_disable,
     &command_compose_down,
     &command_compose_drift,
     &command_compose_enable,
+    &command_compose_events,
     &command_compose_exec,
+    &command_compose_export,
     &command_compose_graph,
     &command_compose_images,
     &command_compose_kill,
@@ -165,6 +170,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_scale,
     &command_compose_schema,
     &command_compose_start,
+    &command_compose_stats,
     &command_compose_stop,
     &command_compose_top,
     &command_compose_unpause,
@@ -177,15 +183,9 @@ static const struct command *const compose_commands[] = {
 /* Commands of Docker Compose that there are none of here yet. */
 static const char *const absent_commands[] = {
     "alpha",
-    "attach",
     "bridge",
-    "commit",
-    "cp",
-    "events",
-    "export",
     "publish",
     "push",
-    "stats",
     "watch",
 };
 

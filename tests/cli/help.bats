@@ -85,7 +85,7 @@ all_commands() {
 }
 
 @test "Docker Compose's commands that there are none of here say so" {
-    for command in watch events cp push stats; do
+    for command in watch push publish bridge; do
         run -1 "$berth" compose $command
         [[ $output == *"not supported yet"* ]]
     done
