@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/timefmt.h"
 #include "engine/runtime/cgroup-internal.h"
 #include "engine/runtime/scheduling.h"
 
@@ -91,42 +92,52 @@ static int64_t or_unset(int64_t value)
 
 /* ---- real time: the time of a group is part of its parent's ---- */
 
-/* A group above ours has none until it is given some: as much as its own parent has, as sets of
- * processors are inherited. One that has some keeps it. */
-static void inherit_realtime(int parent_fd, int fd)
+static int64_t read_time(int fd, const char *file)
 {
-    static const char *const files[] = { "cpu.rt_period_us", "cpu.rt_runtime_us" };
     char text[CGROUP_VALUE_MAX];
+    int64_t value;
 
-    if (fs_read_small(fd, "cpu.rt_runtime_us", text, sizeof(text)) < 0 || strcmp(text, "0") != 0)
-        return;
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        /* What is still missing then, the group itself will tell. */
-        if (fs_read_small(parent_fd, files[i], text, sizeof(text)) > 0)
-            (void)fs_write_small(fd, files[i], text);
-    }
+    if (fs_read_small(fd, file, text, sizeof(text)) < 0 ||
+            parse_int64(str_from(text), -1, INT64_MAX / USEC_PER_SEC, &value) < 0)
+        return -1;
+    return value;
 }
 
-static int give_parents(
-        const struct cgroup *c, const struct cgroup_hierarchy *h, struct error **err)
+/* A group above ours has none until it is given some, and its children share what it has: our part
+ * is added, in its own period. What is refused is still missing then, which the group itself will
+ * tell; what others have left there may be enough. */
+static void add_part(int fd, int64_t period, int64_t runtime)
+{
+    int64_t own_period = read_time(fd, "cpu.rt_period_us");
+    int64_t now = read_time(fd, "cpu.rt_runtime_us");
+    char text[CGROUP_VALUE_MAX];
+
+    if (own_period <= 0 || now < 0 || runtime > own_period)
+        return;
+    snprintf(text, sizeof(text), "%" PRId64, now + (runtime * own_period + period - 1) / period);
+    (void)fs_write_small(fd, "cpu.rt_runtime_us", text);
+}
+
+static int give_parents(const struct cgroup *c, const struct cgroup_hierarchy *h, int64_t period,
+        int64_t runtime, struct error **err)
 {
     char path[sizeof(CGROUP_MOUNT) + CGROUP_DIRECTORY_MAX + CGROUP_PATH_MAX];
     int len = snprintf(path, sizeof(path), "%s/%s%s", CGROUP_MOUNT, h->directory, c->path);
     size_t at = strlen(CGROUP_MOUNT) + 1 + strlen(h->directory);
-    auto_close int parent_fd = -EBADF;
 
     if (len < 0 || (size_t)len >= sizeof(path))
         return error_set_plain(err, ENAMETOOLONG, NULL, "the path of a control group is too long");
-    for (char *slash = strchr(path + at, '/'); slash; slash = strchr(slash + 1, '/')) {
+    if (period < 0)
+        period = read_time(h->fd, "cpu.rt_period_us");
+    /* One that has some already was given its part. */
+    if (period <= 0 || runtime <= 0 || read_time(h->fd, "cpu.rt_runtime_us") > 0)
+        return 0;
+    for (char *slash = strchr(path + at + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         auto_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         *slash = '/';
-        if (fd < 0)
-            continue;
-        if (parent_fd >= 0)
-            inherit_realtime(parent_fd, fd);
-        fd_close(parent_fd);
-        parent_fd = TAKE_FD(fd);
+        if (fd >= 0)
+            add_part(fd, period, runtime);
     }
     return 0;
 }
@@ -141,7 +152,7 @@ static int apply_realtime(const struct cgroup *c, const struct cgroup_hierarchy 
     if (!is_set(period) && !is_set(runtime))
         return 0;
     if (!h->v2)
-        r = give_parents(c, h, err);
+        r = give_parents(c, h, period, runtime, err);
     if (r >= 0)
         r = cgroup_set(c, &rt_period_setting, period, err);
     if (r >= 0)

@@ -392,6 +392,21 @@ int cgroup_remove(const char *path, struct error **err)
     return r;
 }
 
+/* An ordinary user has groups only where some were given to him. Without he stays in his own, and
+ * a limit that was asked for is missed by whoever sets it. */
+static int make_group_if_allowed(
+        struct cgroup_hierarchy *h, const char *path, bool fresh, struct error **err)
+{
+    auto_error struct error *error = NULL;
+    int r = make_group(h, path, fresh, &error);
+
+    if (geteuid() != 0 && (r == -EACCES || r == -EPERM || r == -EROFS)) {
+        h->fd = fd_close(h->fd);
+        return 0;
+    }
+    return r < 0 ? error_move(err, TAKE(error)) : 0;
+}
+
 static int create(struct cgroup *cgroup, const char *path, bool fresh,
         const struct runtime_resources *resources, struct error **err)
 {
@@ -405,7 +420,7 @@ static int create(struct cgroup *cgroup, const char *path, bool fresh,
     if (snprintf(cgroup->path, sizeof(cgroup->path), "%s", path) >= (int)sizeof(cgroup->path))
         return error_set_plain(err, ENAMETOOLONG, NULL, "the path of a control group is too long");
     for (size_t i = 0; r >= 0 && i < cgroup->count; i++)
-        r = make_group(&cgroup->hierarchies[i], path, fresh, err);
+        r = make_group_if_allowed(&cgroup->hierarchies[i], path, fresh, err);
     if (r >= 0)
         r = cgroup_apply_limits(cgroup, resources, err);
     if (r < 0) {

@@ -280,6 +280,7 @@ int container_create_process(const struct container_process_options *options,
     start.process.seccomp = options->seccomp;
     start.process.seccomp_flags = options->seccomp_flags;
     start.process.has_listener = spec->seccomp_listener != NULL;
+    start.process.is_in_user_namespace = spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_HOST;
     start.process.hook_spec = spec;
     start.process.id = options->id;
     start.process.bundle = options->bundle;

@@ -248,6 +248,8 @@ static void prepare(
     process->group_add = options->group_add;
     process->parent_death_signal = true;
     process->applies_exec_mask = true;
+    process->is_in_user_namespace = options->spec->namespaces[NAMESPACE_USER].mode !=
+                                    NAMESPACE_HOST;
     if (options->privileged) {
         process->capabilities = all_capabilities(process->own_bounding);
         process->no_new_privileges = false;

@@ -52,6 +52,7 @@ struct start_process {
     bool has_oom_score_adj;
     int oom_score_adj;
     struct scheduling scheduling;
+    bool is_in_user_namespace;
     bool has_host_scheduling; /* the scheduler was set before the user namespace */
     bool applies_exec_mask;   /* scheduling.exec_final is for this one */
     const char *apparmor_profile, *selinux_label;

@@ -452,6 +452,25 @@ void start_seal_dev(struct start *start, int root_fd)
     }
 }
 
+/* SELinux labels all files of a file system of the container's own at once. What the kernel makes
+ * up takes none. lsm_check has seen to it that there is SELinux. */
+static const char *add_label(
+        const struct start *start, const char *type, const char *data, char *buffer, size_t size)
+{
+    static const char *const without[] = { "proc", "sysfs", "mqueue" };
+    const char *label = start->spec->mount_label;
+
+    for (size_t i = 0; i < ARRAY_LEN(without); i++) {
+        if (strcmp(type, without[i]) == 0)
+            return data;
+    }
+    if (!label || (data && strstr(data, "context=")))
+        return data;
+    int len = snprintf(
+            buffer, size, "%s%scontext=\"%s\"", data ? data : "", data && *data ? "," : "", label);
+    return len > 0 && (size_t)len < size ? buffer : data;
+}
+
 static void mount_filesystem(struct start *start, int root_fd, size_t index)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
@@ -460,7 +479,7 @@ static void mount_filesystem(struct start *start, int root_fd, size_t index)
                                                 root_fd, m->destination, O_PATH | O_DIRECTORY, 0)
                                       : -EBADF;
     auto_close int target = open_target(start, root_fd, index, true);
-    char path[FS_FD_PATH_MAX], buffer[4096], mapped[4096];
+    char path[FS_FD_PATH_MAX], buffer[4096], mapped[4096], labelled[4096];
     const char *data = m->data;
 
     /* One that was made for this mount has no mode to keep: the kernel's default, 1777, it is then. */
@@ -468,6 +487,7 @@ static void mount_filesystem(struct start *start, int root_fd, size_t index)
         data = tmpfs_data(m, target, buffer, sizeof(buffer));
     if (start->uid_mappings.count > 0 && data)
         data = drop_unmapped(start, data, mapped, sizeof(mapped));
+    data = add_label(start, m->type, data, labelled, sizeof(labelled));
     int r = 0;
     if (m->copy_up && present >= 0)
         r = mount_copied_up(start, index, target, data);

@@ -214,7 +214,9 @@ _Noreturn void start_run_step(struct start *start, uint64_t flags, start_child_f
         fail_with(start, STAGE_NAMESPACE, NAMESPACE_TIME, offsets_fd);
     if (start->namespace_fds[NAMESPACE_USER] >= 0) {
         start_use_host_rights(&start->process);
-        start_take_trees(start);
+        /* Who is not root outside has no more rights here than in there. */
+        if (geteuid() == 0)
+            start_take_trees(start);
     }
     join_others(start, start->namespace_fds[NAMESPACE_USER] >= 0);
     enter_user_namespace(start);

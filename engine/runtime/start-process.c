@@ -395,7 +395,10 @@ static void become_user(struct start_process *process, const struct user_identit
         start_fail(sync_fd, STAGE_CAPABILITIES, 0);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         start_fail(sync_fd, STAGE_CREDENTIALS, 0);
-    if (setgroups(identity->group_count, identity->groups) < 0 ||
+    /* In a user namespace of an ordinary user setgroups may be denied for good: then the groups are
+     * as they are, which is only right when no others were asked for. */
+    if ((setgroups(identity->group_count, identity->groups) < 0 &&
+                !(errno == EPERM && identity->group_count <= 1 && process->is_in_user_namespace)) ||
             syscall(SYS_setresgid, identity->gid, identity->gid, identity->gid) < 0 ||
             syscall(SYS_setresuid, identity->uid, identity->uid, identity->uid) < 0)
         start_fail(sync_fd, STAGE_CREDENTIALS, 0);

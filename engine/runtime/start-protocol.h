@@ -1,16 +1,18 @@
 /* What the monitor and a process that it is setting up (the container's first, or one of exec) say
  * to each other over a SOCK_SEQPACKET pair, until the process is somebody else's program:
  *
- *    -1. child: CLONED  (with the pidfd of its sibling, which goes on; only with a user or time
- *        namespace)
- *     0. child: HOOKS, parent: GO   (the parent has run its hooks; only when there are some)
- *     1. child: READY, with the terminal's master attached if there is one   (set-up is done)
- *     2. parent: GO      (everything is wired up)
- *     (child: LISTENER, with a descriptor; parent: GO, when seccomp notifies somebody)
- *     3. child: nothing more; the socket closes by execve   (it runs)
+ *     1. child: CLONED, with the pidfd of its sibling, which goes on as "child" (only with a user or
+ *        time namespace; that process ends)
+ *     2. child: HOOKS    (only when the parent has some to run)
+ *        parent: GO      (they have run)
+ *     3. child: READY, with the terminal's master attached if there is one   (set-up is done)
+ *     4. parent: GO      (everything is wired up)
+ *     5. child: LISTENER, with a descriptor   (only when seccomp is to notify somebody)
+ *        parent: GO      (that one has it)
+ *     6. child: nothing more; the socket closes by execve   (it runs)
  *
  * Where creating and starting are two commands (gate.h), the child answers GO with HELD instead,
- * forgets its parent, and waits at the gate: steps 2 and 3 follow on the connection that the
+ * forgets its parent, and waits at the gate: steps 4 to 6 follow on the connection that the
  * second command makes there.
  *
  * At any point the child may send FAILED and exit; either end sees the other's death as the end of

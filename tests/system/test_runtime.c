@@ -518,6 +518,37 @@ static void want_of_memory_kills_and_is_told(void **state)
     box_free(box);
 }
 
+/* A loop that never waits, with a hundredth of a processor: the kernel counts how often it held it
+ * back. */
+static void quota_of_processor_time_bites(void **state)
+{
+    struct cgroup cgroup = CGROUP_INIT;
+    struct box *box;
+    bool throttled = false;
+    char text[512];
+
+    (void)state;
+    need_controllers(1u << CGROUP_CPU);
+    box = box_new(ARGS("flood"));
+    json_object_set_new(resources(box), "cpu", box_parse("{'quota':1000,'period':100000}"));
+    box_must_start(box);
+    assert_int_equal(cgroup_open(&cgroup, box->config.cgroup_path, NULL), 1);
+    while (!throttled) {
+        assert_true(box_take_event(box)); /* it prints without end, as far as it is let */
+        box->out.len = 0;
+        for (size_t i = 0; i < cgroup.count; i++) {
+            const char *found = NULL;
+
+            if ((cgroup.hierarchies[i].controllers & (1u << CGROUP_CPU)) &&
+                    fs_read_small(cgroup.hierarchies[i].fd, "cpu.stat", text, sizeof(text)) > 0)
+                found = strstr(text, "nr_throttled ");
+            throttled |= found && found[strlen("nr_throttled ")] != '0';
+        }
+    }
+    cgroup_release(&cgroup);
+    box_free(box);
+}
+
 static void limits_are_what_the_kernel_says(void **state)
 {
     struct cgroup cgroup = CGROUP_INIT;
@@ -730,6 +761,7 @@ int main(void)
         cmocka_unit_test(a_limit_above_the_hard_one_is_refused_by_name),
         cmocka_unit_test(limit_of_processes_bites),
         cmocka_unit_test(want_of_memory_kills_and_is_told),
+        cmocka_unit_test(quota_of_processor_time_bites),
         cmocka_unit_test(limits_are_what_the_kernel_says),
         cmocka_unit_test(namespaces_of_another_container_are_joined),
         cmocka_unit_test(sysctls_of_own_namespaces_are_set),
