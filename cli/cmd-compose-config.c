@@ -206,10 +206,12 @@ static int format_config(
         }
     } else if (o->volumes) {
         ARRAY_FOREACH(&project->volumes, volume)
-            add_line(out, volume->key);
+            if (volume->used || compose->options->all_resources)
+                add_line(out, volume->key);
     } else if (o->networks) {
         ARRAY_FOREACH(&project->networks, network)
-            add_line(out, network->key);
+            if (network->used || compose->options->all_resources)
+                add_line(out, network->key);
     } else if (o->models) {
         ARRAY_FOREACH(&project->models, model)
             add_line(out, model->model ? model->model : model->key);

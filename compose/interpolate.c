@@ -150,7 +150,8 @@ static int expand_braced(struct expansion *x, const char *dollar, const char *fr
                                           .alternate_value = op == OP_ALTERNATE ? argument : NULL,
                                   });
     if (op == OP_REQUIRED && !present)
-        return x->quiet ? 0 : require(x, dollar, name, argument);
+        return x->quiet || x->ops->use ? 0
+                                       : require(x, dollar, name, argument); /* or only listed */
     if (op == OP_ALTERNATE)
         strbuf_adds(out, present ? argument : "");
     else

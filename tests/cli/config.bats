@@ -169,3 +169,21 @@ YAML
     run -1 "$berth" compose schema more
     [[ $output == *'accepts no arguments'* ]]
 }
+
+@test "lists leave out what nothing uses, and name all variables despite a required one" {
+    cat >compose.yaml <<'YAML'
+services:
+  web: {image: "${A:-x}${B:?needed}${C-y}", networks: [n], volumes: ["data:/v"]}
+networks: {n: , idle: }
+volumes: {data: , idle: }
+YAML
+    run -0 "$berth" compose config --variables --format json
+    [[ $output == *'"A"'*'"B"'*'"C"'* ]]
+    export B=1
+    run -0 "$berth" compose config --networks
+    [ "$output" = n ]
+    run -0 "$berth" compose config --volumes
+    [ "$output" = data ]
+    run -0 "$berth" compose --all-resources config --volumes
+    [ "$output" = $'data\nidle' ]
+}
