@@ -115,15 +115,21 @@ static void format_line(const char *level, const char *text, bool json, struct s
     free(quoted);
 }
 
+static int open_log(const struct oci_cli *cli)
+{
+    return !cli->log_path
+                   ? -EBADF
+                   : open(cli->log_path,
+                             O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                             0644);
+}
+
 static void tell(struct oci_cli *cli, const char *level, const char *text)
 {
     auto_(strbuf_release) struct strbuf line = STRBUF_INIT(LOG_LINE_MAX);
-    auto_close int fd = -EBADF;
+    auto_close int fd = open_log(cli);
 
     format_line(level, text, cli->log_json, &line);
-    if (cli->log_path)
-        fd = open(cli->log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                0644);
     if (fd >= 0)
         (void)fd_write_all(fd, line.data, line.len);
     fflush(stdout);
@@ -253,6 +259,14 @@ static int apply_globals(struct oci_cli *cli, const struct global_options *optio
 
     cli->log_path = options->log;
     cli->debug = options->debug;
+    /* Nobody would hear of what goes wrong later. */
+    auto_close int log = open_log(cli);
+    if (cli->log_path && log < 0) {
+        auto_error struct error *err = NULL;
+
+        error_set(&err, errno, NULL, "cannot open the log \"%s\"", cli->log_path);
+        return oci_report(cli, err);
+    }
     if (options->log_format && strcmp(options->log_format, "json") == 0)
         cli->log_json = true;
     else if (options->log_format && strcmp(options->log_format, "text") != 0)

@@ -246,6 +246,9 @@ assert os.path.exists("/proc/%d" % state["pid"]), state
     assert_status 1
     [ "$output" = 'container "missing" does not exist' ]
     python3 -c 'import json, sys; line = json.load(open(sys.argv[1])); assert line["level"] == "error" and "does not exist" in line["msg"] and line["time"], line' "$WORK/log"
+    run oci --log "$WORK/nowhere/log" list
+    assert_status 1
+    assert_output_has "cannot open the log"
     run oci --log-format yaml state missing
     assert_status 1
     assert_output_has "invalid log-format: yaml"
