@@ -9,11 +9,13 @@
 #include "base/error.h"
 #include "base/json/json.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "cli/cli.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
 #include "quadlet/quadlet.h"
 #include "units/name.h"
+#include "units/quote.h"
 
 /* Lists of HostConfig that are keys as they are. */
 static const struct {
@@ -246,6 +248,38 @@ static void add_limits(struct source_objects *s)
     }
 }
 
+/* ["CMD-SHELL", TEXT], ["CMD", WORD…] or ["NONE"]; times are nanoseconds. */
+static void add_health(struct source_objects *s)
+{
+    static const struct {
+        const char *member, *key;
+    } times[] = { { "Interval", "HealthInterval" }, { "StartPeriod", "HealthStartPeriod" },
+        { "Timeout", "HealthTimeout" } };
+    const json_t *health = get(s->config, "Healthcheck"), *test = get(health, "Test");
+    const char *kind = json_string_value(json_array_get(test, 0));
+    const json_int_t retries = json_integer_value(get(health, "Retries"));
+    auto_(strbuf_release) struct strbuf command = STRBUF_INIT(CLI_TEXT_MAX);
+
+    if (!kind || image_has(s, "Healthcheck", health))
+        return;
+    for (size_t i = 1; i < json_array_size(test); i++)
+        strbuf_addf(&command, "%s%s", i > 1 ? " " : "",
+                strcmp(kind, "CMD") == 0
+                        ? quote_readable(s->arena, json_string_value(json_array_get(test, i)))
+                        : json_string_value(json_array_get(test, i)));
+    quadlet_add(s->quadlet, "HealthCmd", command.len ? command.data : "none");
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        const json_int_t nsec = json_integer_value(get(health, times[i].member));
+
+        if (nsec > 0)
+            quadlet_add(s->quadlet, times[i].key,
+                    arena_printf(s->arena, "%lldms", (long long)(nsec / 1000000)));
+    }
+    if (retries > 0)
+        quadlet_add(
+                s->quadlet, "HealthRetries", arena_printf(s->arena, "%lld", (long long)retries));
+}
+
 static void add_restart(struct source_objects *s)
 {
     const char *policy = jsonx_string(get(s->host, "RestartPolicy"), "Name");
@@ -318,6 +352,7 @@ int quadlet_from_container(struct cli *cli, struct quadlet_set *set, const char 
     add_networks(&s, get(object, "NetworkSettings"));
     add_named_mounts(&s, get(object, "Mounts"), diag);
     add_limits(&s);
+    add_health(&s);
     add_restart(&s);
     add_command(&s);
     /* What is in the object goes with it; the unit's texts must not. */
