@@ -51,6 +51,9 @@ int fs_replace_file(int dir_fd, const char *name, const void *data, size_t len, 
  * is fine. Goes on after a failure, returns the first. */
 int fs_remove_tree(int dir_fd, const char *name, struct error **err);
 
+/* What the files of a tree take on disk, without following links; unreadable parts do not count. 0: there is none. */
+uint64_t fs_tree_size(int dir_fd, const char *name);
+
 /* An flock on `name` in dir_fd (created 0600): exclusive or shared, waiting or not. Returns a
  * descriptor that holds the lock until closed, or -EWOULDBLOCK when wait is false and it is taken. */
 int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait);

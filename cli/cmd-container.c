@@ -2,8 +2,11 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/objects.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
+#include "engine/container/usage.h"
 
 /* `docker container x` is `docker x`. */
 struct prune_options {
@@ -16,22 +19,15 @@ static const struct opt prune_opts[] = { { .name = "force",
                                                  .help = "Do not ask" },
     OPT_END };
 
-static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
+int container_prune_print(struct cli *cli, struct engine *engine, uint64_t *bytes)
 {
-    const struct prune_options *options = data;
     auto_error struct error *err = NULL;
     struct container_filter filter = { .all = true };
     struct containers containers = { 0 };
     bool heading = false;
     int status = 0;
 
-    (void)argv;
-    if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
-    if (!options->force && !cli_confirm(cli, "This removes all stopped containers."))
-        return 0;
-    struct engine *engine = cli_engine(cli, &err);
-    if (!engine || container_list(engine, &cli->arena, &filter, &containers, &err) < 0)
+    if (container_list(engine, &cli->arena, &filter, &containers, &err) < 0)
         return report_error(cli, err);
     for (size_t i = 0; i < containers.len; i++) {
         auto_error struct error *failure = NULL;
@@ -39,14 +35,37 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 
         if (container_is_running(container))
             continue;
+        uint64_t size = container_size(engine, container->id);
         if (container_remove(
                     engine, container->id, &(struct container_remove_options){ 0 }, &failure) < 0) {
             status = report_error(cli, failure);
             continue;
         }
+        *bytes += size;
         cli_print(cli, "%s%s\n", heading ? "" : "Deleted Containers:\n", container->id);
         heading = true;
     }
+    if (heading)
+        cli_print(cli, "\n");
+    return status;
+}
+
+static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct prune_options *options = data;
+    auto_error struct error *err = NULL;
+    uint64_t bytes = 0;
+
+    (void)argv;
+    if (argc)
+        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (!options->force && !cli_confirm(cli, "This removes all stopped containers."))
+        return 0;
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    int status = container_prune_print(cli, engine, &bytes);
+    cli_print(cli, "Total reclaimed space: %s\n", format_size(&cli->arena, bytes));
     return status;
 }
 

@@ -17,6 +17,7 @@
 #include "cli/specs.h"
 #include "cli/table.h"
 #include "engine/container/container.h"
+#include "engine/container/usage.h"
 #include "engine/image/image.h"
 #include "engine/network/network.h"
 #include "engine/volume/volume.h"
@@ -62,9 +63,8 @@ static const struct opt ps_opts[] = { { .name = "all",
     { .name = "size",
             .letter = 's',
             .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
             AT(size),
-            .help = "Sizes of the file systems" },
+            .help = "What they wrote, and that with their images" },
     OPT_END };
 #undef AT
 
@@ -80,6 +80,26 @@ static const struct list_column ps_columns[] = {
     { "CREATED AT", "CreatedAt" },
     { "STATE", "State" },
     { "SIZE", "Size" },
+    { "LABELS", "Labels" },
+    { "LOCAL VOLUMES", "LocalVolumes" },
+    { "MOUNTS", "Mounts" },
+    { "NETWORKS", "Networks" },
+    { "PLATFORM", "Platform" },
+    { NULL, NULL },
+};
+
+/* With --size. */
+static const struct list_column ps_size_columns[] = {
+    { "CONTAINER ID", "ID" },
+    { "IMAGE", "Image" },
+    { "COMMAND", "Command" },
+    { "CREATED", "RunningFor" },
+    { "STATUS", "Status" },
+    { "PORTS", "Ports" },
+    { "NAMES", "Names" },
+    { "SIZE", "Size" },
+    { "CREATED AT", "CreatedAt" },
+    { "STATE", "State" },
     { "LABELS", "Labels" },
     { "LOCAL VOLUMES", "LocalVolumes" },
     { "MOUNTS", "Mounts" },
@@ -219,6 +239,23 @@ json_t *container_row(
     return row;
 }
 
+/* With --size what it wrote, and that with its image. */
+static json_t *ps_row(struct cli *cli, struct engine *engine, const struct container *c,
+        const struct ps_options *options, int64_t now)
+{
+    json_t *row = container_row(&cli->arena, c, options->no_trunc, now);
+    auto_(image_free_p) struct image *image = NULL;
+
+    if (!options->size)
+        return row;
+    uint64_t size = container_size(engine, c->id);
+    (void)image_lookup(engine, c->image_id, &image, NULL);
+    json_object_set_new(row, "Size",
+            json_string(arena_printf(&cli->arena, "%s (virtual %s)", format_size(&cli->arena, size),
+                    format_size(&cli->arena, size + (image ? image->size_bytes : 0)))));
+    return row;
+}
+
 static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct ps_options *options = data;
@@ -247,12 +284,11 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
     }
     int64_t now = time_realtime_nsec();
     for (size_t i = 0; i < containers.len; i++)
-        json_array_append_new(
-                rows, container_row(&cli->arena, containers.items[i], options->no_trunc, now));
+        json_array_append_new(rows, ps_row(cli, engine, containers.items[i], options, now));
     struct list_format format = {
         .format = options->format,
-        .columns = ps_columns,
-        .default_columns = 7,
+        .columns = options->size ? ps_size_columns : ps_columns,
+        .default_columns = options->size ? 8 : 7,
         .min_width = TABLE_MIN_WIDTH,
     };
     return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;

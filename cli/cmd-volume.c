@@ -1,6 +1,8 @@
-/* volume ls, inspect, create, rm, prune. */
+/* volume ls, inspect, create, export, import, rm, prune. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/json/json.h"
@@ -264,6 +266,66 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
     return objects_inspect(cli, "volume", data, argc, argv);
 }
 
+struct export_options {
+    const char *output;
+};
+static const struct opt export_opts[] = { { .name = "output",
+                                                  .letter = 'o',
+                                                  .type = &opt_string,
+                                                  .arg = "FILE",
+                                                  .offset = offsetof(struct export_options, output),
+                                                  .help = "Write to a file" },
+    OPT_END };
+
+static int run_export(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct export_options *options = data;
+    auto_error struct error *err = NULL;
+    auto_close int file = -EBADF;
+    int r = 0;
+
+    if (argc != 1)
+        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+    if (!options->output && isatty(STDOUT_FILENO))
+        return report_failure(cli, "cannot write the archive to a terminal, use --output");
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    if (options->output) {
+        file = open(options->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (file < 0)
+            r = error_set(&err, errno, NULL, "cannot create \"%s\"", options->output);
+    }
+    if (r >= 0)
+        r = volume_export(engine, argv[0], options->output ? file : STDOUT_FILENO, &err);
+    if (r < 0 && file >= 0)
+        (void)unlink(options->output);
+    return r < 0 ? report_error(cli, err) : 0;
+}
+
+static int run_import(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    auto_close int file = -EBADF;
+    int r = 0;
+
+    (void)data;
+    if (argc != 2)
+        return report_failure(cli, "\"%s\" requires exactly 2 arguments", cli->command);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    bool standard = strcmp(argv[1], "-") == 0;
+    if (!standard) {
+        file = open(argv[1], O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            r = error_set(&err, errno, NULL, "cannot open \"%s\"", argv[1]);
+    }
+    if (r >= 0)
+        r = volume_import(engine, argv[0], standard ? STDIN_FILENO : file, &err);
+    return r < 0 ? report_error(cli, err) : 0;
+}
+
 static const char *const ls_aliases[] = { "list", NULL };
 static const char *const rm_aliases[] = { "remove", NULL };
 static const struct command subcommands[] = {
@@ -273,6 +335,16 @@ static const struct command subcommands[] = {
             .opts = create_opts,
             .options_bytes = sizeof(struct create_options),
             .run = run_create },
+    { .name = "export",
+            .usage = "[OPTIONS] VOLUME",
+            .summary = "Write a volume's contents as a tar archive",
+            .opts = export_opts,
+            .options_bytes = sizeof(struct export_options),
+            .run = run_export },
+    { .name = "import",
+            .usage = "VOLUME FILE|-",
+            .summary = "Unpack a tar archive in a volume",
+            .run = run_import },
     { .name = "inspect",
             .usage = "[OPTIONS] VOLUME [VOLUME...]",
             .summary = "Show everything about volumes",

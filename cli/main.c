@@ -65,6 +65,7 @@ static const struct command *const commands[] = {
     &command_container,
     &command_network,
     &command_volume,
+    &command_system,
     &command_info,
     &command_doctor,
     &command_version,

@@ -31,6 +31,9 @@ int objects_inspect(struct cli *cli, const char *type, const void *data, int arg
 /* What `prune` has removed: "Deleted Networks:" and their names; nothing without names. */
 void objects_print_pruned(struct cli *cli, const char *what, const struct strings *names);
 
+/* Removes all stopped containers, prints which, and adds what they took to *bytes; exit status. */
+int container_prune_print(struct cli *cli, struct engine *engine, uint64_t *bytes);
+
 /* The processes of a container as a table. */
 int top_print(struct cli *cli, struct engine *engine, const char *container, unsigned min_width,
         struct error **err);

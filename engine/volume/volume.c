@@ -201,43 +201,12 @@ int volume_remove_dir(struct engine *engine, const char *name, struct error **er
     return 0;
 }
 
-/* What the files of a tree take on disk; unreadable parts do not count. */
-static uint64_t tree_size_bytes(int dir_fd, unsigned depth)
-{
-    auto_close int own = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    auto_closedir DIR *dir = own >= 0 ? fdopendir(own) : NULL;
-    const struct dirent *entry;
-    uint64_t bytes = 0;
-
-    if (!dir)
-        return 0;
-    (void)TAKE_FD(own);
-    while ((entry = readdir(dir))) {
-        struct stat st;
-
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        bytes += (uint64_t)st.st_blocks * 512;
-        if (!S_ISDIR(st.st_mode) || depth >= VOLUME_DEPTH_MAX)
-            continue;
-        auto_close int child = openat(
-                dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (child >= 0)
-            bytes += tree_size_bytes(child, depth + 1);
-    }
-    return bytes;
-}
-
-static uint64_t volume_size_bytes(struct engine *engine, const char *name)
+uint64_t volume_size(struct engine *engine, const char *name)
 {
     char path[sizeof("volumes/") + LIMIT_NAME_BYTES];
 
     snprintf(path, sizeof(path), "volumes/%s", name);
-    auto_close int fd = openat(
-            engine->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return fd >= 0 ? tree_size_bytes(fd, 0) : 0;
+    return fs_tree_size(engine->root_fd, path);
 }
 
 int volume_lock(struct engine *engine, const char *name, struct error **err)
@@ -501,7 +470,7 @@ int volume_prune(struct engine *engine, struct arena *arena, bool all, struct st
 
         if (!all && !volumes.items[i].anonymous)
             continue;
-        size = volume_size_bytes(engine, volumes.items[i].name);
+        size = volume_size(engine, volumes.items[i].name);
         r = volume_remove(engine, volumes.items[i].name, true, &cause);
         if (r == -EBUSY)
             continue; /* a container took it since it was listed; documented at volume_remove */

@@ -64,6 +64,14 @@ struct volume_filter {
 int volume_list(struct engine *engine, struct arena *arena, const struct volume_filter *filter,
         struct volumes *ret, struct error **err);
 
+/* What it takes on disk. */
+uint64_t volume_size(struct engine *engine, const char *name);
+
+/* Its contents as a tar archive to a descriptor, and from one (of any compression) on top of what it holds. -ENOENT when
+ * there is no such volume, -EOPNOTSUPP for one that the driver's options put elsewhere. */
+int volume_export(struct engine *engine, const char *name, int fd, struct error **err);
+int volume_import(struct engine *engine, const char *name, int fd, struct error **err);
+
 /* Docker's inspect object. New reference. */
 json_t *volume_inspect(const struct volume *volume);
 
