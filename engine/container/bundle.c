@@ -1,9 +1,11 @@
 /* What a start writes before there is a monitor: the network's side, the name files, the compiled seccomp
  * profile, and in RUN/containers/ID config.json and monitor.json. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -20,6 +22,7 @@
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/log-attrs.h"
+#include "engine/container/log-drivers.h"
 #include "engine/container/oci-spec.h"
 #include "engine/image/image.h"
 #include "engine/monitor/control.h"
@@ -28,8 +31,12 @@
 #include "engine/network/resolv.h"
 #include "engine/container/user-namespace.h"
 #include "engine/runtime/capability.h"
+#include "engine/rootfs/copy.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/volume/volume-internal.h"
+
+#define RUN_FILES_DIR "files" /* in RUN/containers/ID */
+#define FILE_NAME_MAX 24
 
 /* What is gathered for one start; texts live in the arena. */
 struct bundle {
@@ -255,6 +262,42 @@ static int prepare_directory(struct bundle *b, struct error **err)
     return write_name_files(b, dir_fd, err);
 }
 
+/* ---- Secrets and configs ---- */
+
+/* Their content is kept with the container, for root alone; what it sees is a copy below /run, in memory, with the
+ * owner and mode that were asked for. */
+static int place_files(struct bundle *b, int run_dir_fd, struct error **err)
+{
+    const struct container_files *files = &b->c->config.files;
+    struct tree_copy how = TREE_COPY_INIT;
+    auto_close int from_dir = -EBADF, to_dir = -EBADF;
+    int r = fs_remove_tree(run_dir_fd, RUN_FILES_DIR, err);
+
+    for (size_t i = 0; r >= 0 && i < files->len; i++) {
+        char name[FILE_NAME_MAX];
+
+        if (files->items[i].source_path)
+            continue;
+        if (to_dir < 0) {
+            const char *path = arena_printf(&b->arena, "%s/files", b->dir);
+
+            from_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            if (from_dir < 0)
+                return error_set(err, errno, NULL, "cannot open \"%s\"", path);
+            r = to_dir = fs_mkdir_parents(run_dir_fd, RUN_FILES_DIR, 0700, err);
+            if (r < 0)
+                return r;
+        }
+        snprintf(name, sizeof(name), "%zu", i);
+        auto_close int fd = openat(from_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return error_set(
+                    err, errno, NULL, "cannot open the content of \"%s\"", files->items[i].target);
+        r = tree_copy_entry(fd, to_dir, name, &how, err);
+    }
+    return r;
+}
+
 /* ---- Seccomp ---- */
 
 static int prepare_seccomp(struct bundle *b, struct error **err)
@@ -336,6 +379,8 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
         .container = b->c,
         .hostname = b->hostname,
         .container_dir = b->dir,
+        .files_dir = arena_printf(
+                &b->arena, "%s/containers/%s/" RUN_FILES_DIR, b->engine->options.run_dir, b->c->id),
         .names_dir = b->names_dir,
         .cgroup_path = b->cgroup_path,
         .notify_dir = b->notify_dir,
@@ -379,31 +424,84 @@ static int layer_dirs(struct bundle *b, struct monitor_rootfs *ret, struct error
     return 0;
 }
 
+/* Docker's fields of an entry in the journal; what the log options select is in capitals. */
+static char **journal_fields(struct bundle *b, const json_t *attrs)
+{
+    const struct container *c = b->c;
+    const char *tag = jsonx_string(attrs, "tag"), *key;
+    struct strings fields = { 0 };
+    json_t *value;
+
+    if (string_is_empty(tag))
+        tag = arena_strndup(&b->arena, c->id, CONTAINER_SHORT_ID);
+    const char *const own[] = {
+        arena_printf(&b->arena, "CONTAINER_ID=%.*s", CONTAINER_SHORT_ID, c->id),
+        arena_printf(&b->arena, "CONTAINER_ID_FULL=%s", c->id),
+        arena_printf(&b->arena, "CONTAINER_NAME=%s", c->name),
+        arena_printf(&b->arena, "CONTAINER_TAG=%s", tag),
+        arena_printf(&b->arena, "IMAGE_NAME=%s", c->image_name),
+        arena_printf(&b->arena, "SYSLOG_IDENTIFIER=%s", tag),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        *ARRAY_APPEND_ARENA(&b->arena, &fields) = (char *)(uintptr_t)own[i];
+    json_object_foreach((json_t *)(uintptr_t)attrs, key, value)
+    {
+        char *field = arena_printf(&b->arena, "%s=%s", key, json_string_value(value));
+
+        if (strcmp(key, "tag") == 0 || strchr(field, '\n'))
+            continue;
+        for (char *at = field; *at != '=';
+                at++) /* the journal takes capitals, digits and "_" only */
+            *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
+        *ARRAY_APPEND_ARENA(&b->arena, &fields) = field;
+    }
+    *ARRAY_APPEND_ARENA(&b->arena, &fields) = NULL;
+    return fields.items;
+}
+
 static int fill_log(
         struct bundle *b, struct monitor_log *ret, json_t **ret_attrs, struct error **err)
 {
     const struct container_config *config = &b->c->config;
     const struct container_pairs *options = &config->log_options;
+    const struct log_driver *driver = log_driver_find(config->log_driver);
     const char *max_size = container_pairs_get(options, "max-size");
     const char *max_file = container_pairs_get(options, "max-file");
     const char *compress = container_pairs_get(options, "compress");
+    const char *mode = container_pairs_get(options, "mode");
+    const char *buffer = container_pairs_get(options, "max-buffer-size");
 
-    if (config->log_driver && strcmp(config->log_driver, "none") == 0) {
-        ret->driver = MONITOR_LOG_NONE;
+    *ret = (struct monitor_log){
+        .driver = driver->driver,
+        .path = arena_printf(&b->arena, "%s/%s-json.log", b->dir, b->c->id),
+        .max_size_bytes = driver->max_size_bytes,
+        .max_files = driver->max_files,
+        .compress = driver->compress,
+        .non_blocking = mode && strcmp(mode, "non-blocking") == 0,
+    };
+    if (driver->driver == MONITOR_LOG_NONE)
         return 0;
-    }
-    ret->driver = MONITOR_LOG_JSON_FILE;
-    ret->path = arena_printf(&b->arena, "%s/%s-json.log", b->dir, b->c->id);
-    if (max_size && strcmp(max_size, "-1") != 0)
+    if (max_size && strcmp(max_size, "-1") == 0)
+        ret->max_size_bytes = 0;
+    else if (max_size)
         (void)parse_size_bytes_decimal(str_from(max_size), &ret->max_size_bytes);
+    /* A size alone is that of the one file, as in Docker. */
+    if (max_size && !max_file && driver->driver == MONITOR_LOG_JSON_FILE && !driver->compress)
+        ret->max_files = 1;
     if (max_file)
         (void)parse_uint32(str_from(max_file), UINT32_MAX, &ret->max_files);
     if (compress)
         (void)parse_bool(str_from(compress), &ret->compress);
+    if (buffer)
+        (void)parse_size_bytes(str_from(buffer), &ret->buffer_bytes);
     int r = log_attrs_build(b->c, ret_attrs, err);
-    if (r >= 0)
+    if (r < 0)
+        return r;
+    if (driver->driver == MONITOR_LOG_JOURNALD)
+        ret->journal_fields = journal_fields(b, *ret_attrs);
+    else
         ret->attrs = *ret_attrs;
-    return r;
+    return 0;
 }
 
 static void fill_health(struct bundle *b, struct monitor_health *ret)
@@ -569,6 +667,8 @@ int container_write_bundle(struct engine *engine, struct container *c,
         r = oci_devices_resolve(&b->arena, &c->config, &b->devices, err);
     if (r >= 0)
         r = oci_io_devices_resolve(&b->arena, &c->config, &b->io_devices, err);
+    if (r >= 0)
+        r = place_files(b, run_dir_fd, err);
     if (r >= 0)
         r = prepare_seccomp(b, err);
     if (r >= 0)

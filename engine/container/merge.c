@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/log-drivers.h"
 #include "engine/image/image.h"
 #include "engine/container/user-namespace.h"
 #include "engine/runtime/capability.h"
@@ -355,52 +356,6 @@ static int check_security(const struct container_config *c, struct error **err)
     return 0;
 }
 
-static int check_log(struct container_config *c, struct error **err)
-{
-    static const char *const known[] = { "max-size", "max-file", "compress", "labels",
-        "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size" };
-    const char *driver = string_is_empty(c->log_driver) ? "json-file" : c->log_driver;
-    const char *max_size, *max_file, *compress, *mode;
-    uint64_t size = 0;
-    uint32_t files = 1;
-
-    if (strcmp(driver, "none") == 0)
-        return 0;
-    if (strcmp(driver, "json-file") != 0)
-        return error_set_plain(err, EOPNOTSUPP, NULL,
-                "logging driver \"%s\" is not supported, only \"json-file\" and \"none\" are",
-                driver);
-    for (size_t i = 0; i < c->log_options.len; i++) {
-        const char *key = c->log_options.items[i].key;
-        bool found = false;
-
-        for (size_t k = 0; k < ARRAY_LEN(known); k++)
-            found = found || strcmp(known[k], key) == 0;
-        if (!found)
-            return error_set_plain(
-                    err, EINVAL, NULL, "unknown log opt '%s' for json-file log driver", key);
-    }
-    mode = container_pairs_get(&c->log_options, "mode");
-    if (mode && strcmp(mode, "blocking") != 0)
-        return error_set_plain(err, EOPNOTSUPP, NULL, "log opt mode=%s is not supported", mode);
-    if (container_pairs_get(&c->log_options, "max-buffer-size"))
-        return error_set_plain(err, EINVAL, NULL,
-                "max-buffer-size option is only supported with 'mode=non-blocking'");
-    max_size = container_pairs_get(&c->log_options, "max-size");
-    max_file = container_pairs_get(&c->log_options, "max-file");
-    compress = container_pairs_get(&c->log_options, "compress");
-    if (max_size && strcmp(max_size, "-1") != 0 &&
-            (parse_size_bytes_decimal(str_from(max_size), &size) < 0 || size == 0))
-        return error_set_plain(
-                err, EINVAL, NULL, "max-size must be a positive number: %s", max_size);
-    if (max_file && (parse_uint32(str_from(max_file), 1000, &files) < 0 || files < 1))
-        return error_set_plain(err, EINVAL, NULL, "max-file cannot be less than 1: %s", max_file);
-    if (compress && strcmp(compress, "true") == 0 && (files < 2 || size == 0))
-        return error_set_plain(err, EINVAL, NULL,
-                "compress cannot be true when max-file is less than 2 or max-size is not set");
-    return 0;
-}
-
 static int check_process(const struct container_config *c, struct error **err)
 {
     int signo;
@@ -534,7 +489,7 @@ static int check_all(
     if (r >= 0)
         r = check_namespaces(arena, ret, err);
     if (r >= 0)
-        r = check_log(ret, err);
+        r = log_driver_check(ret, err);
     if (r >= 0)
         r = check_health(ret, err);
     if (r >= 0)

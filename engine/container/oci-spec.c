@@ -414,7 +414,7 @@ static json_t *build_file_mount(
     auto_free char *source = NULL;
     json_t *mount;
 
-    if (!file->source_path && asprintf(&source, "%s/files/%zu", input->container_dir, index) < 0)
+    if (!file->source_path && asprintf(&source, "%s/%zu", input->files_dir, index) < 0)
         return NULL;
     mount = mount_new(file->target, "bind", file->source_path ? file->source_path : source);
     append_text(mount_options(mount), "rbind");

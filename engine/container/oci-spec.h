@@ -58,6 +58,7 @@ struct oci_spec_input {
     const struct container *container;
     const char *hostname;
     const char *container_dir; /* ROOT/containers/ID */
+    const char *files_dir;     /* where the content of config.files lies for this run */
     const char *names_dir; /* where hosts, hostname and resolv.conf lie; NULL: none are mounted */
     const char *cgroup_path;
     const char *

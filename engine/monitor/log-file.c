@@ -21,6 +21,7 @@
 #include "base/proc.h"
 #include "base/timefmt.h"
 #include "engine/monitor/json-text.h"
+#include "engine/monitor/log-journal.h"
 #include "engine/monitor/monitor-config.h"
 
 /* Each byte of a line can become six ("\u0000"); lines of one read are written together. */
@@ -173,6 +174,12 @@ int log_file_open(struct log_file *log, const struct monitor_log *config, struct
     strbuf_init(&log->batch, BATCH_MAX);
     if (config->driver == MONITOR_LOG_NONE)
         return 0;
+    if (config->driver == MONITOR_LOG_JOURNALD) {
+        int failure = log_journal_new(config, &log->journal, err);
+
+        if (failure < 0)
+            return failure;
+    }
     if (log->max_files > LOG_FILES_MAX)
         log->max_files = LOG_FILES_MAX;
     const char *slash = strrchr(config->path, '/');
@@ -208,6 +215,7 @@ void log_file_close(struct log_file *log)
     log->dir_fd = fd_close(log->dir_fd);
     free(TAKE(log->name));
     free(TAKE(log->attrs));
+    log_journal_free(TAKE(log->journal));
 }
 
 /* ---- rotation ---- */
@@ -288,6 +296,8 @@ static void write_batch(struct log_file *log)
 static void add_entry(struct log_file *log, enum log_stream stream, const char *line, size_t len,
         int64_t now_nsec)
 {
+    if (log->journal)
+        log_journal_write(log->journal, stream, line, len);
     log_format_entry(&log->batch, stream, line, len, log->attrs, now_nsec);
     if (log->max_size_bytes > 0 && log->size_bytes + log->batch.len >= log->max_size_bytes)
         write_batch(log);

@@ -13,6 +13,7 @@
 #include "base/strbuf.h"
 
 struct error;
+struct log_journal;
 struct monitor_log;
 
 enum log_stream { LOG_STDOUT, LOG_STDERR, LOG_STREAM_MAX_ };
@@ -27,6 +28,7 @@ struct log_file {
     pid_t compressor;                    /* gzip at work; 0: none */
     uint32_t compressing;                /* the number that its file has now */
     struct strbuf held[LOG_STREAM_MAX_]; /* the beginning of a line */
+    struct log_journal *journal;         /* gets every line, too; NULL: driver json-file */
     struct strbuf batch;                 /* formatted lines, written in one call */
 };
 

@@ -13,6 +13,7 @@
 
 const char *const monitor_log_driver_names[] = {
     [MONITOR_LOG_JSON_FILE] = "json-file",
+    [MONITOR_LOG_JOURNALD] = "journald",
     [MONITOR_LOG_NONE] = "none",
 };
 _Static_assert(ARRAY_LEN(monitor_log_driver_names) == MONITOR_LOG_DRIVER_MAX_, "name every driver");
@@ -90,6 +91,9 @@ static const struct member members[] = {
     MEMBER("log_max_size_bytes", log.max_size_bytes, MEMBER_UINT64),
     MEMBER("log_max_files", log.max_files, MEMBER_UINT32),
     MEMBER("log_compress", log.compress, MEMBER_BOOL),
+    MEMBER("log_journal_fields", log.journal_fields, MEMBER_TEXTS),
+    MEMBER("log_non_blocking", log.non_blocking, MEMBER_BOOL),
+    MEMBER("log_buffer_bytes", log.buffer_bytes, MEMBER_UINT64),
     MEMBER("restart_policy", restart_policy, MEMBER_RESTART),
     MEMBER("restart_max_retries", restart_max_retries, MEMBER_UINT32),
     MEMBER("restart_count", restart_count, MEMBER_UINT32),

@@ -27,6 +27,7 @@ struct sandbox_config; /* engine/network/sandbox.h */
 
 enum monitor_log_driver {
     MONITOR_LOG_JSON_FILE,
+    MONITOR_LOG_JOURNALD, /* and to the file, from where it is read */
     MONITOR_LOG_NONE,
     MONITOR_LOG_DRIVER_MAX_,
     MONITOR_LOG_DRIVER_INVALID = -22
@@ -90,6 +91,9 @@ struct monitor_log {
     uint32_t max_files;      /* 0 and 1: one */
     bool compress;           /* x.N.gz by gzip(1) */
     json_t *attrs;           /* object of texts, NULL for none */
+    char **journal_fields;   /* "KEY=value" of each entry; NULL-terminated or NULL */
+    bool non_blocking;       /* a journal that takes nothing now loses entries at once */
+    uint64_t buffer_bytes;   /* for entries on their way to it; 0: as the system has it */
 };
 
 struct monitor_health {
