@@ -16,9 +16,12 @@
 #include "cli/specs.h"
 #include "engine/container/container.h"
 #include "cli/run-options.h"
+#include "engine/container/cdi.h"
 #include "engine/monitor/monitor-config.h"
 
 #define ZONE_DIR "/usr/share/zoneinfo/"
+#define GPU_KIND "nvidia.com/gpu"
+#define GPUS_MAX 64
 #define WEIGHT_MIN 10
 #define WEIGHT_MAX 1000
 
@@ -347,6 +350,52 @@ static int fill_limits(struct cli *cli, const struct run_options *o,
     return r;
 }
 
+/* "all", a number, or "device=ID,ID": names of the CDI kind that NVIDIA's tools describe. */
+static int add_gpus(
+        struct arena *arena, const char *text, struct strings *names, struct error **err)
+{
+    uint32_t count = 0;
+    struct str rest, id;
+
+    if (strcmp(text, "all") == 0) {
+        *ARRAY_APPEND_ARENA(arena, names) = arena_strdup(arena, GPU_KIND "=all");
+        return 0;
+    }
+    if (string_has_prefix(text, "device=")) {
+        rest = str_from(text + strlen("device="));
+        while (str_split_next(&rest, ',', &id))
+            *ARRAY_APPEND_ARENA(arena, names) = arena_printf(arena, GPU_KIND "=%.*s", STR_FMT(id));
+        return 0;
+    }
+    if (parse_uint32(str_from(text), GPUS_MAX, &count) < 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid value \"%s\" for --gpus: expected all, a number or device=ID,ID", text);
+    for (uint32_t i = 0; i < count; i++)
+        *ARRAY_APPEND_ARENA(arena, names) = arena_printf(arena, GPU_KIND "=%u", i);
+    return 0;
+}
+
+static int fill_devices(struct cli *cli, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    struct strings cdi = { 0 };
+    int r = 0;
+
+    for (size_t i = 0; i < o->devices.len && r >= 0; i++) {
+        const char *text = o->devices.items[i];
+
+        if (cdi_is_device(text))
+            *ARRAY_APPEND_ARENA(arena, &cdi) = arena_strdup(arena, text);
+        else
+            r = spec_parse_device(arena, text, ARRAY_APPEND_ARENA(arena, &config->devices), err);
+    }
+    for (size_t i = 0; i < o->gpus.len && r >= 0; i++)
+        r = add_gpus(arena, o->gpus.items[i], &cdi, err);
+    config->cdi_devices = spec_vector(arena, &cdi);
+    return r;
+}
+
 static int fill_rights(struct cli *cli, const struct run_options *o,
         struct container_config *config, struct error **err)
 {
@@ -358,9 +407,7 @@ static int fill_rights(struct cli *cli, const struct run_options *o,
     config->cap_drop = spec_vector(arena, &o->cap_drop);
     config->security_opt = spec_vector(arena, &o->security_opt);
     config->device_cgroup_rules = spec_vector(arena, &o->device_rules);
-    for (size_t i = 0; i < o->devices.len && r >= 0; i++)
-        r = spec_parse_device(
-                arena, o->devices.items[i], ARRAY_APPEND_ARENA(arena, &config->devices), err);
+    r = fill_devices(cli, o, config, err);
     for (size_t i = 0; i < o->sysctls.len && r >= 0; i++)
         r = spec_parse_pair(arena, "sysctl", o->sysctls.items[i], &config->sysctls, err);
     config->pid_mode = o->pid;

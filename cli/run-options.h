@@ -31,7 +31,7 @@ struct run_options {
     /* Rights. */
     bool privileged;
     struct strings cap_add, cap_drop, security_opt, devices, device_rules, sysctls, uid_maps,
-            gid_maps;
+            gid_maps, gpus;
     const char *pid, *ipc, *uts, *cgroupns, *userns, *cgroup_parent, *cgroups, *sdnotify;
     /* Limits. */
     uint64_t memory_bytes, memory_reservation_bytes;

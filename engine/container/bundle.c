@@ -20,6 +20,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "engine/container/cdi.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/log-attrs.h"
 #include "engine/container/log-drivers.h"
@@ -399,6 +400,9 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
 
     if (r >= 0)
         r = oci_spec_build(&input, &spec, err);
+
+    if (r >= 0)
+        r = cdi_apply(b->c->config.cdi_devices, spec, err);
 
     return r < 0 ? r : jsonx_write_file(run_dir_fd, MONITOR_SPEC_FILE, spec, 0600, false, err);
 }

@@ -227,6 +227,7 @@ static const struct field config_fields[] = {
     F(FIELD_VECTOR, container_config, security_opt),
     F(FIELD_VECTOR, container_config, device_cgroup_rules),
     F(FIELD_STRUCTS, container_config, devices, .layout = &device_layout),
+    F(FIELD_VECTOR, container_config, cdi_devices),
     F(FIELD_PAIRS, container_config, sysctls),
     F(FIELD_TEXT, container_config, pid_mode),
     F(FIELD_TEXT, container_config, ipc_mode),

@@ -216,6 +216,7 @@ struct container_config {
     char **device_cgroup_rules;
     char **uid_maps, **gid_maps; /* "CONTAINER:HOST:SIZE": a user namespace (user-namespace.h) */
     struct container_devices devices;
+    char **cdi_devices; /* "vendor/class=name" */
     struct container_pairs sysctls;
     const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode,
             *userns_mode; /* NULL, "host", "private", … */

@@ -315,6 +315,10 @@ static void add_limits(json_t *host, const struct container_config *f)
     json_object_set_new(host, "OomKillDisable", json_boolean(f->oom_kill_disable));
     json_object_set_new(host, "Ulimits", build_ulimits(f));
     json_object_set_new(host, "Devices", build_devices(f));
+    json_object_set_new(host, "DeviceRequests",
+            f->cdi_devices ? json_pack("[{s:s, s:i, s:o, s:n, s:n}]", "Driver", "cdi", "Count", 0,
+                                     "DeviceIDs", list(f->cdi_devices), "Capabilities", "Options")
+                           : json_null());
     json_object_set_new(host, "DeviceCgroupRules", list_or_null(f->device_cgroup_rules));
 }
 
