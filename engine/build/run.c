@@ -262,11 +262,12 @@ static int run_container(const struct step_context *context, const char *id, str
     return r;
 }
 
-/* What the engine itself puts into the root file system so that there is something to mount on. */
+/* What the engine itself puts into the root file system: its mark, and what there has to be to mount on. */
 static const struct mount_point {
     const char *parent, *name;
     mode_t type;
 } mount_points[] = {
+    { ".", ".dockerenv", S_IFREG },
     { "etc", "resolv.conf", S_IFREG },
     { "etc", "hosts", S_IFREG },
     { "etc", "hostname", S_IFREG },
