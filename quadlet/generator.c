@@ -357,8 +357,6 @@ int main(int argc, char **argv)
     };
 
     fd_secure_stdio();
-    generator.log.prefix = arena_printf(
-            &generator.arena, "quadlet-generator[%ld]: ", (long)getpid());
     int first = read_flags(&generator, argc, argv);
     if (first < 0 || generator.shows_help) {
         print_usage(stderr, argv0);
@@ -368,6 +366,8 @@ int main(int argc, char **argv)
         puts(strcmp(path_last(argv0), QUADLET_NAME) == 0 ? QUADLET_VERSION : BERTH_VERSION);
         return EXIT_SUCCESS;
     }
+    generator.log.prefix = arena_printf(
+            &generator.arena, "quadlet-generator[%ld]: ", (long)getpid());
     generator.log.is_verbose = generator.is_verbose || generator.is_dry_run;
     generator.log.use_kmsg = !generator.no_kmsg && !generator.is_dry_run;
     generator.output_dir = first < argc ? argv[first] : NULL;
