@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -18,7 +19,9 @@
 #define EXIT_CODE_GONE 137
 #define THREAD_STACK_BYTES (256u << 10)
 
+/* Held by the follow and by its thread, of which either may end first. */
 struct waiter {
+    atomic_uint holders;
     char id[CONTAINER_ID_HEX + 1];
     const struct engine_options *options;
     int report_fd;
@@ -30,6 +33,12 @@ struct waiter_report {
     struct waiter *waiter;
     int exit_code;
 };
+
+static void waiter_unref(struct waiter *waiter)
+{
+    if (atomic_fetch_sub(&waiter->holders, 1) == 1)
+        free(waiter);
+}
 
 struct follow {
     struct cli *cli;
@@ -59,12 +68,12 @@ void follow_free(struct follow *follow)
 {
     if (!follow)
         return;
+    for (size_t i = 0; i < follow->waiters.len; i++)
+        waiter_unref(follow->waiters.items[i]);
     if (follow->alive == 0) {
-        for (size_t i = 0; i < follow->waiters.len; i++)
-            free(follow->waiters.items[i]);
         fd_close(follow->read_fd);
         fd_close(follow->write_fd);
-    } /* else threads hold on to them until the process ends, which is next */
+    } /* else threads write to them yet, until the process ends, which is next */
     ARRAY_RELEASE(&follow->waiters);
     free(follow);
 }
@@ -79,6 +88,7 @@ static void *wait_for_end(void *data)
         (void)container_wait(engine, waiter->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER,
                 &report.exit_code, NULL); /* one that is gone keeps EXIT_CODE_GONE */
     (void)fd_write_all(waiter->report_fd, &report, sizeof(report));
+    waiter_unref(waiter);
     return NULL;
 }
 
@@ -93,6 +103,7 @@ int follow_add(struct follow *follow, const char *container_id, struct error **e
                 !follow->waiters.items[i]->reported)
             return 0;
     waiter = NEW(struct waiter);
+    atomic_init(&waiter->holders, 2);
     memcpy(waiter->id, container_id, strnlen(container_id, CONTAINER_ID_HEX));
     /* A thread of its own gets options without the cancel flag: an interrupt stops the containers, and
      * their end is what this thread is there to see. */

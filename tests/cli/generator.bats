@@ -144,7 +144,7 @@ describe() {
     while read -r library _; do
         case $library in
         linux-vdso* | libc.so* | libyaml-* | /lib*/ld-linux* | libasan* | libubsan* | libtsan*) ;;
-        libm.so* | libdl.so* | libpthread.so* | libgcc_s*) [[ $output == *libasan* || $output == *libtsan* ]] ;;
+        libm.so* | libdl.so* | libpthread.so* | libgcc_s* | libstdc++*) [[ $output == *libasan* || $output == *libtsan* ]] ;;
         *) echo "$library"; false ;;
         esac
     done <<<"$output"

@@ -262,7 +262,7 @@ END
     wait_for 60 berth compose exec -T once touch /tmp/go
     status=0
     wait $pid || status=$?
-    [ $status -eq 7 ]
+    [ $status -eq 7 ] || { cat out; false; }
     grep -q "exited with status code 7" out
     [ -z "$(berth ps -aq)" ]
 }
