@@ -157,6 +157,12 @@ static inline bool monitor_has_process(const struct monitor *m)
     return m->phase == PHASE_RUNNING;
 }
 
+/* ---- idle-memory.c ---- */
+
+/* Gives back what only the start has needed: freed heap, and program text, which the kernel maps again from its cache
+ * where it is executed again. A monitor lives as long as its container and does next to nothing. */
+void idle_memory_trim(void);
+
 /* ---- streams.c ---- */
 
 struct stream_ends {

@@ -30,7 +30,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -384,7 +383,7 @@ static void finish_run(struct monitor *m)
             (void)loop_add_timer(m->loop, on_restart_due, m, &m->restart_timer, NULL);
         loop_set_timer(m->restart_timer, time_monotonic_usec() + delay);
         /* Nothing of the run is needed in between. */
-        malloc_trim(0);
+        idle_memory_trim();
         return;
     }
     finish_for_good(m);

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -276,7 +275,7 @@ int start_main(int argc, char **argv)
     close(PROGRAM_START_LOCK_FD);
     if (client)
         control_server_send_start(client, 0, 0, "", 0);
-    malloc_trim(0);
+    idle_memory_trim();
     r = loop_run(m->loop);
     probe_cancel(m);
     log_file_close(&m->log);
