@@ -153,17 +153,37 @@ static int gone(struct error **err)
     return error_set_plain(err, ESRCH, NULL, "the container's monitor has ended");
 }
 
+/* The monitor takes nothing from a client whose input the container does not read, and the container may not read
+ * because nobody takes its output: so what comes is kept while this waits for room. */
+static int send_message(
+        struct control *control, const void *message, size_t size, struct error **err)
+{
+    for (;;) {
+        struct pollfd ready = { .fd = control->fd, .events = POLLIN | POLLOUT };
+
+        if (send(control->fd, message, size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+            return 0;
+        if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
+            return gone(err);
+        if (errno != EAGAIN && errno != EINTR)
+            return error_set(err, errno, NULL, "cannot speak to the container's monitor");
+        if (errno == EAGAIN && poll(&ready, 1, -1) > 0 && (ready.revents & POLLIN)) {
+            int r = read_message(control, false, err);
+
+            if (r < 0)
+                return r;
+            if (r > 0)
+                keep_message(control);
+            else if (control->closed)
+                return gone(err);
+        }
+    }
+}
+
 static int send_request(
         struct control *control, const struct control_request *request, struct error **err)
 {
-    ssize_t len;
-
-    do
-        len = send(control->fd, request, sizeof(*request), MSG_NOSIGNAL);
-    while (len < 0 && errno == EINTR);
-    if (len < 0 && (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN))
-        return gone(err);
-    return len < 0 ? error_set(err, errno, NULL, "cannot speak to the container's monitor") : 0;
+    return send_message(control, request, sizeof(*request), err);
 }
 
 /* Waits for the answer to `kind`; its text is then at *ret_text in the buffer. */
@@ -347,12 +367,8 @@ ssize_t control_send_stdin(
 int control_close_stdin(struct control *control, struct error **err)
 {
     char kind = CONTROL_STDIN;
-    ssize_t sent;
 
-    do
-        sent = send(control->fd, &kind, 1, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? gone(err) : 0;
+    return send_message(control, &kind, sizeof(kind), err);
 }
 
 /* ---- events ---- */
