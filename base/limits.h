@@ -7,6 +7,8 @@
 #define LIMIT_YAML_NODES 4000000u       /* nodes of one document after alias expansion */
 #define LIMIT_YAML_ALIAS_NODES 1000000u /* nodes that aliases may add */
 #define LIMIT_INCLUDE_DEPTH 64
+#define LIMIT_INCLUDES \
+    2000 /* includes of a project in all; a file that two others include counts twice */
 #define LIMIT_DEPENDENCY_DEPTH 4096 /* services that need each other in a row */
 #define LIMIT_ENV_FILE_BYTES (4u << 20)
 #define LIMIT_PATH_BYTES 4096

@@ -35,6 +35,7 @@ struct loader {
     const char *project_dir; /* absolute */
     const char *project_name;
     size_t expanded_bytes; /* what interpolation has added */
+    unsigned includes;     /* that were followed */
 };
 
 /* Files and a directory that make one tree: the project, or an include. */

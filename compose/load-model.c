@@ -510,6 +510,14 @@ static void include_one(struct loader *loader, const struct model_source *source
                     loader->diag, DIAG_ERROR, "include", &include->at, "include: missing \"path\"");
         return;
     }
+    /* Each way to a file is an include of its own, and the ways double with each level of files that include two. */
+    if (loader->includes > LIMIT_INCLUDES)
+        return;
+    if (++loader->includes > LIMIT_INCLUDES) {
+        diag_add(loader->diag, DIAG_ERROR, "include", &include->at,
+                "include: there are more than %d includes in all", LIMIT_INCLUDES);
+        return;
+    }
     for (uint32_t i = 0; i < paths->len; i++) {
         const char *text = paths->items[i]->text;
         const char *path = path_join(loader->arena, source->dir, text);

@@ -179,6 +179,26 @@ static void a_file_is_refused_above_its_limit(void **state)
     assert_true(f->diag.errors == 1);
 }
 
+/* Twelve levels of two files that both include both of the next level: 8190 ways. */
+static void includes_are_refused_above_their_number(void **state)
+{
+    struct fixture *f = *state;
+    char name[32], text[96];
+
+    for (int level = 0; level < 12; level++) {
+        for (int side = 0; side < 2; side++) {
+            (void)snprintf(name, sizeof(name), "project/%c%d.yaml", 'a' + side, level);
+            (void)snprintf(
+                    text, sizeof(text), "include: [a%d.yaml, b%d.yaml]\n", level + 1, level + 1);
+            put(f, name, level < 11 ? text : SMALL);
+        }
+    }
+    put(f, "project/compose.yaml", "include: [a0.yaml, b0.yaml]\n");
+    assert_int_equal(load(f), -EINVAL);
+    assert_true(f->diag.errors == 1);
+    assert_non_null(strstr(f->diag.items[0].message, "more than 2000 includes"));
+}
+
 static void includes_are_refused_above_their_depth(void **state)
 {
     struct fixture *f = *state;
@@ -303,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
                 the_name_is_taken_from_the_strongest_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_refused_above_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(includes_are_refused_above_their_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(includes_are_refused_above_their_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
                 places_of_fields_are_found_also_with_dots_in_keys, set_up, tear_down),
