@@ -58,6 +58,20 @@ static int open_project(struct cli *cli, struct compose **ret)
     return status;
 }
 
+/* The same, and the container of the service that was asked for. */
+static int open_container(struct cli *cli, const char *service, int64_t index, struct compose **ret,
+        const struct observed_container **ret_container)
+{
+    auto_(compose_free_p) struct compose *compose = NULL;
+    int status = open_project(cli, &compose);
+
+    if (status == 0)
+        status = compose_container(compose, service, index, ret_container);
+    if (status == 0)
+        *ret = TAKE(compose);
+    return status;
+}
+
 #define INDEX_ROW(options)                                                                        \
     {                                                                                             \
         .name = "index", .type = &opt_int, .arg = "N", .offset = offsetof(struct options, index), \
@@ -99,9 +113,7 @@ static int run_attach(struct cli *cli, const void *data, int argc, char **argv)
     int status = cli_check_arguments(cli, &command_compose_attach, argc, 1, 1);
 
     if (status == 0)
-        status = open_project(cli, &compose);
-    if (status == 0)
-        status = compose_container(compose, argv[0], o->index, &container);
+        status = open_container(cli, argv[0], o->index, &compose, &container);
     if (status)
         return status;
     add(compose, &words, "attach");
@@ -168,9 +180,7 @@ static int run_commit(struct cli *cli, const void *data, int argc, char **argv)
     int status = cli_check_arguments(cli, &command_compose_commit, argc, 1, 2);
 
     if (status == 0)
-        status = open_project(cli, &compose);
-    if (status == 0)
-        status = compose_container(compose, argv[0], o->index, &container);
+        status = open_container(cli, argv[0], o->index, &compose, &container);
     if (status)
         return status;
     add(compose, &words, "commit");
@@ -317,9 +327,7 @@ static int run_export(struct cli *cli, const void *data, int argc, char **argv)
     int status = cli_check_arguments(cli, &command_compose_export, argc, 1, 1);
 
     if (status == 0)
-        status = open_project(cli, &compose);
-    if (status == 0)
-        status = compose_container(compose, argv[0], o->index, &container);
+        status = open_container(cli, argv[0], o->index, &compose, &container);
     if (status)
         return status;
     add(compose, &words, "export");

@@ -44,11 +44,6 @@ static const struct opt disable_opts[] = {
     OPT_END,
 };
 
-static enum bus_scope own_scope(void)
-{
-    return geteuid() == 0 ? BUS_SYSTEM : BUS_USER;
-}
-
 static bool is_booted_with_systemd(void)
 {
     return access("/run/systemd/system", F_OK) == 0;
@@ -150,7 +145,7 @@ static int tell_systemd(struct compose *compose, bool now, enum bus_verb verb, s
                 "systemd does not run here; this counts from the next boot with it on");
         return 0;
     }
-    int r = bus_open(own_scope(), &bus, err);
+    int r = bus_open(enabled_bus_scope(), &bus, err);
     if (r >= 0 && verb == BUS_STOP && now)
         r = bus_run_jobs(bus, verb, &job, 1, TIMEOUT_NEVER, err);
     if (r >= 0)
@@ -165,7 +160,7 @@ static void explain_lingering(struct compose *compose)
 {
     const char *user = cli_env(compose->cli, "USER");
 
-    if (own_scope() == BUS_SYSTEM || !user ||
+    if (enabled_bus_scope() == BUS_SYSTEM || !user ||
             access(arena_printf(&compose->arena, "/var/lib/systemd/linger/%s", user), F_OK) == 0)
         return;
     report_warning(compose->cli,

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
+#include "cli/objects.h"
 #include "cli/report.h"
 #include "engine/events.h"
 
@@ -122,8 +123,6 @@ static int run_events(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct events_arguments *o = data;
     auto_(compose_free_p) struct compose *compose = NULL;
-    auto_error struct error *err = NULL;
-    int64_t now = time_realtime_nsec();
     int status = compose_open(cli, COMPOSE_NEED_NAME, argc, argv, &compose);
 
     if (status)
@@ -137,19 +136,7 @@ static int run_events(struct cli *cli, const void *data, int argc, char **argv)
         .types = types, .labels = labels, .take = take, .userdata = &printing
     };
 
-    if (o->since && time_parse_since(o->since, now, &how.since_nsec) < 0)
-        return report_failure(cli, "invalid value for --since: \"%s\" is no time", o->since);
-    if (o->until && time_parse_since(o->until, now, &how.until_nsec) < 0)
-        return report_failure(cli, "invalid value for --until: \"%s\" is no time", o->until);
-    struct engine *engine = cli_engine(cli, &err);
-    if (!engine)
-        return report_error(cli, err);
-    cli_interrupt_begin(cli);
-    int r = events_follow(engine, &how, &err);
-    cli_interrupt_end(cli);
-    if (r < 0)
-        return report_error(cli, err);
-    return atomic_load(&cli->interrupted) ? EXIT_STATUS_SIGNAL + cli_interrupt_signal() : 0;
+    return events_show(cli, o->since, o->until, &how);
 }
 
 const struct command command_compose_events = {

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/list.h"
+#include "cli/objects.h"
 #include "cli/report.h"
 #include "cli/specs.h"
 #include "engine/events.h"
@@ -160,32 +161,39 @@ static int print_event(void *userdata, const json_t *event, struct error **err)
     return r < 0 ? r : !cli_output_is_lost(p->cli);
 }
 
+int events_show(struct cli *cli, const char *since, const char *until, struct events_options *how)
+{
+    auto_error struct error *err = NULL;
+    int64_t now = time_realtime_nsec();
+
+    if (since && time_parse_since(since, now, &how->since_nsec) < 0)
+        return report_failure(cli, "invalid value for --since: \"%s\" is no time", since);
+    if (until && time_parse_since(until, now, &how->until_nsec) < 0)
+        return report_failure(cli, "invalid value for --until: \"%s\" is no time", until);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    cli_interrupt_begin(cli);
+    int r = events_follow(engine, how, &err);
+    cli_interrupt_end(cli);
+    if (r < 0)
+        return report_error(cli, err);
+    return atomic_load(&cli->interrupted) ? EXIT_STATUS_SIGNAL + cli_interrupt_signal() : 0;
+}
+
 static int run_events(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct events_arguments *o = data;
     auto_error struct error *err = NULL;
     struct printing printing = { cli, o->format };
     struct events_options how = { .take = print_event, .userdata = &printing };
-    int64_t now = time_realtime_nsec();
 
     (void)argv;
     if (argc)
         return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
     if (read_filters(cli, &o->filters, &how, &err) < 0)
         return report_error(cli, err);
-    if (o->since && time_parse_since(o->since, now, &how.since_nsec) < 0)
-        return report_failure(cli, "invalid value for --since: \"%s\" is no time", o->since);
-    if (o->until && time_parse_since(o->until, now, &how.until_nsec) < 0)
-        return report_failure(cli, "invalid value for --until: \"%s\" is no time", o->until);
-    struct engine *engine = cli_engine(cli, &err);
-    if (!engine)
-        return report_error(cli, err);
-    cli_interrupt_begin(cli);
-    int r = events_follow(engine, &how, &err);
-    cli_interrupt_end(cli);
-    if (r < 0)
-        return report_error(cli, err);
-    return atomic_load(&cli->interrupted) ? EXIT_STATUS_SIGNAL + cli_interrupt_signal() : 0;
+    return events_show(cli, o->since, o->until, &how);
 }
 
 const struct command command_events = {

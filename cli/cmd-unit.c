@@ -254,11 +254,6 @@ static void notify_extend(struct cli *cli)
         (void)notify_send(socket, GATE_EXTEND, strlen(GATE_EXTEND));
 }
 
-static enum bus_scope own_scope(void)
-{
-    return geteuid() == 0 ? BUS_SYSTEM : BUS_USER;
-}
-
 /* systemd has started the other unit before this one. When that failed, it may still be about to be started again; the
  * job waits for that, without end, as long as systemd tries. */
 static int wait_for_unit(struct unit *unit, struct bus *bus, const char *name,
@@ -296,7 +291,7 @@ static int pass_gate(struct unit *unit)
     const struct graph_node *node = graph_find(compose->graph, GRAPH_SERVICE, unit->name);
     auto_(bus_close_p) struct bus *bus = NULL;
     auto_error struct error *err = NULL;
-    int r = bus_open(own_scope(), &bus, &err);
+    int r = bus_open(enabled_bus_scope(), &bus, &err);
 
     if (r < 0)
         return report_error(unit->cli, err);

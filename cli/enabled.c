@@ -22,6 +22,11 @@ const char *enabled_path(struct cli *cli, const char *name)
     return arena_printf(&cli->arena, "%s/projects/%s" ENABLED_SUFFIX, cli->config_dir, name);
 }
 
+enum bus_scope enabled_bus_scope(void)
+{
+    return geteuid() == 0 ? BUS_SYSTEM : BUS_USER;
+}
+
 const char *enabled_digest_file(struct arena *arena, const char *path)
 {
     auto_free char *data = NULL;

@@ -1,6 +1,8 @@
 /* Enabled projects (compose/enabled.h) as commands see them: where their files lie, and what is in them. */
 #pragma once
 
+#include "units/bus/bus.h"
+
 struct arena;
 struct cli;
 struct compose;
@@ -8,6 +10,9 @@ struct enabled;
 
 /* The file of a project of that name, whether it is there or not. Lives in cli's arena. */
 const char *enabled_path(struct cli *cli, const char *name);
+
+/* Whose services the caller's enabled projects are: the machine's for root, else the user's. */
+enum bus_scope enabled_bus_scope(void);
 
 /* The digest of a file's bytes, or NULL; for enabled_find_changes. */
 const char *enabled_digest_file(struct arena *arena, const char *path);

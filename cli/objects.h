@@ -12,6 +12,7 @@ struct cli;
 struct container;
 struct engine;
 struct error;
+struct events_options;
 struct strings;
 
 /* What `ps` knows of a container, with Docker's keys (ID Image Command …). New reference. */
@@ -33,6 +34,9 @@ void objects_print_pruned(struct cli *cli, const char *what, const struct string
 
 /* Removes all stopped containers, prints which, and adds what they took to *bytes; exit status. */
 int container_prune_print(struct cli *cli, struct engine *engine, uint64_t *bytes);
+
+/* Gives what happens to how->take, between --since and --until (NULL: not given); exit status. */
+int events_show(struct cli *cli, const char *since, const char *until, struct events_options *how);
 
 /* The processes of a container as a table. */
 int top_print(struct cli *cli, struct engine *engine, const char *container, unsigned min_width,

@@ -46,6 +46,10 @@ int quadlet_emit(const struct quadlet_set *set, struct quadlet *quadlet,
         const struct quadlet_options *options, struct arena *arena, struct quadlet_unit *ret,
         struct diag *diag);
 
+/* A command line that prints the errors and fails, for the ExecStart= of what cannot be made; cut at max_bytes. In the arena. */
+const char *quadlet_failing_command(
+        struct arena *arena, const struct strings *errors, size_t max_bytes);
+
 /* A unit that takes the place of one that could not be made: starting it fails and says why. */
 void quadlet_emit_placeholder(
         const struct quadlet *quadlet, struct arena *arena, struct quadlet_unit *ret);

@@ -79,20 +79,27 @@ struct quadlet_links quadlet_emit_links(const struct quadlet_unit *unit, struct 
     return links;
 }
 
+const char *quadlet_failing_command(
+        struct arena *arena, const struct strings *errors, size_t max_bytes)
+{
+    auto_(strbuf_release) struct strbuf command = STRBUF_INIT(max_bytes);
+
+    strbuf_adds(&command, "/bin/sh -c \"printf '%%s\\\\n' \\\"$$@\\\" >&2; exit 78\" sh");
+    /* Neither systemd nor the shell may see anything in the texts. */
+    ARRAY_FOREACH(errors, text) {
+        strbuf_addc(&command, ' ');
+        quote_add_word(&command, quote_literal(arena, *text, true), true);
+    }
+    return arena_strndup(arena, command.data, command.len);
+}
+
 void quadlet_emit_placeholder(
         const struct quadlet *quadlet, struct arena *arena, struct quadlet_unit *ret)
 {
-    auto_(strbuf_release) struct strbuf command = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES * 4);
     const struct unit_section *install = unitfile_section(&quadlet->unit, "Install");
 
     *ret = (struct quadlet_unit){ .source = quadlet, .name = quadlet->service };
     unitfile_init(&ret->unit, arena);
-    strbuf_adds(&command, "/bin/sh -c \"printf '%%s\\\\n' \\\"$$@\\\" >&2; exit 78\" sh");
-    /* Neither systemd nor the shell may see anything in the texts. */
-    ARRAY_FOREACH(&quadlet->errors, text) {
-        strbuf_addc(&command, ' ');
-        quote_add_word(&command, quote_literal(arena, *text, true), true);
-    }
     unitfile_add(&ret->unit, "Unit", "Description",
             arena_printf(arena, "%s cannot be used: %s", quadlet->name,
                     quadlet->errors.len ? quote_literal(arena, quadlet->errors.items[0], false)
@@ -101,8 +108,8 @@ void quadlet_emit_placeholder(
         unitfile_add(&ret->unit, "Unit", "SourcePath", quadlet->path);
     unitfile_add(&ret->unit, "Service", "Type", "oneshot");
     unitfile_add(&ret->unit, "Service", "SyslogIdentifier", "%N");
-    unitfile_add(
-            &ret->unit, "Service", "ExecStart", arena_strndup(arena, command.data, command.len));
+    unitfile_add(&ret->unit, "Service", "ExecStart",
+            quadlet_failing_command(arena, &quadlet->errors, LIMIT_UNIT_FILE_BYTES * 4));
     if (install) {
         struct unit_section *copy = unitfile_ensure_section(&ret->unit, "Install");
 

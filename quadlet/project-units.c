@@ -15,6 +15,7 @@
 #include "compose/document.h"
 #include "compose/graph.h"
 #include "compose/project.h"
+#include "quadlet/emit.h"
 #include "quadlet/project-limits.h"
 #include "quadlet/project-names.h"
 #include "quadlet/schedule.h"
@@ -537,19 +538,6 @@ int project_make_units(struct arena *arena, const struct project *project,
     return m.failed ? -EINVAL : 0;
 }
 
-static const char *joined_errors(struct arena *arena, const struct strings *errors)
-{
-    auto_(strbuf_release) struct strbuf command = STRBUF_INIT(COMMAND_MAX);
-
-    strbuf_adds(&command, "/bin/sh -c \"printf '%%s\\\\n' \\\"$$@\\\" >&2; exit 78\" sh");
-    /* Neither systemd nor the shell may see anything in the texts. */
-    ARRAY_FOREACH(errors, text) {
-        strbuf_addc(&command, ' ');
-        quote_add_word(&command, quote_literal(arena, *text, true), true);
-    }
-    return arena_strndup(arena, command.data, command.len);
-}
-
 void project_make_placeholder(struct arena *arena, const char *name, const struct strings *errors,
         const struct project_units_options *options, struct project_units *ret)
 {
@@ -562,7 +550,7 @@ void project_make_placeholder(struct arena *arena, const char *name, const struc
                     errors->len ? errors->items[0] : "it has errors"));
 
     add(unit, "Service", "Type", "oneshot");
-    add(unit, "Service", "ExecStart", joined_errors(arena, errors));
+    add(unit, "Service", "ExecStart", quadlet_failing_command(arena, errors, COMMAND_MAX));
     make_target(&m);
     add(&units.items[units.len - 1], "Unit", "Requires", service);
     *ret = units;
