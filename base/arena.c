@@ -155,3 +155,16 @@ void arena_rewind(struct arena *arena, struct arena_mark mark)
     }
     arena->used_bytes = mark.used_bytes;
 }
+
+void arena_shrink(struct arena *arena, const void *p, size_t old_bytes, size_t new_bytes)
+{
+    struct arena_block *block = arena->head;
+    const size_t old_rounded = align_up(old_bytes ? old_bytes : 1);
+    const size_t new_rounded = align_up(new_bytes ? new_bytes : 1);
+
+    assert(new_bytes <= old_bytes);
+    if (!block || (const char *)p + old_rounded != (const char *)block->data + block->used)
+        return;
+    block->used -= old_rounded - new_rounded;
+    arena->used_bytes -= old_rounded - new_rounded;
+}

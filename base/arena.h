@@ -43,6 +43,9 @@ struct arena_mark {
 struct arena_mark arena_mark(const struct arena *arena);
 void arena_rewind(struct arena *arena, struct arena_mark mark);
 
+/* Gives back the end of an allocation when it is the newest of the arena, and else nothing. */
+void arena_shrink(struct arena *arena, const void *p, size_t old_bytes, size_t new_bytes);
+
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_NEW_ARRAY(arena, count, type) \
     ((type *)arena_alloc_array((arena), (count), sizeof(type)))

@@ -25,7 +25,7 @@ struct parser {
     struct diag *diag;
     ptrdiff_t section;         /* index of the current one; -1: none yet */
     char *copy;                /* of the text, in the arena; NULL when the unit is lossless */
-    struct unit_lines pending; /* comments whose owner is not known yet */
+    struct unit_lines pending; /* comments whose owner is not known yet; heap */
     struct unit_lines slab;    /* room for all lines of the text, of which sections take slices */
     bool failed;
 };
@@ -57,12 +57,17 @@ struct unit_section *unitfile_section(const struct unitfile *unit, const char *n
     return NULL;
 }
 
+static void make_room_for_sections(struct unitfile *unit)
+{
+    if (unit->sections.items)
+        return;
+    unit->sections.cap = FIRST_SECTIONS;
+    unit->sections.items = ARENA_NEW_ARRAY(unit->arena, FIRST_SECTIONS, struct unit_section);
+}
+
 static struct unit_section *add_section(struct unitfile *unit, const char *name)
 {
-    if (!unit->sections.items) {
-        unit->sections.cap = FIRST_SECTIONS;
-        unit->sections.items = ARENA_NEW_ARRAY(unit->arena, FIRST_SECTIONS, struct unit_section);
-    }
+    make_room_for_sections(unit);
     struct unit_section *section = ARRAY_APPEND_ARENA(unit->arena, &unit->sections);
 
     section->name = name;
@@ -246,7 +251,7 @@ static void parse_line(struct parser *parser, const struct logical_line *line)
     ptrdiff_t equals;
 
     if (is_comment(line->text)) {
-        *ARRAY_APPEND_ARENA(parser->unit->arena, &parser->pending) = (struct unit_line){
+        *ARRAY_APPEND(&parser->pending) = (struct unit_line){
             .value = keep(parser, line->text),
             .at = { parser->text->file, line->number, line->column },
             .raw = raw_of(parser, line),
@@ -346,12 +351,16 @@ int unitfile_parse(struct unitfile *unit, const struct unit_text *text, struct d
     parser.slab.cap = 1;
     for (size_t i = 0; i < text->len; i++)
         parser.slab.cap += text->data[i] == '\n';
+    make_room_for_sections(unit);
     parser.slab.items = ARENA_NEW_ARRAY(unit->arena, parser.slab.cap, struct unit_line);
     parse_lines(&parser);
     if (parser.section < 0)
         parser.section = unitfile_ensure_section(unit, "") - unit->sections.items;
     flush_pending(&parser, &unit->sections.items[parser.section].lines);
     return_slab(&parser);
+    arena_shrink(unit->arena, parser.slab.items, parser.slab.cap * sizeof(*parser.slab.items),
+            parser.slab.len * sizeof(*parser.slab.items));
+    ARRAY_RELEASE(&parser.pending);
     unit->ends_without_newline = !text->len || text->data[text->len - 1] != '\n';
     return parser.failed ? -EINVAL : 0;
 }

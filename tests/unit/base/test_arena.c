@@ -95,6 +95,22 @@ static void heap_texts_are_copied_and_formatted(void **state)
     free(mem_alloc(0));
 }
 
+static void the_newest_allocation_gives_back_its_end(void **state)
+{
+    struct arena arena = ARENA_INIT;
+
+    (void)state;
+    char *first = arena_alloc(&arena, 64);
+    arena_shrink(&arena, first, 64, 16);
+    assert_int_equal(arena.used_bytes, 16);
+    char *second = arena_alloc(&arena, 32);
+    assert_ptr_equal(second, first + 16);
+
+    arena_shrink(&arena, first, 16, 0);
+    assert_int_equal(arena.used_bytes, 48);
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +118,7 @@ int main(void)
         cmocka_unit_test(larger_than_a_block_gets_a_block_of_its_own),
         cmocka_unit_test(rewind_frees_what_came_after_the_mark_and_nothing_else),
         cmocka_unit_test(rewind_to_the_empty_arena_frees_everything),
+        cmocka_unit_test(the_newest_allocation_gives_back_its_end),
         cmocka_unit_test(copies_stop_at_the_length_or_the_end),
         cmocka_unit_test(heap_texts_are_copied_and_formatted),
     };
