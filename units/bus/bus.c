@@ -1,9 +1,11 @@
 #include "units/bus/bus.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/array.h"
@@ -19,6 +21,7 @@
 #define MANAGER "org.freedesktop.systemd1.Manager"
 #define UNIT "org.freedesktop.systemd1.Unit"
 #define SERVICE "org.freedesktop.systemd1.Service"
+#define TIMER "org.freedesktop.systemd1.Timer"
 /* Reloading waits for the generators, which other programs bring, too. */
 #define RELOAD_TIMEOUT_USEC (180 * USEC_PER_SEC)
 
@@ -36,6 +39,7 @@ _Static_assert(ARRAY_LEN(bus_result_names) == BUS_RESULT_MAX_, "name every resul
 
 struct bus {
     sd_bus *bus;
+    int cancel_fd;
     const char *manager; /* for messages */
 };
 
@@ -89,6 +93,7 @@ int bus_open(enum bus_scope scope, struct bus **ret, struct error **err)
     }
     struct bus *bus = NEW(struct bus);
     bus->bus = connection;
+    bus->cancel_fd = -EBADF;
     bus->manager = scope == BUS_USER ? "the user's systemd" : "systemd";
     *ret = bus;
     return 0;
@@ -100,6 +105,11 @@ void bus_close(struct bus *bus)
         return;
     sd.flush_close_unref(bus->bus);
     free(bus);
+}
+
+void bus_set_cancel(struct bus *bus, int cancel_fd)
+{
+    bus->cancel_fd = cancel_fd;
 }
 
 int bus_reload(struct bus *bus, struct error **err)
@@ -161,7 +171,7 @@ static int queue_job(struct bus *bus, enum bus_verb verb, struct bus_job *job, s
     auto_message sd_bus_message *reply = NULL;
     const char *path;
     int r = sd.call_method(bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, verbs[verb].method,
-            &error, &reply, "ss", job->unit, "replace");
+            &error, &reply, "ss", job->unit, job->alone ? "ignore-requirements" : "replace");
 
     if (r >= 0)
         r = sd.message_read(reply, "o", &path);
@@ -172,6 +182,30 @@ static int queue_job(struct bus *bus, enum bus_verb verb, struct bus_job *job, s
     return 0;
 }
 
+/* Until something comes, or `deadline_usec`; -ECANCELED. */
+static int wait_for_message(struct bus *bus, int64_t deadline_usec)
+{
+    struct pollfd fds[] = { { .fd = sd.get_fd(bus->bus) },
+        { .fd = bus->cancel_fd, .events = POLLIN } };
+    uint64_t own_usec = UINT64_MAX; /* libsystemd's, also on the monotonic clock */
+    int events = sd.get_events(bus->bus), r = sd.get_timeout(bus->bus, &own_usec);
+
+    if (events < 0 || r < 0)
+        return events < 0 ? events : r;
+    if (own_usec < (uint64_t)deadline_usec)
+        deadline_usec = (int64_t)own_usec;
+    fds[0].events = (short)events;
+    int64_t left = deadline_usec - time_monotonic_usec();
+    struct timespec wait = { .tv_sec = left / USEC_PER_SEC,
+        .tv_nsec = left % USEC_PER_SEC * NSEC_PER_USEC };
+    if (left <= 0 && deadline_usec != TIMEOUT_NEVER)
+        wait = (struct timespec){ 0 };
+    r = ppoll(fds, ARRAY_LEN(fds), deadline_usec == TIMEOUT_NEVER ? NULL : &wait, NULL);
+    if (r < 0)
+        return errno == EINTR ? 0 : -errno;
+    return fds[1].revents ? -ECANCELED : 0;
+}
+
 static int wait_for_jobs(
         struct bus *bus, const struct waiting *waiting, int64_t deadline_usec, struct error **err)
 {
@@ -180,13 +214,14 @@ static int wait_for_jobs(
 
         if (r > 0)
             continue;
-        int64_t left = deadline_usec == TIMEOUT_NEVER ? 0 : deadline_usec - time_monotonic_usec();
-        if (r >= 0 && deadline_usec != TIMEOUT_NEVER && left <= 0)
+        if (r >= 0 && deadline_usec != TIMEOUT_NEVER && time_monotonic_usec() >= deadline_usec)
             return error_set_plain(err, ETIMEDOUT, NULL, "%s has not ended %zu of %zu jobs in time",
                     bus->manager, waiting->open, waiting->count);
         if (r >= 0)
-            r = sd.wait(bus->bus, deadline_usec == TIMEOUT_NEVER ? UINT64_MAX : (uint64_t)left);
-        if (r < 0 && r != -EINTR)
+            r = wait_for_message(bus, deadline_usec);
+        if (r == -ECANCELED)
+            return error_set_plain(err, ECANCELED, NULL, "interrupted");
+        if (r < 0)
             return error_set(err, -r, NULL, "the connection to %s broke", bus->manager);
     }
     return 0;
@@ -222,7 +257,7 @@ int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size
     if (r < 0)
         return error_set(err, -r, NULL, "cannot listen to %s", bus->manager);
     for (size_t i = 0; i < count; i++)
-        jobs[i] = (struct bus_job){ .unit = jobs[i].unit };
+        jobs[i] = (struct bus_job){ .unit = jobs[i].unit, .alone = jobs[i].alone };
     /* Signals of jobs that end meanwhile wait in the connection: they are looked at by process() alone. */
     for (size_t i = 0; i < count; i++) {
         r = queue_job(bus, verb, &jobs[i], err);
@@ -232,6 +267,15 @@ int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size
     }
     r = wait_for_jobs(bus, &waiting, deadline_usec, err);
     return r < 0 ? r : judge(bus, jobs, count, err);
+}
+
+int bus_reset_failed(struct bus *bus, const char *unit, struct error **err)
+{
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = sd.call_method(bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, "ResetFailedUnit", &error,
+            NULL, "s", unit);
+
+    return r < 0 ? fail(bus, r, &error, err, "reset", unit) : 0;
 }
 
 /* ---- How units are ---- */
@@ -248,15 +292,44 @@ static const char *property(struct bus *bus, struct arena *arena, const char *pa
     return copy;
 }
 
-static void fill_service(
-        struct bus *bus, struct arena *arena, const char *path, struct bus_unit *unit)
+/* systemd's "infinity" is a time that never comes. */
+static uint64_t time_property(
+        struct bus *bus, const char *path, const char *interface, const char *name)
+{
+    uint64_t usec = 0;
+
+    (void)sd.get_property_trivial(bus->bus, SERVICE_NAME, path, interface, name, NULL, 't', &usec);
+    return usec == UINT64_MAX ? 0 : usec;
+}
+
+static void read_invocation(struct bus *bus, const char *path, struct bus_unit *unit)
+{
+    auto_message sd_bus_message *reply = NULL;
+    const void *bytes;
+    size_t len;
+
+    if (sd.get_property(bus->bus, SERVICE_NAME, path, UNIT, "InvocationID", NULL, &reply, "ay") <
+                    0 ||
+            sd.message_read_array(reply, 'y', &bytes, &len) < 0 ||
+            len != (BUS_INVOCATION_MAX - 1) / 2)
+        return;
+    for (size_t i = 0; i < len; i++)
+        snprintf(unit->invocation + 2 * i, 3, "%02x", ((const uint8_t *)bytes)[i]);
+}
+
+/* What units of its type have. */
+static void fill_type(struct bus *bus, struct arena *arena, const char *path, struct bus_unit *unit)
 {
     uint32_t pid = 0;
 
-    (void)sd.get_property_trivial(bus->bus, SERVICE_NAME, path, UNIT, "ActiveEnterTimestamp", NULL,
-            't', &unit->active_enter_usec);
+    unit->active_enter_usec = time_property(bus, path, UNIT, "ActiveEnterTimestamp");
+    if (string_has_suffix(unit->name, ".timer")) {
+        unit->next_usec = time_property(bus, path, TIMER, "NextElapseUSecRealtime");
+        unit->last_usec = time_property(bus, path, TIMER, "LastTriggerUSec");
+    }
     if (!string_has_suffix(unit->name, ".service"))
         return;
+    read_invocation(bus, path, unit);
     unit->status_text = property(bus, arena, path, SERVICE, "StatusText");
     unit->result = property(bus, arena, path, SERVICE, "Result");
     if (sd.get_property_trivial(
@@ -287,7 +360,7 @@ static int read_units(
             .load_state = arena_strdup(arena, load),
             .active_state = arena_strdup(arena, active),
             .sub_state = arena_strdup(arena, sub) };
-        fill_service(bus, arena, path, unit);
+        fill_type(bus, arena, path, unit);
     }
     return r;
 }
@@ -335,7 +408,7 @@ int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct 
     unit.load_state = property(bus, arena, path, UNIT, "LoadState");
     unit.active_state = property(bus, arena, path, UNIT, "ActiveState");
     unit.sub_state = property(bus, arena, path, UNIT, "SubState");
-    fill_service(bus, arena, path, &unit);
+    fill_type(bus, arena, path, &unit);
     if (!unit.load_state || !unit.active_state || !unit.sub_state)
         return error_set_plain(err, EIO, NULL, "%s tells nothing about %s", bus->manager, name);
     *ret = unit;

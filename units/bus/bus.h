@@ -50,16 +50,25 @@ extern const char *const bus_result_names[BUS_RESULT_MAX_];
 
 struct bus_job {
     const char *unit;       /* borrowed */
+    bool alone;             /* what it needs, and what is a part of it, stays as it is */
     enum bus_result result; /* out */
     char job_path[96];      /* the bus's own */
 };
 
-/* Queues a job for each unit (mode "replace") and waits until all have ended. What became of each is in its
+/* Waits end, with -ECANCELED, when this descriptor becomes readable (-EBADF: none does). The jobs go on. */
+void bus_set_cancel(struct bus *bus, int cancel_fd);
+
+/* Queues a job for each unit (mode "replace", or "ignore-requirements" for one alone) and waits until all have ended. What became of each is in its
  * result; the return value is 0 when all were done, -ETIMEDOUT when the deadline passed (monotonic clock,
  * TIMEOUT_NEVER for none), -EIO when one ended otherwise, with *err naming the first. What could not even be
  * queued (no such unit) is the error of that call. */
 int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size_t count,
         int64_t deadline_usec, struct error **err);
+
+/* Forgets that a unit has failed, and how often it was started: it may be started again. */
+int bus_reset_failed(struct bus *bus, const char *unit, struct error **err);
+
+#define BUS_INVOCATION_MAX 33
 
 struct bus_unit {
     const char *name, *description;
@@ -71,7 +80,10 @@ struct bus_unit {
     const char *result;      /* success, exit-code, timeout … */
     int32_t exit_status;
     pid_t main_pid;
-    uint64_t active_enter_usec; /* realtime; 0: never */
+    uint64_t active_enter_usec;          /* realtime; 0: never */
+    char invocation[BUS_INVOCATION_MAX]; /* of the last start, as the journal has it; "": never */
+    /* Of timers only: realtime; 0: never. */
+    uint64_t next_usec, last_usec;
 };
 
 struct bus_units {
