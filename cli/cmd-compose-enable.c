@@ -44,11 +44,6 @@ static const struct opt disable_opts[] = {
     OPT_END,
 };
 
-static bool is_booted_with_systemd(void)
-{
-    return access("/run/systemd/system", F_OK) == 0;
-}
-
 static const char *target_of(struct compose *compose)
 {
     return arena_printf(&compose->arena, "%s.target", compose->name);
@@ -140,7 +135,7 @@ static int tell_systemd(struct compose *compose, bool now, enum bus_verb verb, s
     auto_(bus_close_p) struct bus *bus = NULL;
     struct bus_job job = { .unit = target_of(compose) };
 
-    if (!now && !is_booted_with_systemd()) {
+    if (!now && !enabled_systemd_runs()) {
         report_note(compose->cli,
                 "systemd does not run here; this counts from the next boot with it on");
         return 0;
@@ -185,7 +180,7 @@ static int run_enable(struct cli *cli, const void *data, int argc, char **argv)
         status = load_all(compose, &all);
     if (status)
         return status;
-    if (o->now && !is_booted_with_systemd())
+    if (o->now && !enabled_systemd_runs())
         return report_failure(cli, "--now: systemd does not run here");
     if (refuse_foreign(compose, &err) < 0)
         return report_error(cli, err);
@@ -230,7 +225,7 @@ static int run_disable(struct cli *cli, const void *data, int argc, char **argv)
     const char *path = file_of(compose), *directory = NULL;
     if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
         return report_failure(cli, "project \"%s\" is not enabled", compose->name);
-    if (o->now && !is_booted_with_systemd())
+    if (o->now && !enabled_systemd_runs())
         return report_failure(cli, "--now: systemd does not run here");
     if (enabled_directory(compose, &directory, &err) < 0)
         return report_error(cli, err);

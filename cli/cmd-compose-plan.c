@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/compose-up-words.h"
 #include "cli/compose.h"
+#include "cli/enabled.h"
 #include "cli/plan-file.h"
 #include "cli/report.h"
 #include "compose/backend.h"
@@ -221,6 +222,8 @@ static int run_plan_command(struct cli *cli, const void *data, int argc, char **
     unsigned found = report_diag(cli, &diag);
     if (r < 0)
         return found || !err ? EXIT_STATUS_FAILURE : report_error(cli, err);
+    if (!o->down)
+        enabled_tell_changes(compose);
     if (o->output && write_file(compose, o, argc, argv, plan, &err) < 0)
         return report_error(cli, err);
     if (json)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/json/json.h"
@@ -12,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
+#include "cli/enabled.h"
 #include "cli/list.h"
 #include "cli/objects.h"
 #include "cli/report.h"
@@ -68,6 +70,7 @@ static const struct list_column ps_columns[] = {
     { "CREATED", "RunningFor" },
     { "STATUS", "Status" },
     { "PORTS", "Ports" },
+    { "OWNER", "Owner" }, /* the eighth, of enabled projects */
     { "CONTAINER ID", "ID" },
     { "PROJECT", "Project" },
     { "STATE", "State" },
@@ -125,6 +128,8 @@ static json_t *compose_row(
             row, "Health", json_string(container->state.health ? container->state.health : ""));
     json_object_set_new(row, "ExitCode", json_integer(container->state.exit_code));
     json_object_set_new(row, "Publishers", publishers(container));
+    const char *owner = container_owner(container);
+    json_object_set_new(row, "Owner", json_string(owner ? owner : "berth"));
     return row;
 }
 
@@ -183,7 +188,7 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
         return 0;
     struct list_format format = { .format = o->format,
         .columns = ps_columns,
-        .default_columns = 7,
+        .default_columns = 7 + (access(enabled_path(cli, compose->name), F_OK) == 0),
         .min_width = TABLE_MIN_WIDTH };
     return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
 }

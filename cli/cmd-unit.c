@@ -27,7 +27,6 @@
 #include "cli/enabled.h"
 #include "cli/foreground.h"
 #include "cli/report.h"
-#include "compose/enabled.h"
 #include "compose/graph.h"
 #include "compose/project.h"
 #include "engine/container/container.h"
@@ -199,21 +198,6 @@ static int hand_over(struct unit *unit, const struct container_service *service)
     return compose_observe(unit->compose);
 }
 
-static void tell_changes(struct unit *unit)
-{
-    struct enabled *enabled = NULL;
-    struct enabled_sources changes = { 0 };
-
-    if (enabled_of_compose(unit->compose, &enabled) < 0)
-        return;
-    enabled_find_changes(&unit->compose->arena, enabled, enabled_digest_file, &changes);
-    ARRAY_FOREACH(&changes, change)
-        report_warning(unit->cli,
-                "%s %s since the project was enabled; to use it: berth compose enable",
-                change->path,
-                change->digest ? "has changed" : "is not there any more, or was changed,");
-}
-
 static int start_container(struct unit *unit)
 {
     const struct container_service service = {
@@ -221,10 +205,12 @@ static int start_container(struct unit *unit)
                   : unit->verb == UNIT_RUN         ? "none"
                                                    : "started",
         .cgroup_parent = service_cgroup(unit),
+        .unit = project_container_unit_name(&unit->compose->arena, unit->compose->project,
+                project_find_service(unit->compose->project, unit->name), unit->number),
     };
     int status;
 
-    tell_changes(unit);
+    enabled_tell_changes(unit->compose);
     status = make(unit);
     if (status == 0)
         status = compose_observe(unit->compose);

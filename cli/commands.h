@@ -22,7 +22,8 @@ extern const struct command command_compose_attach, command_compose_commit, comm
         command_compose_events, command_compose_export, command_compose_stats;
 
 /* A project as a service. */
-extern const struct command command_compose_enable, command_compose_disable, command_unit;
+extern const struct command command_compose_enable, command_compose_disable, command_compose_status,
+        command_unit;
 
 extern const struct command command_compose_build, command_compose_config, command_compose_create,
         command_compose_down, command_compose_exec, command_compose_images, command_compose_kill,

@@ -171,6 +171,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_schema,
     &command_compose_start,
     &command_compose_stats,
+    &command_compose_status,
     &command_compose_stop,
     &command_compose_top,
     &command_compose_unpause,

@@ -27,6 +27,11 @@ enum bus_scope enabled_bus_scope(void)
     return geteuid() == 0 ? BUS_SYSTEM : BUS_USER;
 }
 
+bool enabled_systemd_runs(void)
+{
+    return access("/run/systemd/system", F_OK) == 0;
+}
+
 const char *enabled_digest_file(struct arena *arena, const char *path)
 {
     auto_free char *data = NULL;
@@ -67,6 +72,21 @@ int compose_open_enabled(struct cli *cli, const char *name, struct compose **ret
     return 0;
 }
 
+int compose_open_name(struct cli *cli, struct compose **ret)
+{
+    auto_(compose_free_p) struct compose *compose = NULL;
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    auto_error struct error *err = NULL;
+    int status = compose_begin(cli, 0, NULL, &compose);
+
+    if (status)
+        return status;
+    if (project_name_resolve(&compose->arena, &compose->load, &compose->name, &diag, &err) < 0)
+        return report_diag(cli, &diag) ? EXIT_STATUS_FAILURE : report_error(cli, err);
+    *ret = TAKE(compose);
+    return 0;
+}
+
 int enabled_of_compose(struct compose *compose, struct enabled **ret)
 {
     auto_(diag_release) struct diag diag = DIAG_INIT;
@@ -76,4 +96,19 @@ int enabled_of_compose(struct compose *compose, struct enabled **ret)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
     int r = enabled_load(&compose->arena, path, ENABLED_ACTIVE, ret, &diag, NULL);
     return r < 0 ? r : 1;
+}
+
+void enabled_tell_changes(struct compose *compose)
+{
+    struct enabled *enabled = NULL;
+    struct enabled_sources changes = { 0 };
+
+    if (enabled_of_compose(compose, &enabled) <= 0)
+        return;
+    enabled_find_changes(&compose->arena, enabled, enabled_digest_file, &changes);
+    ARRAY_FOREACH(&changes, change)
+        report_warning(compose->cli,
+                "%s %s since the project was enabled; to use it: berth compose enable",
+                change->path,
+                change->digest ? "has changed" : "is not there any more, or was changed,");
 }

@@ -39,6 +39,12 @@ const char *project_container_file_name(
     return arena_printf(arena, service_replicas(service) == 1 ? "%s.service" : "%s@.service", base);
 }
 
+const char *project_timer_name(
+        struct arena *arena, const struct project *project, const struct service *service)
+{
+    return arena_printf(arena, "%s.timer", joined(arena, project, service->name));
+}
+
 const char *project_part_unit_name(
         struct arena *arena, const struct project *project, const char *key, const char *kind)
 {

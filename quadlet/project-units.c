@@ -264,7 +264,7 @@ static void add_service_section(
 {
     const struct service *service = node->service;
     const char *number = service_replicas(service) == 1 ? "1" : "%i";
-    bool is_scheduled = schedule_of(service) != NULL;
+    bool is_scheduled = project_service_is_scheduled(service);
     bool is_job = is_scheduled || is_waited_for(node, SERVICE_COMPLETED_SUCCESSFULLY);
 
     add(unit, "Service", "Type", is_job ? "oneshot" : "notify");
@@ -393,13 +393,12 @@ static void read_schedule(struct making *m, struct project_unit *timer, const st
 
 static void make_timer(struct making *m, const struct service *service, const char *wanted_by)
 {
-    const char *name = arena_printf(m->arena, "%s-%s.timer",
-            unit_name_escape(m->arena, m->project->name),
-            unit_name_escape(m->arena, service->name));
+    const char *name = project_timer_name(m->arena, m->project, service);
     struct project_unit *timer = begin_unit(m, name,
             arena_printf(
                     m->arena, "Schedule of %s of project %s", service->name, m->project->name));
 
+    timer->scheduled = service;
     unitfile_add(&timer->unit, "Unit", "PartOf", wanted_by);
     read_schedule(m, timer, schedule_of(service));
     if (is_wanted(m, service))
@@ -413,11 +412,12 @@ static void make_container(struct making *m, const struct graph_node *node, cons
 {
     const struct service *service = node->service;
     unsigned replicas = service_replicas(service);
-    bool is_scheduled = schedule_of(service) != NULL;
+    bool is_scheduled = project_service_is_scheduled(service);
     struct project_unit *unit = begin_unit(m,
             project_container_file_name(m->arena, m->project, service),
             arena_printf(m->arena, "%s of project %s", service->name, m->project->name));
 
+    unit->service = service;
     add(unit, "Unit", "PartOf", wanted_by);
     if (!m->options->is_user)
         add_order(unit, "network-online.target");
@@ -536,6 +536,11 @@ int project_make_units(struct arena *arena, const struct project *project,
     make_target(&m);
     *ret = units;
     return m.failed ? -EINVAL : 0;
+}
+
+bool project_service_is_scheduled(const struct service *service)
+{
+    return schedule_of(service) != NULL;
 }
 
 void project_make_placeholder(struct arena *arena, const char *name, const struct strings *errors,

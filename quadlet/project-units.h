@@ -26,6 +26,7 @@ struct arena;
 struct diag;
 struct graph;
 struct project;
+struct service;
 struct strmap;
 
 struct project_units_options {
@@ -42,7 +43,9 @@ struct project_units_options {
 struct project_unit {
     const char *name; /* of the file */
     struct unitfile unit;
-    struct strings links; /* relative paths of links to it */
+    struct strings links;            /* relative paths of links to it */
+    const struct service *service;   /* whose container it is; NULL: nobody's */
+    const struct service *scheduled; /* whose timer it is; NULL: nobody's */
 };
 struct project_units {
     struct project_unit *items;
@@ -54,6 +57,9 @@ struct project_units {
 int project_make_units(struct arena *arena, const struct project *project,
         const struct graph *graph, const struct project_units_options *options,
         struct project_units *ret, struct diag *diag);
+
+/* Whether only a timer starts it (`x-schedule`). */
+bool project_service_is_scheduled(const struct service *service);
 
 /* For a project that cannot be used: its target, which fails with a service that tells the errors. `name` is that of
  * its file. */

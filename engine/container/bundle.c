@@ -49,6 +49,7 @@ struct bundle {
     const char *hostname;
     const char *cgroup_path;
     enum monitor_ready ready;
+    bool is_service; /* a service manager has started it, and restarts it */
     const char *notify_dir;
     struct network_start network;
     enum monitor_network network_mode;
@@ -580,7 +581,7 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .id = b->c->id,
         .name = b->c->name,
         /* There is one who restarts, not two. */
-        .restart_policy = b->ready ? MONITOR_RESTART_NO : restarts[config->restart],
+        .restart_policy = b->is_service ? MONITOR_RESTART_NO : restarts[config->restart],
         .restart_max_retries = (uint32_t)config->restart_max_retries,
         .restart_count = (uint32_t)options->restart_count,
         .open_stdin = config->open_stdin,
@@ -640,6 +641,7 @@ static int prepare_service(struct bundle *b, int run_dir_fd, struct error **err)
     if (ready < 0)
         return error_set_plain(err, EINVAL, NULL, "unknown moment of readiness \"%s\"", notify);
     b->ready = (enum monitor_ready)ready;
+    b->is_service = true;
     if (b->ready != MONITOR_READY_CONTAINER)
         return 0;
     if (mkdirat(run_dir_fd, MONITOR_NOTIFY_DIR, 0755) < 0 && errno != EEXIST)

@@ -239,6 +239,7 @@ struct container_config {
     bool monitor_in_parent; /* the monitor's group lies below cgroup_parent, too (a service's own group) */
     const char *
             notify; /* when a service manager is told that it is ready: monitor_ready_names; NULL: never */
+    const char *unit; /* of systemd's, to which it belongs; NULL: none, or not known */
 
     /* Its life. */
     enum container_restart restart;

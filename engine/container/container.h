@@ -137,11 +137,14 @@ char *container_status_text(
 int container_enter_service_cgroup(
         struct arena *arena, const char **ret_parent, struct error **err);
 
-/* How a container belongs to a service: when that is told to be ready (monitor_ready_names; NULL: never), and the
- * group of the service, or NULL. */
+/* How a container belongs to a service: when that is told to be ready (monitor_ready_names; NULL: never), the
+ * group of the service, or NULL, and the name of the unit. */
 struct container_service {
-    const char *notify, *cgroup_parent;
+    const char *notify, *cgroup_parent, *unit;
 };
+
+/* The unit that starts and stops the container; NULL: nobody but us. */
+const char *container_owner(const struct container *container);
 
 /* Makes a container that does not run a service's, or (NULL) nobody's. -EBUSY while it runs. */
 int container_set_service(struct engine *engine, const char *reference,

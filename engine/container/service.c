@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/container.h"
@@ -31,6 +32,16 @@ int container_enter_service_cgroup(struct arena *arena, const char **ret_parent,
     return r;
 }
 
+const char *container_owner(const struct container *container)
+{
+    const struct container_config *config = &container->config;
+
+    if (config->unit)
+        return config->unit;
+    return config->monitor_in_parent && config->cgroup_parent ? path_last(config->cgroup_parent)
+                                                              : NULL;
+}
+
 int container_set_service(struct engine *engine, const char *reference,
         const struct container_service *service, struct error **err)
 {
@@ -44,9 +55,10 @@ int container_set_service(struct engine *engine, const char *reference,
         return container_not_found(reference, err);
     /* A null in the patch takes the member away (RFC 7396). */
     r = db_exec(engine->db, err,
-            "UPDATE containers SET config = json_patch(config, json_object('notify', ?, 'cgroup_parent', ?,"
+            "UPDATE containers SET config = json_patch(config, json_object('notify', ?, 'unit', ?, 'cgroup_parent', ?,"
             " 'monitor_in_parent', json(?))) WHERE id = ? AND status <> 'running'",
-            "tttt", service ? service->notify : NULL, parent, parent ? "true" : "null", id);
+            "ttttt", service ? service->notify : NULL, service ? service->unit : NULL, parent,
+            parent ? "true" : "null", id);
     if (r == 0)
         return error_set_plain(err, EBUSY, NULL, "container %s is running", reference);
     return r < 0 ? r : 0;

@@ -95,3 +95,49 @@ file() {
     grep -q "Requires=broken-error.service" out/broken.target
     grep -q "broken.yaml:2:1" out/broken-error.service
 }
+
+status() {
+    BERTH_ROOT=$BATS_TEST_TMPDIR/root BERTH_RUN=$BATS_TEST_TMPDIR/run "$berth" compose status "$@"
+}
+
+@test "status names each unit, and says that there is no systemd to ask" {
+    printf '  job: { image: job, x-schedule: daily }\n' >>compose.yaml
+    run -1 status
+    [[ $output == *'"shop" is not enabled'* ]]
+    "$berth" compose enable
+    run -3 status
+    [[ $output == *"shop.target: $(file), enabled for $PWD"* ]]
+    [[ $output == *"shop-web.service   unknown"* && $output == *"shop-job.timer "* ]]
+    [[ $output == *"systemd does not run here"* ]]
+    run -3 --separate-stderr status --format json
+    python3 -c '
+import json, sys
+status = json.loads(sys.argv[1])
+assert status["Systemd"] is False and status["Name"] == "shop", status
+assert all(source["State"] == "unchanged" for source in status["Sources"]), status
+units = {unit["Unit"]: unit for unit in status["Units"]}
+assert units["shop-db.service"]["Service"] == "db" and units["shop-job.timer"]["Service"] == "job", units
+assert "shop-default-network.service" in units, units
+' "$output"
+}
+
+@test "status, plan and nothing else say which sources have changed since" {
+    "$berth" compose enable
+    echo "PASSWORD=other" >.env
+    rm -f compose.override.yaml
+    run -3 status
+    [[ $output == *"warning: $PWD/.env has changed since the project was enabled"* ]]
+    [[ $output != *"compose.yaml has changed"* ]]
+    run -3 --separate-stderr status --format json
+    [[ $output == *"$PWD/.env\",\"State\":\"changed\""* || $output == *"$PWD/.env\", \"State\": \"changed\""* ]]
+    "$berth" compose enable
+    run -3 status
+    [[ $output != *"has changed"* ]]
+}
+
+@test "status needs the name alone: compose files with mistakes do not keep it from answering" {
+    "$berth" compose enable
+    echo "services: [" >compose.yaml
+    run -3 status
+    [[ $output == *"compose.yaml has changed since"* && $output == *shop-web.service* ]]
+}
