@@ -19,12 +19,8 @@
 #include "cli/report.h"
 #include "compose/enabled.h"
 #include "compose/project.h"
+#include "quadlet/project-read.h"
 #include "units/bus/bus.h"
-
-#define PROJECTS_DIR "projects"
-#define FILE_MODE 0600
-#define DIR_MODE 0755
-#define PROJECTS_DIR_MODE 0700
 
 struct enable_options {
     bool now;
@@ -52,24 +48,6 @@ static const char *target_of(struct compose *compose)
 static const char *file_of(struct compose *compose)
 {
     return enabled_path(compose->cli, compose->name);
-}
-
-/* ---- Writing ---- */
-
-/* The same files with every profile, so that a profile can be started later without the sources. */
-static int load_all(struct compose *compose, struct compose **ret)
-{
-    auto_(compose_free_p) struct compose *all = NULL;
-    int status = compose_begin(compose->cli, 0, NULL, &all);
-
-    if (status)
-        return status;
-    all->load.profiles = (struct strings){ 0 };
-    *ARRAY_APPEND_ARENA(&all->arena, &all->load.profiles) = arena_strdup(&all->arena, "*");
-    status = compose_load(all, COMPOSE_NEED_PROJECT);
-    if (status == 0)
-        *ret = TAKE(all);
-    return status;
 }
 
 /* The directory for which a project of this name is enabled; NULL: none is. */
@@ -102,28 +80,6 @@ static int refuse_foreign(struct compose *compose, struct error **err)
             compose->name, directory, compose->project->working_dir);
     error_hint(err, "choose another name with -p, or take it over with --adopt");
     return r;
-}
-
-static int write_file(struct compose *compose, struct compose *all, struct error **err)
-{
-    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
-    auto_close int config = fs_mkdir_parents(AT_FDCWD, compose->cli->config_dir, DIR_MODE, err);
-    struct enabled_sources sources = { 0 };
-
-    if (config < 0)
-        return config;
-    auto_close int dir = fs_mkdir_parents(config, PROJECTS_DIR, PROJECTS_DIR_MODE, err);
-    if (dir < 0)
-        return dir;
-    ARRAY_FOREACH(&all->project->sources, path)
-        *ARRAY_APPEND_ARENA(&all->arena, &sources) = (struct enabled_source){ .path = *path,
-            .digest = enabled_digest_file(&all->arena, *path) };
-    enabled_format(all->project, &compose->project->profiles, &sources, &text);
-    if (strbuf_is_truncated(&text))
-        return error_set_plain(
-                err, EFBIG, NULL, "the project is longer than %u bytes", CLI_TEXT_MAX);
-    return fs_replace_file(
-            dir, path_last(file_of(compose)), text.data, text.len, FILE_MODE, FS_SYNC, err);
 }
 
 /* ---- systemd ---- */
@@ -167,7 +123,7 @@ static void explain_lingering(struct compose *compose)
 static int run_enable(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct enable_options *o = data;
-    auto_(compose_free_p) struct compose *compose = NULL, *all = NULL;
+    auto_(compose_free_p) struct compose *compose = NULL;
     auto_error struct error *err = NULL;
     int status = cli_check_arguments(cli, &command_compose_enable, argc, 0, 0);
 
@@ -176,8 +132,6 @@ static int run_enable(struct cli *cli, const void *data, int argc, char **argv)
         status = compose_open(cli, COMPOSE_NEED_PROJECT, 0, NULL, &compose);
     if (status == 0)
         status = compose_check_supported(compose);
-    if (status == 0)
-        status = load_all(compose, &all);
     if (status)
         return status;
     if (o->now && !enabled_systemd_runs())
@@ -188,8 +142,9 @@ static int run_enable(struct cli *cli, const void *data, int argc, char **argv)
         cli_print(cli, "Would write %s\n", file_of(compose));
         return 0;
     }
-    if (write_file(compose, all, &err) < 0)
-        return report_error(cli, err);
+    status = enabled_write(compose, &compose->project->profiles, NULL);
+    if (status)
+        return status;
     explain_lingering(compose);
     cli_print(cli, "Enabled %s (%s)\n", target_of(compose), file_of(compose));
     if (tell_systemd(compose, o->now, BUS_START, &err) < 0)
@@ -242,6 +197,7 @@ static int run_disable(struct cli *cli, const void *data, int argc, char **argv)
     /* Stopping needs the units, which are gone once systemd has read again. */
     if (o->now && tell_systemd(compose, true, BUS_STOP, &err) < 0)
         return report_error(cli, err);
+    (void)unlink(project_stopped_path(&compose->arena, path));
     if (unlink(path) < 0 && errno != ENOENT) {
         error_set(&err, errno, NULL, "cannot remove \"%s\"", path);
         return report_error(cli, err);

@@ -14,13 +14,16 @@
 #include "cli/commands.h"
 #include "cli/compose.h"
 #include "cli/enabled.h"
+#include "cli/format.h"
 #include "cli/list.h"
 #include "cli/objects.h"
+#include "cli/owner.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "compose/project.h"
 #include "engine/container/container.h"
 #include "engine/volume/volume.h"
+#include "quadlet/project-units.h"
 
 /* ------------------------------------------------------------------ ps */
 
@@ -115,6 +118,16 @@ static json_t *publishers(const struct container *container)
     return list;
 }
 
+/* The service that it is one of, if that is started by a timer. */
+static const struct service *scheduled_service(
+        const struct compose *compose, const struct container *container)
+{
+    const struct service *service = compose->owner ? owner_service_of(compose->owner, container)
+                                                   : NULL;
+
+    return service && project_service_is_scheduled(service) ? service : NULL;
+}
+
 static json_t *compose_row(
         struct compose *compose, const struct container *container, bool no_trunc, int64_t now)
 {
@@ -128,8 +141,14 @@ static json_t *compose_row(
             row, "Health", json_string(container->state.health ? container->state.health : ""));
     json_object_set_new(row, "ExitCode", json_integer(container->state.exit_code));
     json_object_set_new(row, "Publishers", publishers(container));
-    const char *owner = container_owner(container);
-    json_object_set_new(row, "Owner", json_string(owner ? owner : "berth"));
+    json_object_set_new(
+            row, "Owner", json_string(owner_name(&compose->arena, compose->owner, container)));
+    const struct service *service = scheduled_service(compose, container);
+    const char *next = format_local_time(
+            &compose->arena, service ? owner_next_run_usec(compose, service) : 0);
+    if (*next)
+        json_object_set_new(
+                row, "Status", json_sprintf("%s, next %s", jsonx_string(row, "Status"), next));
     return row;
 }
 
@@ -140,7 +159,8 @@ static bool is_shown(const struct compose *compose, const struct ps_options *o,
             !project_find_service(compose->project, container->config.service))
         return false;
     if (statuses->len == 0)
-        return o->all || container_is_running(container);
+        return o->all || container_is_running(container) ||
+               scheduled_service(compose, container) != NULL;
     for (size_t i = 0; i < statuses->len; i++)
         if (strcmp(statuses->items[i], container_status_names[container->state.status]) == 0)
             return true;

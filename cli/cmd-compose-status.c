@@ -1,7 +1,6 @@
 /* compose status: an enabled project as systemd has it, whether its sources have changed since, and whose its
  * containers are. */
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/diag.h"
@@ -14,7 +13,9 @@
 #include "cli/commands.h"
 #include "cli/compose.h"
 #include "cli/enabled.h"
+#include "cli/format.h"
 #include "cli/list.h"
+#include "cli/owner.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "compose/enabled.h"
@@ -28,7 +29,6 @@
 
 /* As `systemctl status` has it: something that is to be active is not. */
 #define STATUS_NOT_ACTIVE 3
-#define TIME_TEXT_MAX 64
 
 struct status_options {
     const char *format;
@@ -66,18 +66,6 @@ struct status {
 
 /* ------------------------------------------------------------------ one unit */
 
-static const char *time_text(struct status *status, uint64_t realtime_usec)
-{
-    time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);
-    char text[TIME_TEXT_MAX];
-    struct tm tm;
-
-    if (realtime_usec == 0 || !localtime_r(&seconds, &tm) ||
-            strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-        return "";
-    return arena_strdup(&status->cli->arena, text);
-}
-
 static const struct container *find_container(
         const struct status *status, const struct service *service, unsigned number)
 {
@@ -92,10 +80,11 @@ static const struct container *find_container(
 static void add_row(struct status *status, const struct bus_unit *unit, const char *service,
         const struct container *container)
 {
-    const char *owner = container ? container_owner(container) : "";
+    struct arena *arena = &status->cli->arena;
+    const struct owner owner = { .project = status->compose->project };
     const char *state = strcmp(unit->load_state, "not-found") == 0 ? "not loaded"
-                        : *unit->sub_state ? arena_printf(&status->cli->arena, "%s (%s)",
-                                                     unit->active_state, unit->sub_state)
+                        : *unit->sub_state ? arena_printf(arena, "%s (%s)", unit->active_state,
+                                                     unit->sub_state)
                                            : unit->active_state;
     bool is_active = strcmp(unit->active_state, "active") == 0;
 
@@ -105,10 +94,11 @@ static void add_row(struct status *status, const struct bus_unit *unit, const ch
                     unit->active_state, "SubState", unit->sub_state, "Service",
                     service ? service : "", "Result", unit->result ? unit->result : "", "Status",
                     unit->status_text ? unit->status_text : "", "Since",
-                    is_active ? time_text(status, unit->active_enter_usec) : "", "Next",
-                    time_text(status, unit->next_usec), "Last", time_text(status, unit->last_usec),
-                    "Container", container ? container->name : "", "Owner",
-                    owner ? owner : "berth"));
+                    is_active ? format_local_time(arena, unit->active_enter_usec) : "", "Next",
+                    format_local_time(arena, unit->next_usec), "Last",
+                    format_local_time(arena, unit->last_usec), "Container",
+                    container ? container->name : "", "Owner",
+                    container ? owner_name(arena, &owner, container) : ""));
 }
 
 /* 1 when it is active, 0 when it is not or that cannot be told. */

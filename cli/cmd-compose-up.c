@@ -14,6 +14,7 @@
 #include "cli/compose.h"
 #include "cli/follow.h"
 #include "cli/log-view.h"
+#include "cli/owner.h"
 #include "cli/report.h"
 #include "compose/backend.h"
 #include "compose/project.h"
@@ -325,10 +326,20 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
     int r = up_words_plan(compose, &o->words, command, no_start, argc, argv, &plan, &diag, &err);
     if (r == -ECANCELED && !err)
         return EXIT_STATUS_FAILURE; /* already reported */
+    if (r >= 0 && !compose->options->dry_run && !no_start) {
+        struct strings started = argc ? owner_services_of_plan(compose, plan)
+                                      : (struct strings){ 0 };
+
+        status = owner_mark(compose, &started, false);
+        if (status)
+            return status;
+    }
     /* No gap between the two in which an interrupt would leave the project running. */
     cli_interrupt_begin(cli);
     status = compose_carry_out(compose, r, plan, &diag, err,
             &(struct compose_run_options){ .nothing_changed_line = true });
+    if (status == 0 && !compose->options->dry_run && !no_start && argc == 0)
+        status = owner_start_target(compose);
     if (status == 0 && !compose->options->dry_run && !no_start && !o->detach && !o->words.wait)
         status = attach_all(compose, o, started_nsec, argc, argv);
     cli_interrupt_end(cli);
@@ -492,7 +503,12 @@ static int run_down(struct cli *cli, const void *data, int argc, char **argv)
     int r = plan_down(&input, &how, &plan, &diag, &err);
     if (r >= 0 && plan->steps.len == 0)
         report_warning(cli, "no resource found to remove for project \"%s\"", compose->name);
-    return compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
+    status = compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
+    if (status || compose->options->dry_run || argc > 0 || !compose->owner)
+        return status;
+    report_note(
+            cli, "project \"%s\" stays enabled: it is up again after the next boot", compose->name);
+    return owner_stop_target(compose);
 }
 
 const struct command command_compose_down = {

@@ -1,5 +1,6 @@
 /* compose start, stop, restart, kill, pause, unpause, rm: one plan each over containers that exist. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +12,26 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
+#include "cli/owner.h"
 #include "cli/report.h"
 #include "compose/backend.h"
+
+/* What systemd is to know at the next boot: Docker's unless-stopped. */
+static int mark(struct compose *compose, enum plan_verb verb, const struct plan_verb_options *how)
+{
+    switch (verb) {
+    case PLAN_VERB_KILL:
+        return how->signo == 0 || how->signo == SIGKILL ? owner_mark(compose, &how->services, true)
+                                                        : 0;
+    case PLAN_VERB_STOP:
+        return owner_mark(compose, &how->services, true);
+    case PLAN_VERB_START:
+    case PLAN_VERB_RESTART:
+        return owner_mark(compose, &how->services, false);
+    default:
+        return 0;
+    }
+}
 
 static int run_verb(
         struct cli *cli, enum plan_verb verb, struct plan_verb_options *how, int argc, char **argv)
@@ -30,6 +49,10 @@ static int run_verb(
     struct plan_input input = compose_plan_input(compose);
     how->services = compose_services(compose, argc, argv);
     int r = plan_verb(&input, verb, how, &plan, &diag, &err);
+    if (r >= 0 && !compose->options->dry_run)
+        status = mark(compose, verb, how);
+    if (status)
+        return status;
     return compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
 }
 

@@ -66,6 +66,11 @@ int compose_backend_open(struct cli *cli, struct backend **ret, struct error **e
     return open_with(cli, cli_engine_options(cli), ret, err);
 }
 
+struct engine *compose_backend_engine(struct backend *backend)
+{
+    return engine_of(backend);
+}
+
 static int open_worker(struct backend *backend, struct backend **ret, struct error **err)
 {
     const struct engine_backend *from = (const struct engine_backend *)backend;

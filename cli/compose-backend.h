@@ -13,6 +13,9 @@ struct error;
 /* A handle for the calling thread; backend_close frees it. */
 int compose_backend_open(struct cli *cli, struct backend **ret, struct error **err);
 
+/* The engine of such a handle. Borrowed. */
+struct engine *compose_backend_engine(struct backend *backend);
+
 /* The configuration of one container of a service. Lives in `arena` and borrows from the specification.
  * `engine` is asked for the mounts of volumes_from. */
 int compose_container_config(struct engine *engine, struct arena *arena,

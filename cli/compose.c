@@ -19,6 +19,7 @@
 #include "cli/commands.h"
 #include "cli/compose-backend.h"
 #include "cli/compose-progress.h"
+#include "cli/owner.h"
 #include "cli/report.h"
 #include "cli/timings.h"
 #include "cli/version.h"
@@ -358,11 +359,23 @@ int compose_lock(struct compose *compose)
     return compose->lock_fd < 0 ? report_error(cli, err) : 0;
 }
 
+static int open_backend(struct compose *compose, struct error **err)
+{
+    int r = compose_backend_open(compose->cli, &compose->backend, err);
+
+    if (r < 0)
+        return r;
+    owner_find(compose);
+    if (compose->owner)
+        compose->backend = owner_backend_new(compose->owner, compose->backend);
+    return 0;
+}
+
 int compose_observe(struct compose *compose)
 {
     auto_error struct error *err = NULL;
     struct backend_query query = { .project = compose->name };
-    int r = compose->backend ? 0 : compose_backend_open(compose->cli, &compose->backend, &err);
+    int r = compose->backend ? 0 : open_backend(compose, &err);
 
     compose->state = (struct observed_state)OBSERVED_STATE_INIT;
     if (compose->project)
@@ -496,6 +509,8 @@ int compose_run_plan(struct compose *compose, struct plan *plan,
     auto_(compose_progress_free_p) struct compose_progress *progress = NULL;
     int status = check_files_of_plan(compose, plan);
 
+    if (status == 0)
+        status = owner_prepare(compose, plan);
     if (status == 0)
         status = compose_progress_new(
                 cli, compose->options->progress, options->quiet, plan, &progress);

@@ -15,6 +15,7 @@ struct backend;
 struct cli;
 struct error;
 struct graph;
+struct owner;
 struct project;
 
 /* `berth compose OPTIONS COMMAND`. */
@@ -44,6 +45,8 @@ struct compose {
     int64_t now_nsec;        /* when the command began */
     int lock_fd;             /* of compose_lock; -EBADF: not held */
     struct observed_state state;
+    bool is_unit;        /* a unit of systemd's: what is done here, systemd has asked for */
+    struct owner *owner; /* systemd as the owner of the containers; NULL: berth */
 };
 
 /* Loads; findings and errors are reported here. 0, or the exit status. `services` (argc words) are those

@@ -9,6 +9,7 @@ struct arena;
 struct cli;
 struct compose;
 struct enabled;
+struct strings;
 
 /* The file of a project of that name, whether it is there or not. Lives in cli's arena. */
 const char *enabled_path(struct cli *cli, const char *name);
@@ -31,6 +32,10 @@ int compose_open_name(struct cli *cli, struct compose **ret);
 /* What is enabled under the name of this project; 1, 0 when nothing is, or what reading it says. Lives in the
  * compose's arena. */
 int enabled_of_compose(struct compose *compose, struct enabled **ret);
+
+/* Makes what is enabled of the files as they are now, with these profiles active. *ret_changed (may be NULL): it was
+ * not so already. 0, or the exit status. */
+int enabled_write(struct compose *compose, const struct strings *profiles, bool *ret_changed);
 
 /* Warns of each source that has changed since the project was enabled; nothing when it is not. */
 void enabled_tell_changes(struct compose *compose);

@@ -208,6 +208,18 @@ const char *format_created_at(struct arena *arena, int64_t realtime_nsec)
     return arena_strdup(arena, text);
 }
 
+const char *format_local_time(struct arena *arena, uint64_t realtime_usec)
+{
+    time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);
+    struct tm tm;
+    char text[64];
+
+    if (realtime_usec == 0 || !localtime_r(&seconds, &tm) ||
+            strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        return "";
+    return arena_strdup(arena, text);
+}
+
 /* A published or exposed port while ranges are being merged. */
 struct port_range {
     const char *host_ip, *protocol; /* host_ip NULL: only exposed */

@@ -38,6 +38,9 @@ const char *format_ago(struct arena *arena, int64_t then_nsec, int64_t now_nsec)
 /* "2026-11-21 03:40:00 +0000 UTC". */
 const char *format_created_at(struct arena *arena, int64_t realtime_nsec);
 
+/* "2026-11-21 03:40:00", local time; "" for 0. */
+const char *format_local_time(struct arena *arena, uint64_t realtime_usec);
+
 /* "0.0.0.0:8080->80/tcp, 443/tcp", ranges merged. */
 const char *format_ports(struct arena *arena, const struct container *container);
 

@@ -47,11 +47,16 @@ static const char *name_of(struct arena *arena, const char *path)
     return arena_strndup(arena, file, strlen(file) - strlen(ENABLED_SUFFIX));
 }
 
+const char *project_stopped_path(struct arena *arena, const char *path)
+{
+    return arena_printf(
+            arena, "%.*s" STOPPED_SUFFIX, (int)(strlen(path) - strlen(ENABLED_SUFFIX)), path);
+}
+
 void project_read_stopped(struct arena *arena, const char *path, struct strmap *ret)
 {
     auto_free char *data = NULL;
-    const char *file = arena_printf(
-            arena, "%.*s" STOPPED_SUFFIX, (int)(strlen(path) - strlen(ENABLED_SUFFIX)), path);
+    const char *file = project_stopped_path(arena, path);
     size_t len;
 
     if (fs_read_file(AT_FDCWD, file, LIMIT_ENV_FILE_BYTES, &data, &len, NULL) < 0)

@@ -19,5 +19,8 @@ struct strings project_list_enabled(struct arena *arena, const char *directory);
 int project_read_units(struct arena *arena, const char *path,
         const struct project_units_options *options, struct project_units *ret, struct diag *diag);
 
+/* The file beside `path` (…/NAME.yaml) that names, a line each, the services that were stopped by the user's will. */
+const char *project_stopped_path(struct arena *arena, const char *path);
+
 /* What lies beside `path` of services that were stopped by the user's will. */
 void project_read_stopped(struct arena *arena, const char *path, struct strmap *ret);

@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# Commands on an enabled project where no systemd runs: berth owns the containers, and says so.
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+    berth_setup
+    [ ! -d /run/systemd/system ] || skip "systemd runs here"
+    import_busybox
+    export BERTH_CONFIG=$STATE/config
+    mkdir shop other
+    cat >shop/compose.yaml <<'END'
+services:
+  web: { image: busybox, command: [sleep, "1000"], network_mode: none, stop_signal: KILL }
+END
+    cp shop/compose.yaml other
+    cd shop || return
+    berth compose enable
+}
+
+teardown() {
+    berth_teardown
+}
+
+@test "up says that there is no systemd, and starts the containers by itself" {
+    run -0 berth compose up -d
+    assert_output_has 'project "shop" is enabled, but systemd does not run here'
+    run -0 berth compose ps --format '{{.Service}} {{.Owner}}'
+    [ "$output" = "web berth" ]
+    run -0 berth compose down
+}
+
+@test "a project that is enabled for another directory is refused with both, unless it is taken over" {
+    cd ../other
+    run -1 berth compose -p shop up -d
+    assert_output_has 'project "shop" is enabled for'
+    assert_output_has "$WORK/shop, and this is $WORK/other"
+    [ -z "$(berth ps -aq)" ]
+    run -0 berth compose -p shop up -d --adopt
+}

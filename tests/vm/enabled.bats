@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# Commands in the directory of an enabled project: systemd starts and stops its containers, whoever asks for it.
+load ../system/lib
+bats_require_minimum_version 1.5.0
+
+# The machine's own state, since that is what units see.
+setup() {
+    export PATH=$BERTH_BUILD/bin:$PATH NO_COLOR=1
+    import_busybox
+    mkdir -p "$BATS_TEST_TMPDIR/shop"
+    cd "$BATS_TEST_TMPDIR/shop" || return
+    cat >compose.yaml <<'END'
+services:
+  web:
+    image: busybox
+    command: [sh, -c, "echo web runs; exec sleep 100000"]
+    network_mode: none
+    depends_on: { db: { condition: service_healthy } }
+    restart: unless-stopped
+    stop_signal: KILL
+  db:
+    image: busybox
+    command: [sh, -c, "touch /ready; exec sleep 100000"]
+    network_mode: none
+    healthcheck: { test: "test -e /ready", interval: 100ms }
+    restart: always
+    stop_signal: KILL
+END
+    berth compose enable
+}
+
+teardown() {
+    berth compose down || :
+    berth compose disable --now || :
+}
+
+assert_units() {
+    local state=$1 unit
+    shift
+    for unit; do
+        [ "$(systemctl is-active "$unit" || :)" = "$state" ] || { systemctl status --no-pager "$unit"; return 1; }
+    done
+}
+
+@test "up starts what is enabled through systemd, and down takes all of it down" {
+    run -0 berth compose up -d
+    assert_units active shop.target shop-web.service shop-db.service
+    run -0 berth compose ps --format '{{.Service}} {{.Owner}}'
+    assert_output_has "web shop-web.service"
+    assert_output_has "db shop-db.service"
+    run -0 berth compose exec web echo hello
+    [ "$output" = hello ]
+    run -0 berth compose status
+    run -0 berth compose down
+    assert_output_has "stays enabled"
+    assert_units inactive shop.target shop-web.service shop-db.service shop-db-image.service
+    [ -z "$(berth ps -aq)" ]
+    run -3 berth compose status
+}
+
+@test "what systemd has started, stop, restart and start act on" {
+    systemctl start shop.target
+    run -0 berth compose restart web
+    assert_units active shop-web.service
+    run -0 berth compose kill web
+    assert_units inactive shop-web.service
+    run -0 berth compose stop -t 0
+    assert_units inactive shop-web.service shop-db.service
+    run -0 berth compose start
+    assert_units active shop-web.service shop-db.service
+}
+
+@test "what was stopped is not started with the project until it is started by name" {
+    run -0 berth compose up -d
+    run -0 berth compose stop
+    run -0 systemctl restart shop.target
+    assert_units active shop-db.service # restart: always
+    assert_units inactive shop-web.service
+    run -0 berth compose up -d
+    run -0 systemctl restart shop.target
+    assert_units active shop-web.service
+}
+
+@test "up takes the files as they are now, and makes them what is enabled" {
+    run -0 berth compose up -d
+    sed -i 's/web runs/web runs anew/' compose.yaml
+    run -2 berth compose plan
+    assert_output_has "compose.yaml has changed since the project was enabled"
+    run -0 berth compose up -d
+    assert_output_has "enabled anew"
+    grep -q "web runs anew" /etc/berth/projects/shop.yaml
+    systemctl restart shop-web.service
+    run -0 berth compose logs --no-log-prefix web
+    assert_output_has "web runs anew"
+    run -0 berth compose up -d
+    assert_output_lacks "enabled anew"
+}
+
+@test "a container that does not start is shown with what its unit wrote" {
+    sed -i 's|"touch /ready; exec sleep 100000"|"echo no disk >\&2; exit 3"|; s/restart: always/restart: "no"/' compose.yaml
+    run -1 berth compose up -d
+    assert_output_has "cannot start container shop-db-1"
+    assert_output_has "shop-db.service is failed"
+    assert_output_has "systemctl status shop-db.service"
+    assert_units inactive shop-web.service
+}
+
+@test "a job with a schedule waits for its time, which ps shows" {
+    printf '  job: { image: busybox, command: [echo, done], network_mode: none, x-schedule: daily }\n' >>compose.yaml
+    run -0 berth compose up -d
+    assert_units active shop-job.timer
+    assert_units inactive shop-job.service
+    run -0 berth compose ps --format '{{.Service}} {{.Status}} {{.Owner}}'
+    [[ $output == *"job Created, next "*" 00:00:00 shop-job.service"* ]]
+    run -0 systemctl start shop-job.service
+    run -0 berth compose ps --format '{{.Service}} {{.Status}}'
+    [[ $output == *"job Exited (0) "*", next "* ]]
+}
+
+@test "a container that was started without systemd becomes its own with the next up" {
+    berth compose disable
+    run -0 berth compose up -d
+    run -0 berth compose ps --format '{{.Service}} {{.Owner}}'
+    assert_output_has "web berth"
+    berth compose enable
+    run -0 berth compose up -d
+    run -0 berth compose ps --format '{{.Service}} {{.Owner}}'
+    assert_output_has "web shop-web.service"
+    assert_output_lacks "berth"
+}
