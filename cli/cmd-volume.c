@@ -8,7 +8,6 @@
 #include "base/json/json.h"
 #include "base/parse.h"
 #include "base/str.h"
-#include "base/strbuf.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -80,16 +79,12 @@ static int read_filters(struct arena *arena, const struct strings *words,
 
 static json_t *volume_row(struct arena *arena, const struct volume *volume)
 {
-    auto_(strbuf_release) struct strbuf labels = STRBUF_INIT(CLI_TEXT_MAX);
     json_t *row = json_object();
 
-    ARRAY_FOREACH(&volume->labels, label)
-        strbuf_addf(&labels, "%s%s=%s", labels.len ? "," : "", label->key, label->value);
-    (void)arena;
     json_object_set_new(row, "Availability", json_string("N/A"));
     json_object_set_new(row, "Driver", json_string(volume->driver));
     json_object_set_new(row, "Group", json_string("N/A"));
-    json_object_set_new(row, "Labels", jsonx_text(labels.data));
+    json_object_set_new(row, "Labels", jsonx_text(spec_join_pairs(arena, &volume->labels)));
     json_object_set_new(row, "Links", json_string("N/A"));
     json_object_set_new(row, "Mountpoint", jsonx_text(volume->mountpoint));
     json_object_set_new(row, "Name", json_string(volume->name));

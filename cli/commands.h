@@ -9,9 +9,9 @@ extern const struct command command_attach, command_build, command_compose, comm
         command_import, command_info, command_inspect, command_internal, command_kill, command_load,
         command_logs, command_network, command_oci, command_pause, command_port, command_ps,
         command_pull, command_quadlet, command_rename, command_restart, command_rm, command_rmi,
-        command_run, command_save, command_start, command_stop, command_system, command_tag,
-        command_top, command_unpause, command_up, command_version, command_volume, command_wait,
-        command_container;
+        command_run, command_save, command_secret, command_start, command_stop, command_system,
+        command_tag, command_top, command_unpause, command_up, command_version, command_volume,
+        command_wait, command_container;
 
 /* A container's files and numbers. */
 extern const struct command command_commit, command_diff, command_events, command_export,

@@ -29,8 +29,9 @@ static void print_default(struct cli *cli, const struct list_format *format, con
 {
     auto_(table_release) struct table table = TABLE_INIT(format->min_width);
 
-    table_row(&table);
-    for (unsigned c = 0; c < format->default_columns; c++)
+    if (!format->no_heading)
+        table_row(&table);
+    for (unsigned c = 0; !format->no_heading && c < format->default_columns; c++)
         table_cell(&table, format->columns[c].heading);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         table_row(&table);

@@ -19,6 +19,7 @@ struct list_format {
             *columns; /* ends with a row without key; the first ones are the default table */
     unsigned default_columns;
     unsigned min_width; /* TABLE_MIN_WIDTH … */
+    bool no_heading;    /* of the default table */
     bool json_array;    /* --format json gives one array (compose ls) and not an object per line */
 };
 

@@ -175,6 +175,8 @@ static int fill_files(struct cli *cli, const struct run_options *o, struct conta
     for (size_t i = 0; i < o->tmpfs.len && r >= 0; i++)
         r = spec_parse_tmpfs(
                 arena, o->tmpfs.items[i], ARRAY_APPEND_ARENA(arena, &config->mounts), err);
+    for (size_t i = 0; i < o->secrets.len && r >= 0; i++)
+        r = spec_parse_secret(arena, o->secrets.items[i], config, err);
     for (size_t i = 0; i < config->mounts.len && r >= 0; i++)
         for (size_t k = 0; k < i && r >= 0; k++)
             if (strcmp(config->mounts.items[i].target, config->mounts.items[k].target) == 0)

@@ -19,7 +19,7 @@ struct run_options {
     bool env_host, http_proxy;
     /* Files. */
     struct strings volumes, mounts, tmpfs;
-    struct strings volumes_from;
+    struct strings volumes_from, secrets;
     const char *volume_driver;
     int read_only_tmpfs;
     uint64_t shm_size_bytes;

@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "cli/cli.h"
 
 #define PORT_RANGE_MAX 4096u
@@ -359,6 +360,15 @@ int spec_parse_pair(struct arena *arena, const char *what, const char *text,
     }
     *ARRAY_APPEND_ARENA(arena, ret) = (struct container_pair){ key, value };
     return 0;
+}
+
+const char *spec_join_pairs(struct arena *arena, const struct container_pairs *pairs)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
+
+    ARRAY_FOREACH(pairs, pair)
+        strbuf_addf(&text, "%s%s=%s", text.len ? "," : "", pair->key, pair->value);
+    return arena_strdup(arena, text.data);
 }
 
 /* ------------------------------------------------------------------ limits, devices, restart */

@@ -36,6 +36,13 @@ void spec_add_env(struct cli *cli, struct arena *arena, const char *text, struct
 int spec_parse_pair(struct arena *arena, const char *what, const char *text,
         struct container_pairs *ret, struct error **err);
 
+/* "key=value,key=value". */
+const char *spec_join_pairs(struct arena *arena, const struct container_pairs *pairs);
+
+/* NAME[,type=mount|env][,target=…][,uid=…][,gid=…][,mode=…]: a file or a variable of the container. */
+int spec_parse_secret(
+        struct arena *arena, const char *text, struct container_config *config, struct error **err);
+
 int spec_parse_ulimit(
         struct arena *arena, const char *text, struct container_ulimit *ret, struct error **err);
 int spec_parse_device(

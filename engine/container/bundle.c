@@ -25,6 +25,7 @@
 #include "engine/container/log-attrs.h"
 #include "engine/container/log-drivers.h"
 #include "engine/container/oci-spec.h"
+#include "engine/container/secret-store.h"
 #include "engine/image/image.h"
 #include "engine/monitor/control.h"
 #include "engine/monitor/monitor-config.h"
@@ -300,6 +301,28 @@ static int place_files(struct bundle *b, int run_dir_fd, struct error **err)
     return r;
 }
 
+/* Variables with secrets: never in the row, only in the file that the monitor reads, in memory and for root alone. */
+static int read_secret_env(struct bundle *b, char ***ret, struct error **err)
+{
+    const struct container_pairs *wanted = &b->c->config.secret_env;
+    char **env = ARENA_NEW_ARRAY(&b->arena, wanted->len + 1, char *);
+
+    for (size_t i = 0; i < wanted->len; i++) {
+        auto_(secret_release) struct secret data = SECRET_INIT;
+        int r = secret_read(b->engine, wanted->items[i].value, &data, err);
+
+        if (r < 0)
+            return r;
+        if (strlen(data.data) != data.len || !str_is_utf8((struct str){ data.data, data.len }))
+            return error_set_plain(err, EINVAL, NULL,
+                    "secret \"%s\" cannot be a variable: it is not text in UTF-8",
+                    wanted->items[i].value);
+        env[i] = arena_printf(&b->arena, "%s=%s", wanted->items[i].key, data.data);
+    }
+    *ret = env;
+    return 0;
+}
+
 /* ---- Seccomp ---- */
 
 static int prepare_seccomp(struct bundle *b, struct error **err)
@@ -399,6 +422,8 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
     int r = container_id_mappings(
             &b->arena, &b->c->config, &input.uid_mappings, &input.gid_mappings, err);
 
+    if (r >= 0)
+        r = read_secret_env(b, &input.secret_env, err);
     if (r >= 0)
         r = oci_spec_build(&input, &spec, err);
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 const char *const container_network_mode_names[CONTAINER_NETWORK_MODE_MAX_] = {
@@ -45,6 +46,15 @@ const char *container_pairs_get(const struct container_pairs *pairs, const char 
         if (strcmp(pairs->items[i].key, key) == 0)
             return pairs->items[i].value;
     return NULL;
+}
+
+bool container_pairs_match(const struct container_pairs *pairs, const char *filter)
+{
+    const char *equals = strchr(filter, '=');
+    auto_free char *key = mem_strndup(filter, equals ? (size_t)(equals - filter) : strlen(filter));
+    const char *value = container_pairs_get(pairs, key);
+
+    return value && (!equals || strcmp(value, equals + 1) == 0);
 }
 
 size_t container_vector_len(char *const *vector)
@@ -151,6 +161,7 @@ static const struct field file_fields[] = {
     F(FIELD_INT32, container_file, mode, .unset = -1),
     F(FIELD_UINT32, container_file, uid),
     F(FIELD_UINT32, container_file, gid),
+    F(FIELD_TEXT, container_file, secret),
     F(FIELD_BOOL, container_file, is_secret),
 };
 static const struct layout file_layout = LAYOUT(file_fields, container_file);
@@ -192,6 +203,7 @@ static const struct field config_fields[] = {
     F(FIELD_VECTOR, container_config, entrypoint),
     F(FIELD_VECTOR, container_config, cmd),
     F(FIELD_VECTOR, container_config, env),
+    F(FIELD_PAIRS, container_config, secret_env),
     F(FIELD_TEXT, container_config, user),
     F(FIELD_TEXT, container_config, working_dir),
     F(FIELD_TEXT, container_config, hostname),
@@ -322,10 +334,8 @@ static json_t *write_vector(char *const *vector)
     return vector ? jsonx_strings((const char *const *)vector, container_vector_len(vector)) : NULL;
 }
 
-static json_t *write_pairs(const struct container_pairs *pairs)
+json_t *container_pairs_to_json(const struct container_pairs *pairs)
 {
-    if (pairs->len == 0)
-        return NULL;
     json_t *object = json_object();
 
     for (size_t i = 0; i < pairs->len; i++)
@@ -360,7 +370,7 @@ static json_t *write_field(const struct field *f, const void *at)
     case FIELD_VECTOR:
         return write_vector(*(char *const *const *)at);
     case FIELD_PAIRS:
-        return write_pairs(at);
+        return ((const struct container_pairs *)at)->len > 0 ? container_pairs_to_json(at) : NULL;
     case FIELD_ENUM: {
         int value = *(const int *)at;
         assert(value >= 0 && (size_t)value < f->name_count);
@@ -522,6 +532,17 @@ static int read_struct(struct arena *arena, const struct layout *layout, const j
             return r;
     }
     return 0;
+}
+
+int container_pairs_from_text(
+        struct arena *arena, const char *text, struct container_pairs *ret, struct error **err)
+{
+    static const struct field whole = { .key = "labels or options" };
+    auto_json json_t *json = NULL;
+    int r = jsonx_parse(text, strlen(text), "row", &json, err);
+
+    *ret = (struct container_pairs){ 0 };
+    return r < 0 ? r : read_pairs(arena, &whole, json, ret, err);
 }
 
 int container_config_from_json(

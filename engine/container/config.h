@@ -101,7 +101,9 @@ struct container_file {
     const char *source_path; /* absolute; NULL: content */
     const char *content;     /* borrowed; not stored in the row, but as a file of the container's */
     size_t content_len;
-    int32_t mode;      /* of content; -1: 0444 */
+    const char
+            *secret; /* instead of content: one of the store, as it is when the container is made */
+    int32_t mode;    /* of content; -1: 0444 */
     uint32_t uid, gid; /* of content */
     bool is_secret;
 };
@@ -177,9 +179,10 @@ struct container_config {
     const char *image; /* reference or id as the user gave it */
 
     /* The process. */
-    char **entrypoint; /* NULL: the image's; {""} and {}: none */
-    char **cmd;        /* NULL: the image's, unless entrypoint was given */
-    char **env;        /* "KEY=value" */
+    char **entrypoint;                 /* NULL: the image's; {""} and {}: none */
+    char **cmd;                        /* NULL: the image's, unless entrypoint was given */
+    char **env;                        /* "KEY=value" */
+    struct container_pairs secret_env; /* variables with the names of secrets, read at each start */
     const char *user, *working_dir, *hostname, *domainname;
     char **group_add;
     bool tty, open_stdin, init;
@@ -274,7 +277,15 @@ json_t *container_config_to_json(const struct container_config *config);
 int container_config_from_json(
         struct arena *arena, const json_t *json, struct container_config *ret, struct error **err);
 
+/* An object of texts, and the reverse from its text in a row. New reference; in the arena. */
+json_t *container_pairs_to_json(const struct container_pairs *pairs);
+int container_pairs_from_text(
+        struct arena *arena, const char *text, struct container_pairs *ret, struct error **err);
+
 /* The value of a label or NULL. */
 const char *container_pairs_get(const struct container_pairs *pairs, const char *key);
+
+/* `filter` is "key" or "key=value". */
+bool container_pairs_match(const struct container_pairs *pairs, const char *filter);
 
 size_t container_vector_len(char *const *vector); /* 0 for NULL */

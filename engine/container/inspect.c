@@ -30,15 +30,6 @@ static json_t *list(char *const *vector)
     return jsonx_strings((const char *const *)vector, container_vector_len(vector));
 }
 
-static json_t *map(const struct container_pairs *pairs)
-{
-    json_t *object = json_object();
-
-    for (size_t i = 0; i < pairs->len; i++)
-        json_object_set_new(object, pairs->items[i].key, jsonx_text(pairs->items[i].value));
-    return object;
-}
-
 static json_t *set_of(char *const *vector)
 {
     json_t *object = json_object();
@@ -127,7 +118,7 @@ static json_t *build_config(const struct container *c)
     json_object_set_new(config, "WorkingDir", text_or_empty(f->working_dir));
     json_object_set_new(config, "Entrypoint", list_or_null(f->entrypoint));
     json_object_set_new(config, "OnBuild", json_null());
-    json_object_set_new(config, "Labels", map(&f->labels));
+    json_object_set_new(config, "Labels", container_pairs_to_json(&f->labels));
     if (!string_is_empty(f->stop_signal))
         json_object_set_new(config, "StopSignal", jsonx_text(f->stop_signal));
     if (f->stop_timeout_sec != CONTAINER_STOP_TIMEOUT_UNSET)
@@ -328,9 +319,10 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
     json_t *host = json_pack("{s:o, s:s, s:{s:s, s:o}, s:s, s:o, s:{s:s, s:i}, s:b}", "Binds",
             build_binds(arena, f), "ContainerIDFile", "", "LogConfig", "Type",
             string_is_empty(f->log_driver) ? "json-file" : f->log_driver, "Config",
-            map(&f->log_options), "NetworkMode", network_mode(arena, f), "PortBindings",
-            build_port_bindings(f), "RestartPolicy", "Name", container_restart_names[f->restart],
-            "MaximumRetryCount", (int)f->restart_max_retries, "AutoRemove", f->auto_remove);
+            container_pairs_to_json(&f->log_options), "NetworkMode", network_mode(arena, f),
+            "PortBindings", build_port_bindings(f), "RestartPolicy", "Name",
+            container_restart_names[f->restart], "MaximumRetryCount", (int)f->restart_max_retries,
+            "AutoRemove", f->auto_remove);
 
     json_object_set_new(host, "CapAdd", list_or_null(f->cap_add));
     json_object_set_new(host, "CapDrop", list_or_null(f->cap_drop));
@@ -351,7 +343,7 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
     if (f->init)
         json_object_set_new(host, "Init", json_true());
     if (f->sysctls.len)
-        json_object_set_new(host, "Sysctls", map(&f->sysctls));
+        json_object_set_new(host, "Sysctls", container_pairs_to_json(&f->sysctls));
     json_t *tmpfs = build_tmpfs(f);
     if (json_object_size(tmpfs) > 0)
         json_object_set(host, "Tmpfs", tmpfs);

@@ -54,15 +54,6 @@ static bool name_fits(const struct container *c, const char *value)
     return strstr(c->name, part) != NULL;
 }
 
-static bool label_fits(const struct container *c, const char *value)
-{
-    const char *equals = strchr(value, '=');
-    auto_free char *key = mem_strndup(value, equals ? (size_t)(equals - value) : strlen(value));
-    const char *label = container_pairs_get(&c->config.labels, key);
-
-    return label && (!equals || strcmp(label, equals + 1) == 0);
-}
-
 static bool status_fits(const struct container *c, const char *value)
 {
     return strcmp(container_status_names[c->state.status], value) == 0;
@@ -198,7 +189,7 @@ static bool fits(const struct container_filter *f, const struct resolved *resolv
             (f->oneoff == CONTAINER_ONEOFF_ONLY) != c->config.oneoff)
         return false;
     for (char **label = f->labels; label && *label; label++)
-        if (!label_fits(c, *label))
+        if (!container_pairs_match(&c->config.labels, *label))
             return false;
     return any_fits(f->ids, id_fits, c) && any_fits(f->names, name_fits, c) &&
            any_fits(f->statuses, status_fits, c) && any_fits(f->exited, exited_fits, c) &&

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/secret-store.h"
 #include "engine/image/image.h"
 #include "engine/rootfs/copy.h"
 #include "engine/rootfs/view.h"
@@ -219,13 +220,13 @@ static int prepare_anonymous(struct engine *engine, struct arena *arena, struct 
 
 /* ---- Files with content ---- */
 
-static int write_content(
-        int dir_fd, const char *name, const struct container_file *file, struct error **err)
+static int write_content(int dir_fd, const char *name, const struct container_file *file,
+        struct str content, struct error **err)
 {
     mode_t mode = file->mode >= 0 ? (mode_t)file->mode & 07777 : FILE_MODE_DEFAULT;
     auto_close int fd = openat(
             dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int r = fd < 0 ? -errno : fd_write_all(fd, file->content, file->content_len);
+    int r = fd < 0 ? -errno : fd_write_all(fd, content.data, content.len);
 
     if (r >= 0 && (fchown(fd, file->uid, file->gid) < 0 || fchmod(fd, mode) < 0))
         r = -errno;
@@ -233,6 +234,18 @@ static int write_content(
         return error_set(err, -r, NULL, "cannot write the %s for \"%s\"",
                 file->is_secret ? "secret" : "config", file->target);
     return 0;
+}
+
+static int write_file(struct engine *engine, int dir_fd, const char *name,
+        const struct container_file *file, struct error **err)
+{
+    auto_(secret_release) struct secret data = SECRET_INIT;
+
+    if (!file->secret)
+        return write_content(
+                dir_fd, name, file, (struct str){ file->content, file->content_len }, err);
+    int r = secret_read(engine, file->secret, &data, err);
+    return r < 0 ? r : write_content(dir_fd, name, file, (struct str){ data.data, data.len }, err);
 }
 
 /* File number i of the configuration lies in ROOT/containers/ID/files/i. */
@@ -263,7 +276,7 @@ static int prepare_files(struct engine *engine, const char *id,
                 return files_fd;
         }
         snprintf(name, sizeof(name), "%zu", i);
-        int r = write_content(files_fd, name, file, err);
+        int r = write_file(engine, files_fd, name, file, err);
         if (r < 0)
             return r;
     }

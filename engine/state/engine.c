@@ -27,6 +27,7 @@ static const struct {
     { "containers", 0711 },
     { "volumes", 0711 },
     { "tmp", 0700 },
+    { "secrets", 0700 },
 }, run_dirs[] = {
     { "containers", 0711 },
     { "netns", 0711 },

@@ -130,6 +130,13 @@ static const char *const steps[] = {
     " applied TEXT," /* compose's text, opaque here; null: nothing yet */
     " applied_nsec INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;",
+    /* 3 */
+    "CREATE TABLE secrets ("
+    " id TEXT PRIMARY KEY," /* and the name of the file of its data below ROOT/secrets */
+    " name TEXT NOT NULL UNIQUE,"
+    " labels TEXT NOT NULL DEFAULT '{}',"
+    " created_nsec INTEGER NOT NULL, updated_nsec INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int schema_version(void)

@@ -32,6 +32,7 @@ static const struct {
 } kinds[SWEEP_KIND_MAX_] = {
     [SWEEP_CONTAINER] = { 'c', "containers", "SELECT 1 FROM containers WHERE id = ?", NULL },
     [SWEEP_VOLUME] = { 'v', "volumes", "SELECT 1 FROM volumes WHERE name = ?", "volume." },
+    [SWEEP_SECRET] = { 's', "secrets", "SELECT 1 FROM secrets WHERE id = ?", NULL },
 };
 
 static bool is_note_current(const struct sweep *sweep)

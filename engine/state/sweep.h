@@ -19,7 +19,7 @@
 
 struct error;
 
-enum sweep_kind { SWEEP_CONTAINER, SWEEP_VOLUME, SWEEP_KIND_MAX_ };
+enum sweep_kind { SWEEP_CONTAINER, SWEEP_VOLUME, SWEEP_SECRET, SWEEP_KIND_MAX_ };
 
 #define SWEEP_NAME_MAX 32
 

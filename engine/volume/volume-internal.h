@@ -26,6 +26,3 @@ int volume_remove_dir(struct engine *engine, const char *name, struct error **er
 
 /* RUN/locks/volume.NAME: held while first contents are copied in and while it is removed. */
 int volume_lock(struct engine *engine, const char *name, struct error **err);
-
-/* "key" or "key=value". */
-bool volume_label_matches(const struct container_pairs *labels, const char *filter);

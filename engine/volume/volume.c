@@ -47,36 +47,6 @@ bool volume_name_is_valid(const char *name)
 
 /* ---- Rows ---- */
 
-static json_t *pairs_to_json(const struct container_pairs *pairs)
-{
-    json_t *object = json_object();
-
-    for (size_t i = 0; i < pairs->len; i++)
-        json_object_set_new(object, pairs->items[i].key, jsonx_text(pairs->items[i].value));
-    return object;
-}
-
-static int pairs_from_text(
-        struct arena *arena, const char *text, struct container_pairs *ret, struct error **err)
-{
-    auto_json json_t *json = NULL;
-    const char *key;
-    json_t *value;
-    int r = jsonx_parse(text, strlen(text), "volume row", &json, err);
-
-    if (r < 0)
-        return r;
-    *ret = (struct container_pairs){ 0 };
-    json_object_foreach(json, key, value)
-    {
-        const char *string = json_string_value(value);
-
-        *ARRAY_APPEND_ARENA(arena, ret) = (struct container_pair){ arena_strdup(arena, key),
-            arena_strdup(arena, string ? string : "") };
-    }
-    return 0;
-}
-
 #define VOLUME_COLUMNS                                                    \
     "v.name, v.driver, v.options, v.labels, v.created_nsec, v.anonymous," \
     " (SELECT count(*) FROM container_volumes u WHERE u.volume = v.name)"
@@ -93,10 +63,10 @@ static int read_row(struct engine *engine, struct arena *arena, struct stmt *stm
     };
     ret->mountpoint = arena_printf(
             arena, "%s/volumes/%s/_data", engine->options.root_dir, ret->name);
-    int r = pairs_from_text(arena, stmt_text(stmt, 2), &ret->options, err);
+    int r = container_pairs_from_text(arena, stmt_text(stmt, 2), &ret->options, err);
     if (r < 0)
         return r;
-    return pairs_from_text(arena, stmt_text(stmt, 3), &ret->labels, err);
+    return container_pairs_from_text(arena, stmt_text(stmt, 3), &ret->labels, err);
 }
 
 int volume_lookup(struct engine *engine, struct arena *arena, const char *name, struct volume **ret,
@@ -125,8 +95,8 @@ int volume_lookup(struct engine *engine, struct arena *arena, const char *name, 
 int volume_insert(struct engine *engine, const struct volume_create_options *options,
         bool anonymous, struct error **err)
 {
-    auto_json json_t *driver_options = pairs_to_json(&options->options);
-    auto_json json_t *labels = pairs_to_json(&options->labels);
+    auto_json json_t *driver_options = container_pairs_to_json(&options->options);
+    auto_json json_t *labels = container_pairs_to_json(&options->labels);
 
     if (anonymous)
         json_object_set_new(labels, VOLUME_LABEL_ANONYMOUS, json_string(""));
@@ -394,15 +364,6 @@ int volume_remove(struct engine *engine, const char *name, bool force, struct er
 
 /* ---- Listing ---- */
 
-bool volume_label_matches(const struct container_pairs *labels, const char *filter)
-{
-    const char *equals = strchr(filter, '=');
-    auto_free char *key = mem_strndup(filter, equals ? (size_t)(equals - filter) : strlen(filter));
-    const char *value = container_pairs_get(labels, key);
-
-    return value && (!equals || strcmp(value, equals + 1) == 0);
-}
-
 static bool filter_matches(const struct volume_filter *filter, const struct volume *volume)
 {
     bool name_matches = !filter->names || !filter->names[0];
@@ -412,7 +373,7 @@ static bool filter_matches(const struct volume_filter *filter, const struct volu
     if (!name_matches)
         return false;
     for (char **label = filter->labels; label && *label; label++)
-        if (!volume_label_matches(&volume->labels, *label))
+        if (!container_pairs_match(&volume->labels, *label))
             return false;
     return filter->dangling < 0 || (filter->dangling > 0) == (volume->users == 0);
 }
@@ -448,9 +409,10 @@ json_t *volume_inspect(const struct volume *volume)
 
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s}", "CreatedAt",
             time_format_rfc3339(volume->created_nsec, created), "Driver", volume->driver, "Labels",
-            volume->labels.len ? pairs_to_json(&volume->labels) : json_null(), "Mountpoint",
-            volume->mountpoint, "Name", volume->name, "Options",
-            volume->options.len ? pairs_to_json(&volume->options) : json_null(), "Scope", "local");
+            volume->labels.len ? container_pairs_to_json(&volume->labels) : json_null(),
+            "Mountpoint", volume->mountpoint, "Name", volume->name, "Options",
+            volume->options.len ? container_pairs_to_json(&volume->options) : json_null(), "Scope",
+            "local");
 }
 
 int volume_prune(struct engine *engine, struct arena *arena, bool all, struct strings *ret_names,

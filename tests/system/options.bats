@@ -13,7 +13,7 @@ teardown() {
 }
 
 @test "options that cannot work are refused by name with status 125" {
-    for option in --pod=p --secret=s --ip6=::1 --link=x --storage-opt=size=1g; do
+    for option in --pod=p --ip6=::1 --link=x --storage-opt=size=1g; do
         run berth run --rm --network none $option busybox true
         assert_status 125
         assert_output_has "\"${option%%=*}\" is not supported"
