@@ -118,7 +118,7 @@ static int create(struct cli *cli, const struct run_options *o, int argc, char *
     if (r >= 0 && !(engine = cli_engine(cli, &err)))
         r = -EPERM;
     cli_interrupt_begin(cli);
-    if (r >= 0)
+    if (r >= 0 && !o->rootfs)
         r = ensure_image(cli, engine, o, argv[0], &err);
     if (r >= 0 && o->replace)
         r = replace(engine, o->name, &err);

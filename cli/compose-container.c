@@ -342,6 +342,7 @@ static void fill_rights(struct build_up *b)
     c->pid_mode = joined_mode(b->arena, s->pid, b->spec->join_pid);
     c->ipc_mode = joined_mode(b->arena, s->ipc, b->spec->join_ipc);
     c->uts_mode = s->uts;
+    c->userns_mode = s->userns_mode;
     c->cgroupns_mode = s->cgroup;
     c->cgroup_parent = s->cgroup_parent;
 }

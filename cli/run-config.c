@@ -417,6 +417,8 @@ static int fill_rights(struct cli *cli, const struct run_options *o,
     config->uts_mode = o->uts;
     config->cgroupns_mode = o->cgroupns;
     config->userns_mode = o->userns;
+    config->subuid_name = o->subuid_name;
+    config->subgid_name = o->subgid_name;
     config->uid_maps = spec_vector(arena, &o->uid_maps);
     config->gid_maps = spec_vector(arena, &o->gid_maps);
     return r;
@@ -484,6 +486,22 @@ static int fill_life(struct cli *cli, const struct run_options *o, struct contai
     return r;
 }
 
+/* PATH[:O] */
+static int fill_rootfs(
+        struct cli *cli, const char *text, struct container_config *config, struct error **err)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (colon && strcmp(colon, ":O") != 0)
+        return error_set_plain(
+                err, EINVAL, NULL, "invalid root file system \"%s\": the only option is O", text);
+    config->image = "";
+    config->rootfs_overlay = colon;
+    return absolute_path(cli,
+            colon ? arena_strndup(&cli->arena, text, (size_t)(colon - text)) : text,
+            &config->rootfs, err);
+}
+
 int run_config_fill(struct cli *cli, const struct run_options *o, int argc, char **argv,
         struct container_config *config, struct error **err)
 {
@@ -494,7 +512,9 @@ int run_config_fill(struct cli *cli, const struct run_options *o, int argc, char
         for (int i = 1; i < argc; i++)
             config->cmd[i - 1] = argv[i];
     }
-    int r = fill_process(cli, o, config, err);
+    int r = o->rootfs ? fill_rootfs(cli, argv[0], config, err) : 0;
+    if (r >= 0)
+        r = fill_process(cli, o, config, err);
     if (r >= 0)
         r = fill_files(cli, o, config, err);
     if (r >= 0)

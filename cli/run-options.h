@@ -13,7 +13,7 @@ struct run_options {
     const char *name, *entrypoint, *user, *workdir, *hostname, *domainname, *stop_signal;
     struct strings env, env_files, labels, label_files, group_add;
     int64_t stop_timeout_sec;
-    bool interactive, tty, init, read_only;
+    bool interactive, tty, init, read_only, rootfs;
     struct strings attach;
     const char *umask, *tz, *systemd;
     bool env_host, http_proxy;
@@ -32,7 +32,8 @@ struct run_options {
     bool privileged;
     struct strings cap_add, cap_drop, security_opt, devices, device_rules, sysctls, uid_maps,
             gid_maps, gpus;
-    const char *pid, *ipc, *uts, *cgroupns, *userns, *cgroup_parent, *cgroups, *sdnotify;
+    const char *pid, *ipc, *uts, *cgroupns, *userns, *subuid_name, *subgid_name, *cgroup_parent,
+            *cgroups, *sdnotify;
     /* Limits. */
     uint64_t memory_bytes, memory_reservation_bytes;
     const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems;

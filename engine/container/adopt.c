@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/root-internal.h"
 #include "engine/image/image.h"
 #include "engine/rootfs/view.h"
 
@@ -76,17 +77,13 @@ int container_adopt_volumes(struct engine *engine, struct arena *arena,
 /* ---- systemd ---- */
 
 /* Whether a path of the image is systemd, through however many links. */
-static bool leads_to_systemd(
-        struct engine *engine, struct arena *arena, const char *image_id, const char *path)
+static bool leads_to_systemd(struct engine *engine, const char *image_id,
+        const struct container_config *config, const char *path)
 {
     char target[LIMIT_PATH_BYTES + 1], link[FS_FD_PATH_MAX];
-    struct strings dirs = { 0 };
-
-    if (image_layer_dirs(engine, image_id, arena, &dirs, NULL) < 0 || dirs.len == 0)
-        return false;
-    struct rootfs_view view = { .lower = (const char *const *)dirs.items, .lower_count = dirs.len };
-    auto_close int root_fd = rootfs_view_open(&view, NULL);
+    auto_close int root_fd = container_base_open(engine, image_id, config, NULL);
     auto_close int fd = root_fd < 0 ? -EBADF : fs_try_open_in_root(root_fd, path, O_PATH, 0);
+
     if (fd < 0)
         return false;
     ssize_t len = readlink(fs_fd_path(fd, link), target, sizeof(target) - 1);
@@ -96,14 +93,14 @@ static bool leads_to_systemd(
     return strcmp(path_last(target), "systemd") == 0;
 }
 
-static bool runs_systemd(struct engine *engine, struct arena *arena, const char *image_id,
-        const struct container_config *config)
+static bool runs_systemd(
+        struct engine *engine, const char *image_id, const struct container_config *config)
 {
     char **words = container_vector_len(config->entrypoint) ? config->entrypoint : config->cmd;
     const char *program = words && words[0] ? words[0] : "", *name = path_last(program);
 
     return *program == '/' && (strcmp(name, "init") == 0 || strcmp(name, "systemd") == 0) &&
-           leads_to_systemd(engine, arena, image_id, program);
+           leads_to_systemd(engine, image_id, config, program);
 }
 
 static void add_env(struct arena *arena, struct container_config *config, const char *entry)
@@ -141,7 +138,7 @@ int container_adopt_systemd(struct engine *engine, struct arena *arena, const ch
                 "invalid value \"%s\" for --systemd: expected true, false or always",
                 config->systemd);
     config->systemd = NULL;
-    if (never || (!always && !runs_systemd(engine, arena, image_id, config)))
+    if (never || (!always && !runs_systemd(engine, image_id, config)))
         return 0;
     config->systemd = "always";
     for (size_t i = 0; i < ARRAY_LEN(mounts); i++)

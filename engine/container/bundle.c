@@ -25,6 +25,7 @@
 #include "engine/container/log-attrs.h"
 #include "engine/container/log-drivers.h"
 #include "engine/container/oci-spec.h"
+#include "engine/container/root-internal.h"
 #include "engine/container/secret-store.h"
 #include "engine/image/image.h"
 #include "engine/monitor/control.h"
@@ -436,11 +437,17 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
 static int layer_dirs(struct bundle *b, struct monitor_rootfs *ret, struct error **err)
 {
     struct strings dirs = { 0 };
-    int r = image_layer_dirs(b->engine, b->c->image_id, &b->arena, &dirs, err);
+    const struct container_config *config = &b->c->config;
+    int r = container_base_dirs(b->engine, &b->arena, b->c->image_id, config, &dirs, err);
 
     if (r < 0)
-        return error_wrap(err, r, "cannot find the layers of image %s", b->c->image_name);
-    ret->ephemeral = b->c->config.auto_remove;
+        return error_wrap(err, r, "cannot find the layers of %s",
+                config->rootfs ? config->rootfs : b->c->image_name);
+    ret->ephemeral = config->auto_remove;
+    if (config->rootfs && !config->rootfs_overlay) {
+        ret->rootfs_dir = config->rootfs;
+        return 0;
+    }
     if (dirs.len == 0) { /* an image of nothing: there is nothing to merge */
         ret->rootfs_dir = arena_printf(&b->arena, "%s/upper", b->dir);
         return 0;

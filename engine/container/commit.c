@@ -173,6 +173,9 @@ static int create_image(struct engine *engine, struct arena *arena, const struct
     auto_(image_free_p) struct image *image = NULL;
     auto_json json_t *config = NULL;
     struct strings diff_ids = { 0 };
+    if (c->config.rootfs)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "cannot commit container %s: it has no image to build on", c->name);
     int r = image_require(engine, c->image_id, &image, err);
 
     if (r >= 0)

@@ -200,6 +200,8 @@ static const struct layout health_layout = LAYOUT(health_fields, container_healt
 static const struct field config_fields[] = {
     F(FIELD_TEXT, container_config, name),
     F(FIELD_TEXT, container_config, image),
+    F(FIELD_TEXT, container_config, rootfs),
+    F(FIELD_BOOL, container_config, rootfs_overlay),
     F(FIELD_VECTOR, container_config, entrypoint),
     F(FIELD_VECTOR, container_config, cmd),
     F(FIELD_VECTOR, container_config, env),

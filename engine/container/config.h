@@ -177,6 +177,9 @@ extern const char *const container_restart_names[CONTAINER_RESTART_MAX_];
 struct container_config {
     const char *name;  /* NULL: one is made up */
     const char *image; /* reference or id as the user gave it */
+    const char *
+            rootfs; /* instead of an image: an absolute directory of the machine; image is "" then */
+    bool rootfs_overlay; /* it stays as it is: what the container writes goes to a layer of its own */
 
     /* The process. */
     char **entrypoint;                 /* NULL: the image's; {""} and {}: none */
@@ -218,6 +221,12 @@ struct container_config {
     char **security_opt;
     char **device_cgroup_rules;
     char **uid_maps, **gid_maps; /* "CONTAINER:HOST:SIZE": a user namespace (user-namespace.h) */
+    /* --userns=auto: so many further ids that no other container has. Set by container_create, which adds them to
+     * the maps. */
+    bool auto_ids;
+    int64_t auto_ids_size;
+    const char *subuid_name,
+            *subgid_name; /* users of /etc/subuid and /etc/subgid whose ids become the maps */
     struct container_devices devices;
     char **cdi_devices; /* "vendor/class=name" */
     struct container_pairs sysctls;

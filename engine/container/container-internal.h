@@ -115,6 +115,13 @@ int container_adopt_systemd(struct engine *engine, struct arena *arena, const ch
 /* Docker's rules for limits, alone and together. */
 int container_check_limits(struct container_config *config, struct error **err);
 
+/* --userns=auto (auto-ids.c): how many ids the image's users want, unless that was given; and, in the transaction that
+ * makes the container's row, as many of those that /etc/subuid has for "containers" and no other container has. */
+int container_size_ids(struct engine *engine, const char *image_id, struct container_config *config,
+        struct error **err);
+int container_allocate_ids(struct engine *engine, struct arena *arena,
+        struct container_config *config, struct error **err);
+
 struct sweep;
 
 /* Fills in names of anonymous volumes, makes host paths and volumes, copies first contents up. */

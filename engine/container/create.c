@@ -9,10 +9,12 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "base/json/json.h"
+#include "base/mem.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/user-namespace.h"
 #include "engine/image/image.h"
 #include "engine/network/network.h"
 #include "engine/state/sweep.h"
@@ -94,11 +96,28 @@ static int insert_container(struct engine *engine, const char *id, const struct 
     return r < 0 ? r : 0;
 }
 
+/* That of the configuration; one of nothing for a container with a root file system of its own. */
+static int find_image(struct engine *engine, const struct container_config *config,
+        struct image **ret, struct error **err)
+{
+    if (!config->rootfs)
+        return image_require(engine, config->image, ret, err);
+    if (config->rootfs[0] != '/' || config->rootfs[1] == '\0')
+        return error_set_plain(
+                err, EINVAL, NULL, "\"%s\" cannot be a root file system", config->rootfs);
+    *ret = NEW(struct image);
+    (*ret)->id = "";
+    return 0;
+}
+
 /* The image may have been removed since it was looked up. */
 static int check_image(
         struct engine *engine, const struct image *image, const char *name, struct error **err)
 {
     auto_(stmt_done_p) struct stmt *stmt = NULL;
+
+    if (!*image->id)
+        return 0;
     int r = db_query(engine->db, &stmt, err, "SELECT 1 FROM images WHERE id = ?", "t", image->id);
 
     if (r >= 0)
@@ -156,8 +175,8 @@ static int connect_networks(struct engine *engine, const char *id,
     return 0;
 }
 
-static int insert_rows(struct engine *engine, const char *id, const struct image *image,
-        const struct container_config *config, struct error **err)
+static int insert_rows(struct engine *engine, struct arena *arena, const char *id,
+        const struct image *image, struct container_config *config, struct error **err)
 {
     auto_(db_rollback_p) struct db *transaction = NULL;
     int r = db_begin(engine->db, &transaction, err);
@@ -166,6 +185,8 @@ static int insert_rows(struct engine *engine, const char *id, const struct image
         r = container_check_name(engine, config->name, err);
     if (r >= 0)
         r = check_image(engine, image, config->image, err);
+    if (r >= 0)
+        r = container_allocate_ids(engine, arena, config, err);
     if (r >= 0)
         r = insert_container(engine, id, image, config, err);
     if (r >= 0)
@@ -230,14 +251,18 @@ int container_create(struct engine *engine, const struct container_config *confi
     auto_(sweep_release) struct sweep sweep = SWEEP_INIT;
     struct container_config given = *config, merged;
     char id[CONTAINER_ID_HEX + 1];
-    int r = image_require(engine, config->image, &image, err);
+    int r = find_image(engine, config, &image, err);
 
+    if (r >= 0)
+        r = container_adopt_user_namespace(&arena, &given, err);
     if (r >= 0)
         r = container_adopt_volumes(engine, &arena, &given, err);
     if (r >= 0)
         r = container_merge_config(&arena, &given, image, &merged, diag, err);
     if (r >= 0)
         r = container_adopt_systemd(engine, &arena, image->id, &merged, err);
+    if (r >= 0)
+        r = container_size_ids(engine, image->id, &merged, err);
     if (r >= 0)
         r = choose_name(engine, &arena, config->name, &merged.name, err);
     if (r >= 0)
@@ -260,7 +285,7 @@ int container_create(struct engine *engine, const struct container_config *confi
     if (r < 0)
         return r;
     fault_point("container.create.prepared");
-    r = insert_rows(engine, id, image, &merged, err);
+    r = insert_rows(engine, &arena, id, image, &merged, err);
     if (r < 0)
         return r;
     fault_point("container.create.rows");

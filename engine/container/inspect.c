@@ -260,7 +260,7 @@ static void add_io_limits(json_t *host, const struct container_config *f)
 /* What Docker has and berth has not: as Docker prints it when it is not used. */
 static void add_unused(json_t *host)
 {
-    static const char *const texts[] = { "VolumeDriver", "Cgroup", "UsernsMode", "Isolation" };
+    static const char *const texts[] = { "VolumeDriver", "Cgroup", "Isolation" };
     static const char *const zeros[] = { "CpuCount", "CpuPercent", "IOMaximumIOps",
         "IOMaximumBandwidth" };
 
@@ -326,6 +326,7 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
 
     json_object_set_new(host, "CapAdd", list_or_null(f->cap_add));
     json_object_set_new(host, "CapDrop", list_or_null(f->cap_drop));
+    json_object_set_new(host, "UsernsMode", text_or_empty(f->userns_mode));
     json_object_set_new(
             host, "CgroupnsMode", json_string(f->cgroupns_mode ? f->cgroupns_mode : "host"));
     json_object_set_new(host, "Dns", list(f->dns));

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/root-internal.h"
 #include "engine/container/secret-store.h"
 #include "engine/image/image.h"
 #include "engine/rootfs/copy.h"
@@ -31,6 +32,7 @@
 struct image_root {
     struct engine *engine;
     const char *image_id;
+    const struct container_config *config;
     int fd;
 };
 
@@ -41,19 +43,9 @@ static void image_root_release(struct image_root *root)
 
 static int image_root_open(struct image_root *root, struct error **err)
 {
-    struct arena arena = ARENA_INIT;
-    struct strings dirs = { 0 };
-
     if (root->fd >= 0)
         return 0;
-    int r = image_layer_dirs(root->engine, root->image_id, &arena, &dirs, err);
-    if (r >= 0) {
-        struct rootfs_view view = { .lower = (const char *const *)dirs.items,
-            .lower_count = dirs.len };
-
-        r = rootfs_view_open(&view, err);
-    }
-    arena_release(&arena);
+    int r = container_base_open(root->engine, root->image_id, root->config, err);
     if (r < 0)
         return error_wrap(err, r, "cannot look into the image");
     root->fd = r;
@@ -288,7 +280,7 @@ int container_prepare_mounts(struct engine *engine, struct arena *arena, const c
         struct error **err)
 {
     auto_(image_root_release) struct image_root root = {
-        .engine = engine, .image_id = image_id, .fd = -EBADF
+        .engine = engine, .image_id = image_id, .config = config, .fd = -EBADF
     };
     int r = 0;
 

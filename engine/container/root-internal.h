@@ -7,6 +7,7 @@
 
 struct arena;
 struct container;
+struct container_config;
 struct engine;
 struct error;
 struct strings;
@@ -22,6 +23,15 @@ struct container_root {
     }
 
 void container_root_release(struct container_root *root);
+
+/* The directories that a container's own layer lies over, bottom first: its image's layers, or the directory that
+ * config.rootfs names. In the arena. */
+int container_base_dirs(struct engine *engine, struct arena *arena, const char *image_id,
+        const struct container_config *config, struct strings *ret, struct error **err);
+
+/* These merged, read-only. Descriptor. */
+int container_base_open(struct engine *engine, const char *image_id,
+        const struct container_config *config, struct error **err);
 
 /* What its processes see, or would: for one that runs the root of its first process, else the layers with
  * the volumes and the name files mounted. */

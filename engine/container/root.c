@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -42,6 +43,48 @@ static const char *container_path(
         struct engine *engine, struct arena *arena, const struct container *c, const char *name)
 {
     return arena_printf(arena, "%s/containers/%s/%s", engine->options.root_dir, c->id, name);
+}
+
+/* ---- What is below a container's own layer ---- */
+
+int container_base_dirs(struct engine *engine, struct arena *arena, const char *image_id,
+        const struct container_config *config, struct strings *ret, struct error **err)
+{
+    struct stat st;
+
+    if (!config->rootfs)
+        return image_layer_dirs(engine, image_id, arena, ret, err);
+    if (stat(config->rootfs, &st) < 0)
+        return error_set(
+                err, errno, NULL, "cannot use \"%s\" as the root file system", config->rootfs);
+    if (!S_ISDIR(st.st_mode))
+        return error_set(
+                err, ENOTDIR, NULL, "cannot use \"%s\" as the root file system", config->rootfs);
+    *ARRAY_APPEND_ARENA(arena, ret) = arena_strdup(arena, config->rootfs);
+    return 0;
+}
+
+int container_base_open(struct engine *engine, const char *image_id,
+        const struct container_config *config, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct strings dirs = { 0 };
+    int r = container_base_dirs(engine, &arena, image_id, config, &dirs, err);
+
+    if (r < 0)
+        return r;
+    struct rootfs_view view = { .lower = (const char *const *)dirs.items, .lower_count = dirs.len };
+    return rootfs_view_open(&view, err);
+}
+
+/* The container's own layer in a view; a directory that is the root itself has none over it. */
+static void add_own_layer(struct engine *engine, struct arena *arena, const struct container *c,
+        struct rootfs_view *view)
+{
+    if (c->config.rootfs && !c->config.rootfs_overlay)
+        return;
+    view->upper = container_path(engine, arena, c, "upper");
+    view->work = container_path(engine, arena, c, "work");
 }
 
 /* ---- One that runs ---- */
@@ -126,7 +169,7 @@ static int open_stopped(struct engine *engine, const struct container *c,
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct rootfs_mounts mounts = { 0 };
     struct strings dirs = { 0 };
-    int r = image_layer_dirs(engine, c->image_id, &arena, &dirs, err);
+    int r = container_base_dirs(engine, &arena, c->image_id, &c->config, &dirs, err);
 
     if (r >= 0)
         r = collect_mounts(engine, &arena, c, &mounts, err);
@@ -135,9 +178,8 @@ static int open_stopped(struct engine *engine, const struct container *c,
     struct rootfs_view view = {
         .lower = (const char *const *)dirs.items,
         .lower_count = dirs.len,
-        .upper = container_path(engine, &arena, c, "upper"),
-        .work = container_path(engine, &arena, c, "work"),
     };
+    add_own_layer(engine, &arena, c, &view);
     ret->fd = rootfs_view_open_mounted(&view, mounts.items, mounts.len, &ret->namespace_fd, err);
     return ret->fd < 0 ? error_wrap(err, ret->fd, "cannot open the files of container %s", c->name)
                        : 0;
@@ -168,7 +210,7 @@ int container_layers_open(struct engine *engine, const struct container *c, stru
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct strings dirs = { 0 };
-    int r = image_layer_dirs(engine, c->image_id, &arena, &dirs, err);
+    int r = container_base_dirs(engine, &arena, c->image_id, &c->config, &dirs, err);
 
     if (r < 0)
         return r;
@@ -186,8 +228,13 @@ int container_upper_open(
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_close int image_fd = -EBADF;
     struct strings dirs = { 0 };
-    int r = image_layer_dirs(engine, c->image_id, &arena, &dirs, err);
+    int r = 0;
 
+    if (c->config.rootfs && !c->config.rootfs_overlay)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "container %s has no layer of its own: it runs in \"%s\"", c->name,
+                c->config.rootfs);
+    r = container_base_dirs(engine, &arena, c->image_id, &c->config, &dirs, err);
     if (r >= 0 && dirs.len > 0) {
         struct rootfs_view view = { .lower = (const char *const *)dirs.items,
             .lower_count = dirs.len };

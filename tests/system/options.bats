@@ -18,8 +18,6 @@ teardown() {
         assert_status 125
         assert_output_has "\"${option%%=*}\" is not supported"
     done
-    run berth create --rootfs --network none busybox true
-    assert_status 125
     run berth run --rm --isolation hyperv busybox true
     assert_status 125
     run berth run --rm --volume-driver nfs busybox true
@@ -125,4 +123,31 @@ teardown() {
     assert_output_lacks SIGRTMIN
     run berth create --systemd perhaps busybox true
     assert_status 125
+}
+
+@test "a directory is the root instead of an image, written to only when that is wanted" {
+    make_rootfs "$WORK/tree"
+    berth run --rm --rootfs --network none tree sh -c 'echo own >/root/file; cat /etc/image-name'
+    [ "$(cat tree/root/file)" = own ]
+    berth run --name over --rootfs --network none "$WORK/tree:O" sh -c 'echo other >/root/file; cat /root/file'
+    [ "$(cat tree/root/file)" = own ]
+    berth cp over:/root/file copied
+    [ "$(cat copied)" = other ]
+    run berth diff over
+    assert_output_has '/root/file'
+    run berth commit over made
+    assert_status 1
+    assert_output_has 'no image to build on'
+    [ "$(berth inspect -f '{{.Image}}' over)" = "" ]
+    berth create --name plain --rootfs --network none tree true
+    run berth diff plain
+    assert_status 1
+    assert_output_has 'no layer of its own'
+    echo new >new
+    berth cp new plain:/root/new
+    [ "$(cat tree/root/new)" = new ]
+    for root in nowhere new / tree:x; do
+        run berth run --rm --rootfs --network none "$root" true
+        assert_status 125
+    done
 }

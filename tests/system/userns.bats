@@ -49,13 +49,84 @@ mapped() {
     berth rm -f mapped
 }
 
+# Words run with these ids of "containers" instead of the machine's.
+with_ids() {
+    local ids=$1
+    shift
+    printf 'other:1:5\ncontainers:%s\n' "$ids" >"$WORK/subids"
+    IDS=$WORK/subids unshare -m --propagation private bash -c '
+        mount --bind "$IDS" /etc/subuid && mount --bind "$IDS" /etc/subgid && "$@"' with_ids "$@"
+}
+
+has_id_files() {
+    [ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "no /etc/subuid to mount on"
+}
+
+@test "auto gives each container ids of its own, as many as its users need" {
+    has_id_files
+    with_ids 2000000:3000 berth create --name one --userns auto --network none busybox cat /proc/self/uid_map /proc/self/gid_map
+    with_ids 2000000:3000 berth create --name two --userns auto:size=500,uidmapping=10:5:20 --network none busybox cat /proc/self/uid_map
+    run with_ids 2000000:3000 berth create --userns auto:size=2000 --network none busybox true
+    assert_status 125
+    assert_output_has 'not enough unused ids'
+    [ "$(berth start -a one | xargs)" = "0 2000000 1024 0 2000000 1024" ]
+    [ "$(berth start -a two | sort -n | xargs)" = "0 2001024 10 10 5 20 30 2001034 470" ]
+    [ "$(berth inspect -f '{{.HostConfig.UsernsMode}}' one)" = auto ]
+    berth rm one
+    with_ids 2000000:3000 berth create --name three --userns auto:size=600 --network none busybox cat /proc/self/uid_map
+    [ "$(berth start -a three | xargs)" = "0 2000000 600" ]
+    berth rm two three
+}
+
+@test "auto counts the users of the image and the one it runs as" {
+    has_id_files
+    with_ids 2000000:9000 berth create --name user --user 5000:6000 --userns auto --network none busybox sh -c 'id -u; id -g; cat /proc/self/uid_map'
+    [ "$(berth start -a user | xargs)" = "5000 6000 0 2000000 6001" ]
+    berth rm user
+}
+
+@test "names of /etc/subuid stand for all their ids" {
+    has_id_files
+    with_ids 3000000:4000 berth create --name named --subuidname containers --network none busybox cat /proc/self/uid_map
+    [ "$(berth start -a named | xargs)" = "0 3000000 4000" ]
+    berth rm named
+    run with_ids 3000000:4000 berth create --subuidname nobody-there --network none busybox true
+    assert_status 125
+    assert_output_has 'no ids for the user "nobody-there"'
+    run berth create --subuidname x --uidmap 0:1:5 --network none busybox true
+    assert_status 125
+}
+
+@test "keep-id of root keeps all ids and chooses who the process is" {
+    run berth run --rm --userns keep-id:uid=200,gid=210 --network none busybox sh -c 'id -u; id -g; cat /proc/self/uid_map'
+    assert_status 0
+    [ "$(echo $output)" = "200 210 0 0 4294967295" ]
+    [ "$(berth run --rm --userns keep-id:uid=200 --user 7 --network none busybox id -u)" = 7 ]
+}
+
+@test "the services of a project have the user namespace that they ask for" {
+    mkdir project
+    printf 'services:\n  web:\n    image: busybox\n    network_mode: none\n    userns_mode: keep-id:uid=33\n    command: id -u\n' >project/compose.yaml
+    run berth compose -f project/compose.yaml up
+    assert_status 0
+    assert_output_has '| 33'
+    berth compose -f project/compose.yaml down
+    sed -i 's/keep-id.*/nomap/' project/compose.yaml
+    run berth compose -f project/compose.yaml up
+    assert_status 1
+    assert_output_has 'nomap is only supported in rootless mode'
+    berth compose -f project/compose.yaml down
+}
+
 @test "what is not supported or makes no sense is named" {
-    run berth run --rm --userns auto busybox true
+    for mode in nomap container:x ns:/x odd keep-id:size=5 auto:uid=1 auto:size=0 auto:size=x; do
+        run berth run --rm --userns "$mode" --network none busybox true
+        assert_status 125
+        assert_output_has --userns
+    done
+    run berth run --rm --userns auto --uidmap 0:1:5 --network none busybox true
     assert_status 125
-    assert_output_has "--userns=auto is not supported: choose ids with --uidmap"
-    run berth run --rm --userns keep-id busybox true
-    assert_status 125
-    assert_output_has "--userns=keep-id is not supported"
+    assert_output_has 'excludes --uidmap'
     mapped --privileged busybox true
     assert_status 125
     assert_output_has "privileged mode is incompatible with user namespaces"
