@@ -1,6 +1,7 @@
 #include "compose/print.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -11,10 +12,16 @@
 #include "compose/project.h"
 #include "compose/schema.h"
 
+enum quoting {
+    QUOTE_DOLLARS = 1 << 0, /* doubled */
+    QUOTE_HTML = 1 << 1,    /* < > & as escapes, as Go's JSON has them */
+};
+
 struct printer {
     struct strbuf *out;
-    bool double_dollars;
+    unsigned quoting;
     bool is_json;
+    bool is_compact; /* JSON on one line */
 };
 
 /* ------------------------------------------------------------------------------- texts */
@@ -44,7 +51,7 @@ static bool is_unseen(const char *text)
            (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf);
 }
 
-static void print_quoted(const char *text, bool double_dollars, struct strbuf *out)
+static void print_quoted(const char *text, unsigned quoting, struct strbuf *out)
 {
     static const char short_from[] = "\b\f\n\r\t\"\\", short_to[] = "bfnrt\"\\";
 
@@ -56,7 +63,7 @@ static void print_quoted(const char *text, bool double_dollars, struct strbuf *o
         if (known) {
             strbuf_addc(out, '\\');
             strbuf_addc(out, short_to[known - short_from]);
-        } else if (*p < 0x20 || *p == 0x7f) {
+        } else if (*p < 0x20 || *p == 0x7f || ((quoting & QUOTE_HTML) && strchr("<>&", *p))) {
             strbuf_addf(out, "\\u%04x", *p);
         } else if (!len) {
             strbuf_adds(out, "\xef\xbf\xbd");
@@ -66,7 +73,7 @@ static void print_quoted(const char *text, bool double_dollars, struct strbuf *o
                              : (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu));
         } else {
             strbuf_add(out, p, len);
-            if (*p == '$' && double_dollars)
+            if (*p == '$' && (quoting & QUOTE_DOLLARS))
                 strbuf_addc(out, '$');
         }
         p += len ? len : 1;
@@ -76,7 +83,7 @@ static void print_quoted(const char *text, bool double_dollars, struct strbuf *o
 
 void json_print_text(const char *text, struct strbuf *out)
 {
-    print_quoted(text, false, out);
+    print_quoted(text, 0, out);
 }
 
 static void print_scalar(const struct printer *printer, const struct node *node)
@@ -99,14 +106,14 @@ static void print_scalar(const struct printer *printer, const struct node *node)
                                       : printer->is_json ? number_format_json(node->number, buffer)
                                                          : number_format(node->number, buffer));
         else if (printer->is_json) /* JSON has no such numbers */
-            print_quoted(number_format(node->number, buffer), false, printer->out);
+            print_quoted(number_format(node->number, buffer), 0, printer->out);
         else
             strbuf_adds(printer->out, isnan(node->number) ? ".nan"
                                       : node->number < 0  ? "-.inf"
                                                           : ".inf");
         break;
     case NODE_TEXT:
-        print_quoted(node->text, printer->double_dollars, printer->out);
+        print_quoted(node->text, printer->quoting, printer->out);
         break;
     case NODE_LIST:
     case NODE_MAP:
@@ -117,11 +124,13 @@ static void print_scalar(const struct printer *printer, const struct node *node)
 
 /* -------------------------------------------------------------------------------- JSON */
 
-static void indent(struct strbuf *out, unsigned depth)
+static void indent(const struct printer *printer, unsigned depth)
 {
-    strbuf_addc(out, '\n');
+    if (printer->is_compact)
+        return;
+    strbuf_addc(printer->out, '\n');
     for (unsigned i = 0; i < depth; i++)
-        strbuf_adds(out, "  ");
+        strbuf_adds(printer->out, "  ");
 }
 
 static void print_json(const struct printer *printer, const struct node *node, unsigned depth)
@@ -137,15 +146,15 @@ static void print_json(const struct printer *printer, const struct node *node, u
     for (uint32_t i = 0; i < node->len; i++) {
         if (i)
             strbuf_addc(out, ',');
-        indent(out, depth + 1);
+        indent(printer, depth + 1);
         if (is_map) {
-            print_quoted(node->entries[i].key, printer->double_dollars, out);
-            strbuf_adds(out, ": ");
+            print_quoted(node->entries[i].key, printer->quoting, out);
+            strbuf_adds(out, printer->is_compact ? ":" : ": ");
         }
         print_json(printer, is_map ? node->entries[i].value : node->items[i], depth + 1);
     }
     if (node->len)
-        indent(out, depth);
+        indent(printer, depth);
     strbuf_addc(out, is_map ? '}' : ']');
 }
 
@@ -170,7 +179,7 @@ void node_print_canonical(const struct node *node, struct strbuf *out)
         for (uint32_t i = 0; i < sorted->len; i++) {
             if (i)
                 strbuf_addc(out, ',');
-            print_quoted(sorted->entries[i].key, false, out);
+            print_quoted(sorted->entries[i].key, 0, out);
             strbuf_addc(out, ':');
             node_print_canonical(sorted->entries[i].value, out);
         }
@@ -275,7 +284,7 @@ static void add_text(const struct printer *printer, const char *text, size_t len
 {
     for (size_t i = 0; i < len; i++) {
         strbuf_addc(printer->out, text[i]);
-        if ((text[i] == '$' && printer->double_dollars) || (text[i] == '\'' && single))
+        if ((text[i] == '$' && (printer->quoting & QUOTE_DOLLARS)) || (text[i] == '\'' && single))
             strbuf_addc(printer->out, text[i]);
     }
 }
@@ -322,7 +331,7 @@ static void print_yaml_text(
         strbuf_addc(printer->out, '\'');
         break;
     case STYLE_DOUBLE:
-        print_quoted(text, printer->double_dollars, printer->out);
+        print_quoted(text, printer->quoting, printer->out);
         break;
     case STYLE_LITERAL:
         print_literal(printer, text, columns);
@@ -473,47 +482,147 @@ static void add_section(
         node_set(arena, model, name, NULL, section);
 }
 
-#define COLLECT(list, show, member)                                                                \
-    __extension__({                                                                                \
-        struct node *section_ = node_new(&arena, NODE_MAP, NULL);                                  \
-        ARRAY_FOREACH(list, it_)                                                                   \
-            if (show)                                                                              \
-                node_set(&arena, section_, it_->key, NULL, (struct node *)(uintptr_t)it_->member); \
-        section_;                                                                                  \
+/* A resource of which nothing is said is an empty mapping. */
+static struct node *shown(struct arena *arena, const struct node *resource)
+{
+    return resource->kind == NODE_NULL ? node_new(arena, NODE_MAP, &resource->at)
+                                       : (struct node *)(uintptr_t)resource;
+}
+
+#define COLLECT(arena, list, show, member)                                                \
+    __extension__({                                                                       \
+        struct node *section_ = node_new((arena), NODE_MAP, NULL);                        \
+        ARRAY_FOREACH(list, it_)                                                          \
+            if (show)                                                                     \
+                node_set((arena), section_, it_->key, NULL, shown((arena), it_->member)); \
+        section_;                                                                         \
     })
+
+static struct node *only_image(struct arena *arena, const struct node *service)
+{
+    struct node *image = node_get(service, "image");
+    struct node *only = node_new(arena, NODE_MAP, &service->at);
+
+    if (image)
+        node_set(arena, only, "image", NULL, image);
+    return only;
+}
+
+/* Without interpolation no profile is looked at: all of them. */
+static struct node *collect_services(
+        struct arena *arena, const struct project *project, const struct print_options *options)
+{
+    const struct services *const lists[] = { &project->services, &project->disabled };
+    struct node *services = node_new(arena, NODE_MAP, NULL);
+
+    for (size_t i = 0; i < (options->no_interpolate ? ARRAY_LEN(lists) : 1); i++)
+        ARRAY_FOREACH(lists[i], service)
+            node_set(arena, services, service->name, NULL,
+                    options->only_images ? only_image(arena, service->model)
+                                         : (struct node *)(uintptr_t)service->model);
+    node_sort_keys(services);
+    return services;
+}
+
+static const char *shown_name(const struct project *project, const struct print_options *options)
+{
+    if (options->only_images)
+        return options->format == PRINT_JSON && !options->no_interpolate ? "" : NULL;
+    return options->no_interpolate ? node_get_text(project->model, "name") : project->name;
+}
+
+static void collect_resources(struct arena *arena, const struct project *project,
+        const struct print_options *options, struct node *model)
+{
+    bool all = options->all_resources || options->no_interpolate;
+
+    add_section(
+            arena, model, "networks", COLLECT(arena, &project->networks, it_->used || all, model));
+    add_section(
+            arena, model, "volumes", COLLECT(arena, &project->volumes, it_->used || all, model));
+    add_section(
+            arena, model, "secrets", COLLECT(arena, &project->secrets, it_->used || all, model));
+    add_section(
+            arena, model, "configs", COLLECT(arena, &project->configs, it_->used || all, model));
+    add_section(
+            arena, model, "models", COLLECT(arena, &project->models, it_->used || all, model_node));
+}
 
 void project_print(
         const struct project *project, const struct print_options *options, struct strbuf *out)
 {
+    bool is_json = options->format == PRINT_JSON;
     const struct printer printer = {
         .out = out,
-        .double_dollars = !options->no_interpolate,
-        .is_json = options->format == PRINT_JSON,
+        .quoting = (options->no_interpolate ? 0u : QUOTE_DOLLARS) | (is_json ? QUOTE_HTML : 0u),
+        .is_json = is_json,
     };
     struct arena arena = ARENA_INIT;
     struct node *model = node_new(&arena, NODE_MAP, NULL);
-    struct node *services = node_new(&arena, NODE_MAP, NULL);
-    bool all = options->all_resources;
+    const char *name = shown_name(project, options);
 
-    node_set(&arena, model, "name", NULL, node_new_text(&arena, project->name, NULL));
-    ARRAY_FOREACH(&project->services, service)
-        node_set(&arena, services, service->name, NULL, (struct node *)(uintptr_t)service->model);
-    node_set(&arena, model, "services", NULL, services);
-    add_section(&arena, model, "networks", COLLECT(&project->networks, it_->used || all, model));
-    add_section(&arena, model, "volumes", COLLECT(&project->volumes, it_->used || all, model));
-    add_section(&arena, model, "secrets", COLLECT(&project->secrets, it_->used || all, model));
-    add_section(&arena, model, "configs", COLLECT(&project->configs, it_->used || all, model));
-    add_section(&arena, model, "models", COLLECT(&project->models, it_->used || all, model_node));
-    if (printer.is_json && !options->no_interpolate)
+    if (name)
+        node_set(&arena, model, "name", NULL, node_new_text(&arena, name, NULL));
+    node_set(&arena, model, "services", NULL, collect_services(&arena, project, options));
+    if (!options->only_images)
+        collect_resources(&arena, project, options, model);
+    if (is_json && !options->no_interpolate)
         model = json_view(&arena, &compose_attr, model);
-    NODE_FOREACH(project->model, entry)
+    if (!options->only_images)
+        NODE_FOREACH(project->model, entry)
     if (strncmp(entry->key, "x-", 2) == 0)
         node_set(&arena, model, entry->key, NULL, entry->value);
-    if (printer.is_json) {
+    if (is_json) {
+        node_sort_keys(model); /* Go prints a map here */
         print_json(&printer, model, 0);
         strbuf_addc(out, '\n');
     } else {
         print_yaml(&printer, yaml_view(&arena, &compose_attr, model), 0, false);
     }
     arena_release(&arena);
+}
+
+/* A required file is only its path there. */
+static struct node *marshalled_env_files(struct arena *arena, const struct node *files)
+{
+    struct node *list = node_copy(arena, files);
+
+    for (uint32_t i = 0; i < list->len; i++) {
+        const struct node *required = node_get(list->items[i], "required");
+        struct node *path = node_get(list->items[i], "path");
+
+        if (path && (!required || required->kind != NODE_BOOL || required->boolean))
+            list->items[i] = path;
+    }
+    return list;
+}
+
+void service_print_marshalled(const struct service *service, struct strbuf *out)
+{
+    static const char *const left_out[] = { "build", "depends_on", "scale", "pull_policy",
+        "profiles" };
+    const struct printer printer = {
+        .out = out, .quoting = QUOTE_HTML, .is_json = true, .is_compact = true
+    };
+    struct arena arena = ARENA_INIT;
+    struct node *model = node_copy(&arena, service->model);
+    struct node *deploy = node_get(model, "deploy"), *env_files = node_get(model, "env_file");
+
+    for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
+        node_remove(model, left_out[i]);
+    if (deploy && deploy->kind == NODE_MAP) {
+        deploy = node_copy(&arena, deploy);
+        node_remove(deploy, "replicas");
+        node_set(&arena, model, "deploy", NULL, deploy);
+    }
+    model = json_view(&arena, &service_attr, model);
+    if (env_files && env_files->kind == NODE_LIST)
+        node_set(&arena, model, "env_file", NULL, marshalled_env_files(&arena, env_files));
+    print_json(&printer, model, 0);
+    arena_release(&arena);
+}
+
+void yaml_print_text(const char *text, unsigned columns, struct strbuf *out)
+{
+    print_yaml_text(&(struct printer){ .out = out }, text, columns, false);
 }

@@ -247,9 +247,10 @@ static const char *hash_written(struct arena *arena, const struct node *node)
 
 const char *service_config_hash(struct arena *arena, const struct service *service)
 {
-    const char *json = service_model_json(arena, service);
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
 
-    return hash_text(arena, json, strlen(json));
+    service_print_marshalled(service, &out);
+    return hash_text(arena, out.data, out.len);
 }
 
 const char *network_config_hash(struct arena *arena, const struct project_network *network)

@@ -681,8 +681,9 @@ const char *service_image_name(
  * deploy.replicas, pull_policy, profiles, develop. Lives in `arena`. */
 const char *service_model_json(struct arena *arena, const struct service *service);
 
-/* SHA-256 over that text in hex, for the label com.docker.compose.config-hash. Lives in `arena`. */
+/* For the label com.docker.compose.config-hash, in hex: the one of Docker Compose 2.40. Lives in `arena`. */
 const char *service_config_hash(struct arena *arena, const struct service *service);
+/* For the same label of resources; not Docker's. */
 const char *network_config_hash(struct arena *arena, const struct project_network *network);
 const char *volume_config_hash(struct arena *arena, const struct project_volume *volume);
 
