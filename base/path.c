@@ -74,6 +74,18 @@ char *path_expand_home(struct arena *arena, const char *path, const char *home)
     return arena_printf(arena, "%s%s", home, path + 1);
 }
 
+char *path_relative(struct arena *arena, const char *from, const char *path)
+{
+    const char *up = "";
+
+    while (!path_is_below(path, from)) {
+        from = path_parent(arena, from);
+        up = arena_printf(arena, "../%s", up);
+    }
+    path += strlen(from);
+    return path_clean(arena, arena_printf(arena, "%s%s", up, *path == '/' ? path + 1 : path));
+}
+
 bool path_is_absolute(const char *path)
 {
     return path && path[0] == '/';

@@ -16,6 +16,9 @@ char *path_join(struct arena *arena, const char *base, const char *path);
 char *path_parent(struct arena *arena, const char *path);
 const char *path_last(const char *path); /* borrowed from path */
 
+/* What leads from the directory `from` to `path`, both cleaned and absolute: "a/b", "../c", ".". */
+char *path_relative(struct arena *arena, const char *from, const char *path);
+
 /* "~" and "~/x" with `home` in place of the tilde; others as they are. */
 char *path_expand_home(struct arena *arena, const char *path, const char *home);
 

@@ -1,7 +1,9 @@
 /* compose config, version. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
@@ -16,9 +18,11 @@
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/version.h"
+#include "compose/document.h"
 #include "compose/graph.h"
 #include "compose/print.h"
 #include "compose/project.h"
+#include "compose/variables.h"
 
 struct config_options {
     const char *format, *hash, *output;
@@ -103,6 +107,41 @@ static const struct opt config_opts[] = {
 
 static const char *const config_aliases[] = { "convert", NULL };
 
+/* What one call prints. Where several are asked for the first counts. */
+enum config_view {
+    VIEW_SERVICES,
+    VIEW_VOLUMES,
+    VIEW_NETWORKS,
+    VIEW_MODELS,
+    VIEW_HASH,
+    VIEW_PROFILES,
+    VIEW_IMAGES,
+    VIEW_VARIABLES,
+    VIEW_ENVIRONMENT,
+    VIEW_MODEL, /* the whole */
+};
+
+static enum config_view choose_view(const struct config_options *o)
+{
+    const bool asked[] = {
+        [VIEW_SERVICES] = o->services,
+        [VIEW_VOLUMES] = o->volumes,
+        [VIEW_NETWORKS] = o->networks,
+        [VIEW_MODELS] = o->models,
+        [VIEW_HASH] = !string_is_empty(o->hash),
+        [VIEW_PROFILES] = o->profiles,
+        [VIEW_IMAGES] = o->images,
+        [VIEW_VARIABLES] = o->variables,
+        [VIEW_ENVIRONMENT] = o->environment,
+        [VIEW_MODEL] = true,
+    };
+    enum config_view view = VIEW_SERVICES;
+
+    while (!asked[view])
+        view++;
+    return view;
+}
+
 /* ------------------------------------------------------------------ lists of names */
 
 static void add_line(struct strbuf *out, const char *text)
@@ -115,6 +154,12 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void sort_texts(struct strings *texts)
+{
+    if (texts->len > 1)
+        qsort(texts->items, texts->len, sizeof(*texts->items), compare_texts);
+}
+
 static void add_profiles(const struct project *project, struct arena *arena, struct strbuf *out)
 {
     struct strings all = { 0 };
@@ -124,60 +169,137 @@ static void add_profiles(const struct project *project, struct arena *arena, str
         ARRAY_FOREACH(lists[l], service)
             for (size_t i = 0; i < service->profiles.len; i++)
                 *ARRAY_APPEND_ARENA(arena, &all) = service->profiles.items[i];
-    if (all.len > 1)
-        qsort(all.items, all.len, sizeof(*all.items), compare_texts);
+    sort_texts(&all);
     for (size_t i = 0; i < all.len; i++)
         if (i == 0 || strcmp(all.items[i], all.items[i - 1]) != 0)
             add_line(out, all.items[i]);
 }
 
+/* Dependencies first, as `up` goes. Without interpolation no profile is looked at, and all are there. */
+static void add_services(
+        const struct compose *compose, const struct config_options *o, struct strbuf *out)
+{
+    const struct node *services = node_get(compose->project->model, "services");
+
+    if (o->no_interpolate && services) {
+        NODE_FOREACH(services, entry)
+        add_line(out, entry->key);
+    } else if (compose->graph) {
+        for (size_t i = 0; i < compose->graph->nodes.len; i++)
+            if (compose->graph->order[i]->kind == GRAPH_SERVICE)
+                add_line(out, compose->graph->order[i]->name);
+    } else {
+        ARRAY_FOREACH(&compose->project->services, service)
+            add_line(out, service->name);
+    }
+}
+
 static int add_hashes(struct compose *compose, const char *which, struct strbuf *out)
 {
+    const struct project *project = compose->project;
+    struct strings names = { 0 };
     struct str rest = str_from(which), piece;
 
     if (strcmp(which, "*") == 0) {
-        ARRAY_FOREACH(&compose->project->services, service)
-            strbuf_addf(
-                    out, "%s %s\n", service->name, service_config_hash(&compose->arena, service));
-        return 0;
+        ARRAY_FOREACH(&project->services, service)
+            *ARRAY_APPEND_ARENA(&compose->arena, &names) = (char *)(uintptr_t)service->name;
+    } else {
+        while (str_split_next(&rest, ',', &piece))
+            *ARRAY_APPEND_ARENA(&compose->arena, &names) = arena_strndup(
+                    &compose->arena, piece.data, piece.len);
     }
-    while (str_split_next(&rest, ',', &piece)) {
-        const char *name = arena_strndup(&compose->arena, piece.data, piece.len);
-        const struct service *service = project_find_service(compose->project, name);
+    sort_texts(&names);
+    ARRAY_FOREACH(&names, name) {
+        const struct service *service = project_find_service(project, *name);
 
         if (!service)
-            return report_failure(compose->cli, "no such service: %s", name);
-        strbuf_addf(out, "%s %s\n", name, service_config_hash(&compose->arena, service));
+            return report_failure(compose->cli, "no such service: %s: %s", *name,
+                    project_find_disabled_service(project, *name) ? "disabled" : "not found");
+        strbuf_addf(out, "%s %s\n", *name, service_config_hash(&compose->arena, service));
     }
     return 0;
 }
 
-static int print_variables(struct compose *compose, const char *format)
+static void add_environment(const struct project *project, struct strbuf *out)
 {
-    struct cli *cli = compose->cli;
-    auto_error struct error *err = NULL;
-    auto_(diag_release) struct diag diag = DIAG_INIT;
-    struct load_variables variables = { 0 };
-    int r = project_list_variables(&compose->arena, &compose->load, &variables, &diag, &err);
+    struct strmap sorted = project->environment;
 
-    report_diag(cli, &diag);
-    if (r < 0)
-        return diag_has_errors(&diag) ? EXIT_STATUS_FAILURE : report_error(cli, err);
-    if (string_is_equal(format, "json")) {
-        auto_json json_t *object = json_object();
+    strmap_sort(&sorted);
+    STRMAP_FOREACH(&sorted, entry)
+        strbuf_addf(out, "%s=%s\n", entry->key, (const char *)entry->value);
+}
 
-        ARRAY_FOREACH(&variables, v) {
-            json_t *row = json_pack("{s:s,s:b,s:s,s:s}", "Name", v->name, "Required", v->required,
-                    "DefaultValue", v->default_value ? v->default_value : "", "PresenceValue",
-                    v->alternate_value ? v->alternate_value : "");
-            json_object_set_new(object, v->name, row);
-        }
-        cli_print_json(cli, object, true);
-        return 0;
+static void add_names(struct compose *compose, enum config_view view, struct strbuf *out)
+{
+    const struct project *project = compose->project;
+    bool all = compose->options->all_resources;
+
+    if (view == VIEW_VOLUMES) {
+        ARRAY_FOREACH(&project->volumes, volume)
+            if (volume->used || all)
+                add_line(out, volume->key);
+    } else if (view == VIEW_NETWORKS) {
+        ARRAY_FOREACH(&project->networks, network)
+            if (network->used || all)
+                add_line(out, network->key);
+    } else if (view == VIEW_MODELS) {
+        ARRAY_FOREACH(&project->models, model)
+            if ((model->used || all) && !string_is_empty(model->model))
+                add_line(out, model->model);
+    } else if (view == VIEW_IMAGES) {
+        ARRAY_FOREACH(&project->services, service)
+            add_line(out, service_image_name(&compose->arena, project, service));
     }
+}
+
+/* ------------------------------------------------------------------ variables */
+
+static void print_variables_json(struct cli *cli, const struct project_variables *variables)
+{
+    auto_json json_t *object = json_object();
+
+    ARRAY_FOREACH(variables, v) {
+        json_t *row = json_pack("{s:s,s:s,s:s,s:b}", "Name", v->name, "DefaultValue",
+                v->default_value ? v->default_value : "", "PresenceValue",
+                v->alternate_value ? v->alternate_value : "", "Required", v->required);
+        json_object_set_new(object, v->name, row);
+    }
+    cli_print_json(cli, object, true);
+}
+
+static void print_variables_yaml(const struct project_variables *variables, struct strbuf *out)
+{
+    if (!variables->len)
+        add_line(out, "{}");
+    ARRAY_FOREACH(variables, v) {
+        const char *const texts[][2] = { { "name", v->name }, { "defaultvalue", v->default_value },
+            { "presencevalue", v->alternate_value } };
+
+        strbuf_addf(out, "%s:\n", v->name);
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+            strbuf_addf(out, "    %s: ", texts[i][0]);
+            yaml_print_text(texts[i][1] ? texts[i][1] : "", 8, out);
+        }
+        strbuf_addf(out, "    required: %s\n", v->required ? "true" : "false");
+    }
+}
+
+static void print_variables(struct compose *compose, const char *format, struct strbuf *out)
+{
     static const char *const headers[] = { "NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE",
         NULL };
     auto_(table_release) struct table table = TABLE_INIT(TABLE_COMPOSE_MIN_WIDTH);
+    struct project_variables variables;
+
+    project_list_variables(&compose->arena, compose->project, &variables);
+    if (string_is_equal(format, "json")) {
+        print_variables_json(compose->cli, &variables);
+        return;
+    }
+    if (string_is_equal(format, "yaml")) {
+        print_variables_yaml(&variables, out);
+        return;
+    }
     table_headers(&table, headers);
     ARRAY_FOREACH(&variables, v) {
         table_row(&table);
@@ -186,57 +308,72 @@ static int print_variables(struct compose *compose, const char *format)
         table_cell(&table, v->default_value);
         table_cell(&table, v->alternate_value);
     }
-    table_print(cli, &table);
+    table_print(compose->cli, &table);
+}
+
+/* ------------------------------------------------------------------ the command */
+
+static void print_model(
+        const struct compose *compose, const struct config_options *o, struct strbuf *out)
+{
+    struct print_options how = {
+        .format = string_is_equal(o->format, "json") ? PRINT_JSON : PRINT_YAML,
+        .no_interpolate = o->no_interpolate,
+        .all_resources = compose->options->all_resources,
+    };
+
+    project_print(compose->project, &how, out);
+}
+
+static int format_view(struct compose *compose, const struct config_options *o,
+        enum config_view view, struct strbuf *out)
+{
+    switch (view) {
+    case VIEW_SERVICES:
+        add_services(compose, o, out);
+        break;
+    case VIEW_HASH:
+        return add_hashes(compose, o->hash, out);
+    case VIEW_PROFILES:
+        add_profiles(compose->project, &compose->arena, out);
+        break;
+    case VIEW_VARIABLES:
+        print_variables(compose, o->format, out);
+        break;
+    case VIEW_ENVIRONMENT:
+        add_environment(compose->project, out);
+        break;
+    case VIEW_MODEL:
+        print_model(compose, o, out);
+        break;
+    case VIEW_VOLUMES:
+    case VIEW_NETWORKS:
+    case VIEW_MODELS:
+    case VIEW_IMAGES:
+        add_names(compose, view, out);
+        break;
+    }
     return 0;
 }
 
-/* The text that the options ask for; exit status. */
-static int format_config(
-        struct compose *compose, const struct config_options *o, struct strbuf *out)
+static int load_for(struct compose *compose, const struct config_options *o, enum config_view view)
 {
-    const struct project *project = compose->project;
+    /* Read as it is written: nothing is enabled, so nothing need fit together. */
+    bool raw = view == VIEW_VARIABLES ||
+               (o->no_interpolate && (view == VIEW_MODEL || view == VIEW_SERVICES));
+    /* These look at all services whatever is named after them. */
+    bool whole = view <= VIEW_HASH || raw;
+    bool reads_env_files = view == VIEW_MODEL || view == VIEW_ENVIRONMENT;
 
-    if (o->services) {
-        for (size_t i = 0; i < compose->graph->nodes.len;
-                i++) { /* dependencies first, as `up` goes */
-            const struct graph_node *node = compose->graph->order[i];
-
-            if (node->kind == GRAPH_SERVICE)
-                add_line(out, node->name);
-        }
-    } else if (o->volumes) {
-        ARRAY_FOREACH(&project->volumes, volume)
-            if (volume->used || compose->options->all_resources)
-                add_line(out, volume->key);
-    } else if (o->networks) {
-        ARRAY_FOREACH(&project->networks, network)
-            if (network->used || compose->options->all_resources)
-                add_line(out, network->key);
-    } else if (o->models) {
-        ARRAY_FOREACH(&project->models, model)
-            add_line(out, model->model ? model->model : model->key);
-    } else if (o->images) {
-        ARRAY_FOREACH(&project->services, service)
-            add_line(out, service_image_name(&compose->arena, project, service));
-    } else if (o->profiles) {
-        add_profiles(project, &compose->arena, out);
-    } else if (o->environment) {
-        struct strmap sorted = project->environment;
-
-        strmap_sort(&sorted);
-        STRMAP_FOREACH(&sorted, entry)
-            strbuf_addf(out, "%s=%s\n", entry->key, (const char *)entry->value);
-    } else if (o->hash) {
-        return add_hashes(compose, o->hash, out);
-    } else {
-        struct print_options how = { .format = string_is_equal(o->format, "json") ? PRINT_JSON
-                                                                                  : PRINT_YAML,
-            .no_interpolate = o->no_interpolate,
-            .all_resources = compose->options->all_resources };
-
-        project_print(project, &how, out);
-    }
-    return 0;
+    if (whole)
+        compose->load.services = (struct strings){ 0 };
+    compose->load.select_services = compose->load.services.len > 0;
+    compose->load.no_interpolate = o->no_interpolate || view == VIEW_VARIABLES;
+    compose->load.no_normalize = o->no_normalize || compose->options->compatibility;
+    compose->load.no_path_resolution = o->no_path_resolution;
+    compose->load.no_consistency = o->no_consistency || raw;
+    compose->load.no_env_resolution = o->no_env_resolution || !reads_env_files;
+    return compose_load(compose, COMPOSE_NEED_PROJECT);
 }
 
 static int run_config(struct cli *cli, const void *data, int argc, char **argv)
@@ -245,28 +382,23 @@ static int run_config(struct cli *cli, const void *data, int argc, char **argv)
     auto_(compose_free_p) struct compose *compose = NULL;
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
     auto_error struct error *err = NULL;
+    enum config_view view = choose_view(o);
+    bool is_model = view == VIEW_MODEL;
 
-    if (o->format && strcmp(o->format, "yaml") != 0 && strcmp(o->format, "json") != 0)
+    if (!string_is_empty(o->format) && strcmp(o->format, "yaml") != 0 &&
+            strcmp(o->format, "json") != 0 && (is_model || view == VIEW_VARIABLES))
         return report_failure(cli, "unsupported format \"%s\": expected yaml or json", o->format);
     int status = compose_begin(cli, argc, argv, &compose);
-    if (status)
+    if (status == 0)
+        status = load_for(compose, o, view);
+    if (status || (is_model && o->quiet))
         return status;
-    compose->load.select_services = argc > 0;
-    compose->load.no_interpolate = o->no_interpolate;
-    compose->load.no_normalize = o->no_normalize;
-    compose->load.no_path_resolution = o->no_path_resolution;
-    compose->load.no_consistency = o->no_consistency;
-    compose->load.no_env_resolution = o->no_env_resolution;
-    if (o->variables)
-        return print_variables(compose, o->format);
-    status = compose_load(compose, COMPOSE_NEED_PROJECT);
-    if (status == 0 && !o->quiet)
-        status = format_config(compose, o, &text);
-    if (status || o->quiet)
+    status = format_view(compose, o, view, &text);
+    if (status)
         return status;
     if (strbuf_is_truncated(&text))
         return report_failure(cli, "the configuration is longer than %u bytes", CLI_TEXT_MAX);
-    if (!o->output)
+    if (!is_model || string_is_empty(o->output))
         cli_print_text(cli, text.data, text.len);
     else if (fs_replace_file(AT_FDCWD, o->output, text.data, text.len, 0644, FS_NO_SYNC, &err) < 0)
         return report_error(cli, err);

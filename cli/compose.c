@@ -304,6 +304,9 @@ int compose_load(struct compose *compose, enum compose_need need)
     project_digest_files(compose->project);
     auto_free char *directory = realpath(compose->project->working_dir, NULL);
     compose->directory = arena_strdup(&compose->arena, directory);
+    if (compose->load
+                    .no_consistency) /* a circle is one of the things that nobody asks about then */
+        return 0;
     if (graph_build(&compose->arena, compose->project, &compose->graph, &err) < 0)
         return report_error(cli, err);
     return 0;
@@ -394,7 +397,8 @@ struct plan_input compose_plan_input(const struct compose *compose)
         .state = &compose->state,
         .directory = compose->directory,
         .adopt = compose->options->adopt,
-        .compatibility = compose->load.compatibility,
+        .compatibility = compose->project ? compose->project->compatibility
+                                          : compose->load.compatibility,
         .version = BERTH_VERSION,
         .now_nsec = compose->now_nsec,
     };

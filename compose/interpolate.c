@@ -88,7 +88,7 @@ static int expand_name(
     const char *value = x->ops->lookup(x->ops->userdata, name);
 
     if (x->ops->use)
-        x->ops->use(x->ops->userdata, &(struct interpolate_use){ .name = name });
+        x->ops->use(x->ops->userdata, name);
     if (value)
         strbuf_adds(out, value);
     else if (x->ops->unset && !x->quiet)
@@ -107,52 +107,62 @@ static int require(struct expansion *x, const char *dollar, const char *name, co
     return refuse(x, dollar, message, NULL);
 }
 
-/* What stands between the braces of ${…}: name, operator, argument. */
-static int expand_braced(struct expansion *x, const char *dollar, const char *from, const char *end,
-        struct strbuf *out)
+/* What stands between the braces of ${…}. */
+struct braced {
+    const char *name;
+    enum operator op;
+    bool or_empty;        /* the operator has a colon */
+    const char *argument; /* up to the closing brace */
+};
+
+/* False when it is no variable. */
+static bool parse_braced(struct arena *arena, const char *from, const char *end, struct braced *ret)
 {
-    const char *p = from, *argument = "";
-    enum operator op = OP_NONE;
-    bool or_empty = false;
+    const char *p = from;
 
     while (p < end && (p == from ? is_name_start(*p) : is_name_char(*p)))
         p++;
-    const char *name = arena_strndup(x->arena, from, (size_t)(p - from));
-
+    *ret = (struct braced){ .name = arena_strndup(arena, from, (size_t)(p - from)) };
     if (p < end && *p == ':') {
-        or_empty = true;
+        ret->or_empty = true;
         p++;
     }
     if (p < end)
-        op = *p == '-' ? OP_DEFAULT : *p == '+' ? OP_ALTERNATE : *p == '?' ? OP_REQUIRED : OP_NONE;
-    if (!*name || (op == OP_NONE && (p < end || or_empty)))
+        ret->op = *p == '-'   ? OP_DEFAULT
+                  : *p == '+' ? OP_ALTERNATE
+                  : *p == '?' ? OP_REQUIRED
+                              : OP_NONE;
+    ret->argument = p + (ret->op != OP_NONE);
+    return *ret->name && (ret->op != OP_NONE || (p == end && !ret->or_empty));
+}
+
+static int expand_braced(struct expansion *x, const char *dollar, const char *from, const char *end,
+        struct strbuf *out)
+{
+    const char *argument = "";
+    struct braced braced;
+
+    if (!parse_braced(x->arena, from, end, &braced))
         return refuse(x, dollar,
                 arena_printf(x->arena, "invalid interpolation format \"${%.*s}\"",
                         (int)(end - from), from),
                 "write ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+text}; a dollar that "
                 "is meant as one is written $$");
-    if (op == OP_NONE)
-        return expand_name(x, dollar, name, out);
+    if (braced.op == OP_NONE)
+        return expand_name(x, dollar, braced.name, out);
 
-    const char *value = x->ops->lookup(x->ops->userdata, name);
-    bool present = value && (!or_empty || *value);
-    bool used = op == OP_ALTERNATE ? present : !present;
-    int r = expand_part(x, p + 1, end, used, &argument);
+    const char *value = x->ops->lookup(x->ops->userdata, braced.name);
+    bool present = value && (!braced.or_empty || *value);
+    bool used = braced.op == OP_ALTERNATE ? present : !present;
+    int r = expand_part(x, braced.argument, end, used, &argument);
 
     if (r < 0 && used)
         return r;
     if (x->ops->use)
-        x->ops->use(
-                x->ops->userdata, &(struct interpolate_use){
-                                          .name = name,
-                                          .required = op == OP_REQUIRED,
-                                          .default_value = op == OP_DEFAULT ? argument : NULL,
-                                          .alternate_value = op == OP_ALTERNATE ? argument : NULL,
-                                  });
-    if (op == OP_REQUIRED && !present)
-        return x->quiet || x->ops->use ? 0
-                                       : require(x, dollar, name, argument); /* or only listed */
-    if (op == OP_ALTERNATE)
+        x->ops->use(x->ops->userdata, braced.name);
+    if (braced.op == OP_REQUIRED && !present)
+        return x->quiet ? 0 : require(x, dollar, braced.name, argument);
+    if (braced.op == OP_ALTERNATE)
         strbuf_adds(out, present ? argument : "");
     else
         strbuf_adds(out, present ? value : argument);
@@ -250,4 +260,72 @@ int interpolate_text(struct arena *arena, const char *text, const struct interpo
         return r;
     *ret = arena_strndup(arena, out.data, out.len);
     return 0;
+}
+
+/* ----------------------------------------------------------------- variables of a text */
+
+struct listing {
+    struct arena *arena;
+    interpolate_use_fn *use;
+    void *userdata;
+    unsigned depth;
+};
+
+static void list_variables(struct listing *listing, const char *from, const char *end);
+
+static void list_braced(struct listing *listing, const char *from, const char *end)
+{
+    struct braced braced;
+
+    if (!parse_braced(listing->arena, from, end, &braced))
+        return;
+    bool has_text = braced.op == OP_DEFAULT || braced.op == OP_ALTERNATE;
+    const char *text = has_text ? arena_strndup(listing->arena, braced.argument,
+                                          (size_t)(end - braced.argument))
+                                : NULL;
+
+    listing->use(
+            listing->userdata, &(struct interpolate_use){
+                                       .name = braced.name,
+                                       .required = braced.op == OP_REQUIRED,
+                                       .default_value = braced.op == OP_DEFAULT ? text : NULL,
+                                       .alternate_value = braced.op == OP_ALTERNATE ? text : NULL,
+                               });
+    if (has_text)
+        list_variables(listing, braced.argument, end);
+}
+
+static void list_variables(struct listing *listing, const char *from, const char *end)
+{
+    const char *last_close = memrchr(from, '}', (size_t)(end - from)), *p = from;
+
+    if (listing->depth >= INTERPOLATE_MAX_DEPTH)
+        return;
+    listing->depth++;
+    while ((p = memchr(p, '$', (size_t)(end - p))) && ++p < end) {
+        const char *name = p;
+
+        if (*p == '$') {
+            p++;
+        } else if (*p == '{' && p < last_close) {
+            const char *close = find_closing(p + 1, end);
+
+            list_braced(listing, p + 1, close);
+            p = close + 1;
+        } else if (is_name_start(*p)) {
+            while (p < end && is_name_char(*p))
+                p++;
+            name = arena_strndup(listing->arena, name, (size_t)(p - name));
+            listing->use(listing->userdata, &(struct interpolate_use){ .name = name });
+        }
+    }
+    listing->depth--;
+}
+
+void interpolate_list(
+        struct arena *arena, const char *text, interpolate_use_fn *use, void *userdata)
+{
+    struct listing listing = { .arena = arena, .use = use, .userdata = userdata };
+
+    list_variables(&listing, text, text + strlen(text));
 }

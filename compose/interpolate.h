@@ -12,20 +12,13 @@
 
 struct arena;
 
-/* What a variable is used for, as `config --variables` lists it. */
-struct interpolate_use {
-    const char *name;
-    bool required;
-    const char *default_value, *alternate_value; /* NULL: none */
-};
-
 struct interpolate_ops {
     /* The value, borrowed, or NULL when unset. */
     const char *(*lookup)(void *userdata, const char *name);
     /* A variable without a value became empty; may be NULL. `dollar` counts the dollars before it. */
     void (*unset)(void *userdata, const char *name, size_t dollar);
-    /* Each use of a variable; may be NULL. */
-    void (*use)(void *userdata, const struct interpolate_use *use);
+    /* Each use of a variable, also in parts that are not used; may be NULL. */
+    void (*use)(void *userdata, const char *name);
     void *userdata;
 };
 
@@ -41,3 +34,16 @@ struct interpolate_problem {
 /* 0 and *ret (the text itself when it holds no dollar), or -EINVAL and *ret_problem. */
 int interpolate_text(struct arena *arena, const char *text, const struct interpolate_ops *ops,
         const char **ret, struct interpolate_problem *ret_problem);
+
+/* A variable as a text has it, before anything is filled in. */
+struct interpolate_use {
+    const char *name;
+    bool required;
+    const char *default_value, *alternate_value; /* as written; NULL: none */
+};
+
+/* Calls `use` for every variable of the text, in order, then for those within its default or alternate
+ * value. What is no variable is passed over. The texts live in the arena. */
+typedef void interpolate_use_fn(void *userdata, const struct interpolate_use *use);
+void interpolate_list(
+        struct arena *arena, const char *text, interpolate_use_fn *use, void *userdata);

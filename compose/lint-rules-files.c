@@ -252,8 +252,8 @@ static void collect_passed(struct lint *lint, const struct project *project, str
     const struct services *const lists[] = { &project->services, &project->disabled };
     const struct file_objects *const objects[] = { &project->secrets, &project->configs };
 
-    ARRAY_FOREACH(lint->loader->variables, variable)
-        (void)strmap_set(used, variable->name, lint);
+    STRMAP_FOREACH(lint->loader->variables, variable)
+        (void)strmap_set(used, variable->key, lint);
     LINT_FOREACH_FILE(lint, file)
     {
         for (size_t i = 0; i < file->documents.len; i++) {

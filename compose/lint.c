@@ -252,11 +252,12 @@ int lint_project(struct arena *arena, const struct lint_options *options, struct
 {
     auto_(loader_release) struct loader loader;
     auto_error struct error *error = NULL;
-    struct load_variables variables = { 0 };
+    struct strmap variables;
     struct project *project = NULL;
 
     assert(diag);
     loader_init(&loader, arena, options->load, diag);
+    strmap_init_arena(&variables, arena);
     loader.variables = &variables;
     int r = loader_load(&loader, &project, &error);
 

@@ -54,6 +54,14 @@ static const char *variable(const struct loader *loader, const char *name)
     return strmap_get(&loader->environment, name);
 }
 
+bool loader_flag(const struct loader *loader, const char *name)
+{
+    const char *value = variable(loader, name);
+    bool flag = false;
+
+    return value && parse_bool(str_from(value), &flag) == 0 && flag;
+}
+
 static bool is_regular(const char *path)
 {
     struct stat st;
@@ -77,6 +85,7 @@ static void read_process_environment(struct loader *loader)
                     arena_strndup(loader->arena, *entry, (size_t)(equal - *entry)),
                     arena_strdup(loader->arena, equal + 1));
     }
+    set_default(&loader->environment, "PWD", loader->options->working_dir);
 }
 
 /* ------------------------------------------------------------------- files of variables */
@@ -148,32 +157,59 @@ static struct strings split_list(struct loader *loader, const char *text, const 
     }
 }
 
-/* The files that the user named, or .env in `dir`. What is set already stays. */
-static void read_env_files(struct loader *loader, const char *dir)
+/* The files of variables that the user named. What a file of variables says of itself does not count. */
+static struct strings named_env_files(struct loader *loader)
 {
-    const struct load_options *options = loader->options;
-    const char *disabled = variable(loader, "COMPOSE_DISABLE_ENV_FILE");
     const char *listed = variable(loader, "COMPOSE_ENV_FILES");
-    struct strings files = options->env_files;
-    struct strmap from_files;
-    bool off = false;
+    struct strings files = { 0 };
+    struct str rest = str_from(listed), file;
 
-    strmap_init_arena(&from_files, loader->arena);
-    if (!files.len && listed && *listed)
-        files = split_list(loader, listed, ",");
-    if (!files.len && disabled && parse_bool(str_from(disabled), &off) == 0 && off)
-        return;
-    ARRAY_FOREACH(&files, file)
-        loader_read_env_file(loader, path_join(loader->arena, options->working_dir, *file),
-                &loader->environment, &from_files, NULL);
-    if (!files.len) {
-        const char *path = path_join(loader->arena, dir, ".env");
+    if (loader->options->env_files.len)
+        return loader->options->env_files;
+    while (str_split_next(&rest, ',', &file))
+        if (file.len)
+            *ARRAY_APPEND_ARENA(loader->arena, &files) = arena_strndup(
+                    loader->arena, file.data, file.len);
+    return files;
+}
 
-        if (is_regular(path))
-            loader_read_env_file(loader, path, &loader->environment, &from_files, NULL);
+static bool dot_env_is_disabled(struct loader *loader)
+{
+    static const char name[] = "COMPOSE_DISABLE_ENV_FILE";
+    const char *value = variable(loader, name);
+    bool disabled = false;
+
+    if (value && parse_bool(str_from(value), &disabled) < 0)
+        diag_add(loader->diag, DIAG_ERROR, "variable", NULL,
+                "%s: expected true or false, got \"%s\"", name, value);
+    return disabled;
+}
+
+static void take_variables(
+        struct loader *loader, const struct strmap *variables, const char *prefix)
+{
+    STRMAP_FOREACH(variables, entry)
+        if (string_has_prefix(entry->key, prefix))
+            set_default(&loader->environment, entry->key, entry->value);
+}
+
+/* The named files, or .env in `dir`. What is set already stays. */
+static void read_env_files(struct loader *loader, const struct strings *named, const char *dir)
+{
+    const char *path = path_join(loader->arena, dir, ".env");
+    struct strmap variables;
+
+    strmap_init_arena(&variables, loader->arena);
+    ARRAY_FOREACH(named, file)
+        loader_read_env_file(loader, path_join(loader->arena, loader->options->working_dir, *file),
+                &loader->environment, &variables, NULL);
+    if (!named->len && !dot_env_is_disabled(loader) && is_regular(path)) {
+        loader_read_env_file(loader, path, &loader->environment, &variables, NULL);
+        take_variables(loader, &variables, "COMPOSE_");
+        if (dot_env_is_disabled(loader)) /* it says so itself: these count, and no others */
+            return;
     }
-    STRMAP_FOREACH(&from_files, entry)
-        set_default(&loader->environment, entry->key, entry->value);
+    take_variables(loader, &variables, "");
 }
 
 /* -------------------------------------------------------------------------- which files */
@@ -267,12 +303,14 @@ int loader_find_files(struct loader *loader, bool *ret_found)
 
     strmap_init_arena(&loader->environment, loader->arena);
     read_process_environment(loader);
+    struct strings env_files = named_env_files(loader);
+
     ARRAY_FOREACH(&loader->options->files, file)
         add_file(loader, *file);
     /* .env may name the files, and the files' directory may hold another .env. */
     const char *first_dir = directory_of_files(loader);
 
-    read_env_files(loader, first_dir);
+    read_env_files(loader, &env_files, first_dir);
     listed = variable(loader, "COMPOSE_FILE");
     separator = variable(loader, "COMPOSE_PATH_SEPARATOR");
     if (!loader->paths.len && listed && *listed) {
@@ -286,8 +324,8 @@ int loader_find_files(struct loader *loader, bool *ret_found)
         discover(loader);
     note_files(loader);
     loader->project_dir = directory_of_files(loader);
-    if (strcmp(loader->project_dir, first_dir) != 0 && !loader->options->env_files.len)
-        read_env_files(loader, loader->project_dir);
+    if (strcmp(loader->project_dir, first_dir) != 0 && !env_files.len)
+        read_env_files(loader, &env_files, loader->project_dir);
     loader->context.home = variable(loader, "HOME");
     loader->context.base_dir = loader->project_dir;
     *ret_found = loader->paths.len > 0;
@@ -402,7 +440,7 @@ static int take_strict_name(struct loader *loader, const char *name, const char 
     return 0;
 }
 
-/* The last `name` of the files, filled in and repaired; NULL: none. */
+/* The last `name` of the files, filled in and, where anything is normalised, repaired; NULL: none. */
 static const char *name_in_files(struct loader *loader)
 {
     const struct node *found = NULL;
@@ -424,7 +462,9 @@ static const char *name_in_files(struct loader *loader)
     filled = loader->options->no_interpolate
                      ? node_copy(loader->arena, found)
                      : loader_interpolate(loader, found, &loader->environment);
-    return filled->flags & NODE_BAD ? NULL : repair_name(loader->arena, filled->text);
+    if (filled->flags & NODE_BAD)
+        return NULL;
+    return loader->options->no_normalize ? filled->text : repair_name(loader->arena, filled->text);
 }
 
 int loader_find_name(struct loader *loader)

@@ -25,12 +25,12 @@ struct loader {
     const struct load_options *options;
     struct diag *diag;
     struct schema_context context;
-    struct strmap files;              /* path -> struct loaded_file */
-    struct strmap environment;        /* of the whole project: process, then files of variables */
-    struct strmap warned;             /* variables that were missed already */
-    struct load_variables *variables; /* NULL, or where uses are collected */
-    struct strings paths;             /* the project's files, absolute or "-" */
-    struct strings names;             /* the same as the user named them */
+    struct strmap files;       /* path -> struct loaded_file */
+    struct strmap environment; /* of the whole project: process, then files of variables */
+    struct strmap warned;      /* variables that were missed already */
+    struct strmap *variables;  /* NULL, or where the names of those are collected that are used */
+    struct strings paths;      /* the project's files, absolute or "-" */
+    struct strings names;      /* the same as the user named them */
     struct strings env_file_paths;
     const char *project_dir; /* absolute */
     const char *project_name;
@@ -42,7 +42,7 @@ struct loader {
 struct model_source {
     struct strings paths; /* absolute */
     struct strings names; /* for messages */
-    const char *dir;
+    const char *dir;      /* absolute */
     const struct strmap *environment;
     const struct model_source *parent; /* included by; NULL: the project */
     const struct node *included_at;    /* the include's node; NULL: the project */
@@ -61,6 +61,7 @@ int loader_load(struct loader *loader, struct project **ret_project, struct erro
 /* load-files.c */
 int loader_find_files(struct loader *loader, bool *ret_found);
 int loader_find_name(struct loader *loader);
+bool loader_flag(const struct loader *loader, const char *name); /* a variable that says yes */
 void loader_read_env_file(struct loader *loader, const char *path, const struct strmap *outer,
         struct strmap *into, const struct source *at);
 
@@ -88,8 +89,9 @@ struct node *loader_interpolate(
 
 /* normalise.c: implied dependencies, the default network, names, variables from outside. */
 void loader_normalise(struct loader *loader, struct node *model);
-/* env_file into environment, label_file into labels, for one enabled service. */
-void loader_resolve_service_files(struct loader *loader, struct node *service);
+/* For one enabled service: env_file and variables from outside into environment, label_file into labels. */
+void loader_resolve_env_files(struct loader *loader, struct node *service);
+void loader_resolve_label_files(struct loader *loader, struct node *service);
 
 /* check.c: what is wrong between the parts of a project. */
 void project_check(const struct project *project, struct diag *diag);

@@ -89,24 +89,13 @@ static void unset(void *userdata, const char *name, size_t dollar)
                     "variable \"%s\" is not set; it is taken as empty", name));
 }
 
-static void collect_use(void *userdata, const struct interpolate_use *use)
+static void collect_use(void *userdata, const char *name)
 {
     const struct filling *filling = userdata;
     struct loader *loader = filling->loader;
-    struct load_variable *known = NULL;
 
-    ARRAY_FOREACH(loader->variables, variable)
-        if (strcmp(variable->name, use->name) == 0)
-            known = variable;
-    if (!known) {
-        known = ARRAY_APPEND_ARENA(loader->arena, loader->variables);
-        known->name = arena_strdup(loader->arena, use->name);
-    }
-    known->required = known->required || use->required;
-    if (use->default_value && !known->default_value)
-        known->default_value = use->default_value;
-    if (use->alternate_value && !known->alternate_value)
-        known->alternate_value = use->alternate_value;
+    if (!strmap_has(loader->variables, name))
+        (void)strmap_set(loader->variables, name, NULL);
 }
 
 static struct node *fill_text(
@@ -223,6 +212,15 @@ static void report_extends_cycle(struct extending *extending, const struct sourc
             "extends goes in a circle: %s", path);
 }
 
+/* What paths of a file are relative to that the project's own files name. With no_path_resolution they come
+ * to be relative to the project's directory, as those of its own files are. */
+static const char *directory_of_paths(const struct loader *loader, const char *dir)
+{
+    return loader->options->no_path_resolution
+                   ? path_relative(loader->arena, loader->project_dir, dir)
+                   : dir;
+}
+
 /* One service of a file that is not read as a whole: only what is used needs to be right. */
 static struct node *read_foreign_service(
         struct extending *extending, const struct loaded_file *file, const char *name)
@@ -248,9 +246,8 @@ static struct node *read_foreign_service(
                                                       : schema_read(context, &service_attr, raw);
 
         if (service && service->kind != NODE_NULL) {
-            context->base_dir = file->dir;
-            if (!loader->options->no_path_resolution)
-                schema_resolve(context, &service_attr, service);
+            context->base_dir = directory_of_paths(loader, file->dir);
+            schema_resolve(context, &service_attr, service);
             context->base_dir = base_dir;
         }
         merged = merge_values(loader->arena, &service_attr, merged, service);
@@ -308,8 +305,7 @@ static struct node *find_base(struct extending *extending, const struct node *ex
         return NULL;
     }
     if (file_node && file_node->kind == NODE_TEXT && *file_node->text) {
-        const char *path = path_join(loader->arena, frame->file->dir, file_node->text);
-
+        const char *path = path_join(loader->arena, loader->project_dir, file_node->text);
         const char *name = loader_display_name(loader, path);
 
         diag_add_file(loader->diag, name, DIAG_WAY_EXTENDED, &extends->at);
@@ -586,8 +582,8 @@ static struct node *read_document(struct loader *loader, const struct model_sour
     if (!document || (document->flags & NODE_RESET))
         return NULL;
     warn_obsolete_version(loader, document);
-    context->base_dir = source->dir;
-    if (!loader->options->no_path_resolution)
+    context->base_dir = source->parent ? directory_of_paths(loader, source->dir) : source->dir;
+    if (source->parent || !loader->options->no_path_resolution)
         schema_resolve(context, &compose_attr, document);
     apply_extends(loader, source, file, document);
     apply_includes(loader, source, document);
@@ -608,16 +604,15 @@ static void settle(struct loader *loader, const struct model_source *source, str
         struct node *environment = node_get(service, "environment");
 
         if (build && build->kind == NODE_MAP && !node_get(build, "context")) {
-            struct node *context = node_new_text(loader->arena,
-                    loader->options->no_path_resolution ? "." : source->dir, &build->at);
+            struct node *context = node_new_text(
+                    loader->arena, directory_of_paths(loader, source->dir), &build->at);
 
             context->flags |= NODE_IMPLIED;
             build = node_copy(loader->arena, build);
             node_set(loader->arena, build, "context", NULL, context);
             node_set(loader->arena, service, "build", NULL, build);
         }
-        if (loader->options->no_interpolate || loader->options->no_env_resolution || !environment ||
-                environment->kind != NODE_MAP)
+        if (loader->options->no_interpolate || !environment || environment->kind != NODE_MAP)
             continue;
         environment = node_copy(loader->arena, environment);
         NODE_FOREACH(environment, variable)

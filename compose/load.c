@@ -151,10 +151,11 @@ static void build_services(struct loader *loader, struct project *project, struc
     {
         bool enabled = is_enabled(entry->value, active);
 
-        if (entry->value->kind == NODE_MAP && enabled && !loader->options->no_interpolate &&
-                !loader->options->no_env_resolution) {
+        if (entry->value->kind == NODE_MAP && enabled && !loader->options->no_interpolate) {
             entry->value = node_copy(loader->arena, entry->value);
-            loader_resolve_service_files(loader, entry->value);
+            if (!loader->options->no_env_resolution)
+                loader_resolve_env_files(loader, entry->value);
+            loader_resolve_label_files(loader, entry->value);
             if (!loader->options->no_consistency)
                 settle_scale(loader, entry->value);
             entry->value = schema_order(loader->arena, &service_table, entry->value);
@@ -337,6 +338,8 @@ static struct project *build_project(struct loader *loader, struct node *model)
 
     project->arena = loader->arena;
     project->name = loader->project_name;
+    project->compatibility = loader->options->compatibility ||
+                             loader_flag(loader, "COMPOSE_COMPATIBILITY");
     project->working_dir = loader->project_dir;
     project->files = loader->names;
     project->file_paths = loader->paths;
@@ -371,8 +374,7 @@ static struct node *load_tree(struct loader *loader)
         return NULL;
     if (!model->len && !diag_has_errors(loader->diag))
         diag_add(loader->diag, DIAG_ERROR, "empty", &model->at, "the compose file is empty");
-    /* Docker Compose leaves the normalisation out with --compatibility, too. */
-    if (!loader->options->no_normalize && !loader->options->compatibility)
+    if (!loader->options->no_normalize)
         loader_normalise(loader, model);
     return schema_finish(&loader->context, &compose_attr, model);
 }
@@ -433,35 +435,5 @@ int project_name_resolve(struct arena *arena, const struct load_options *options
     if (loader_find_files(&loader, &found) < 0 || loader_find_name(&loader) < 0)
         return refuse(&loader, err);
     *ret_name = loader.project_name;
-    return 0;
-}
-
-static int compare_variables(const void *a, const void *b)
-{
-    return strcmp(((const struct load_variable *)a)->name, ((const struct load_variable *)b)->name);
-}
-
-int project_list_variables(struct arena *arena, const struct load_options *options,
-        struct load_variables *ret_variables, struct diag *diag, struct error **err)
-{
-    struct load_variables variables = { 0 };
-    auto_(loader_release) struct loader loader;
-
-    loader_init(&loader, arena, options, diag);
-    int r = open_files(&loader, err);
-
-    if (r < 0)
-        return r;
-    loader.variables = &variables;
-    for (size_t i = 0; i < loader.paths.len; i++) {
-        struct loaded_file *file = loader_read_file(
-                &loader, loader.paths.items[i], loader.names.items[i], NULL);
-
-        for (size_t j = 0; file && j < file->documents.len; j++)
-            (void)loader_interpolate(&loader, file->documents.items[j], &loader.environment);
-    }
-    if (variables.len > 1)
-        qsort(variables.items, variables.len, sizeof(*variables.items), compare_variables);
-    *ret_variables = variables;
     return 0;
 }

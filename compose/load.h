@@ -50,17 +50,3 @@ int project_load(struct arena *arena, const struct load_options *options,
  * containers that need no valid files (a missing file falls back to the folder). Lives in `arena`. */
 int project_name_resolve(struct arena *arena, const struct load_options *options,
         const char **ret_name, struct diag *diag, struct error **err);
-
-/* A variable that the files use (`config --variables`). */
-struct load_variable {
-    const char *name;
-    bool required;
-    const char *default_value;   /* NULL: none */
-    const char *alternate_value; /* NULL: none */
-};
-struct load_variables {
-    struct load_variable *items; /* sorted by name */
-    size_t len, cap;
-};
-int project_list_variables(struct arena *arena, const struct load_options *options,
-        struct load_variables *ret_variables, struct diag *diag, struct error **err);

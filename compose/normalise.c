@@ -127,11 +127,11 @@ static void normalise_service(struct loader *loader, struct node *service)
         build = node_copy(loader->arena, build);
         if (!is_present(build, "dockerfile") && !is_present(build, "dockerfile_inline"))
             set_implied(loader, build, "dockerfile", "Dockerfile");
-        if (!loader->options->no_env_resolution)
+        if (!loader->options->no_interpolate)
             fill_nulls(loader, build, "args", true);
         node_set(loader->arena, service, "build", NULL, build);
     }
-    if (!loader->options->no_env_resolution)
+    if (!loader->options->no_interpolate)
         fill_nulls(loader, service, "environment", false);
     imply_dependencies(loader, service);
 }
@@ -208,6 +208,8 @@ void loader_normalise(struct loader *loader, struct node *model)
     struct node *services = node_get(model, "services");
     bool uses_default = false;
 
+    node_set(loader->arena, model, "name", NULL,
+            node_new_text(loader->arena, loader->project_name, &model->at));
     if (is_map(services)) {
         services = node_copy(loader->arena, services);
         NODE_FOREACH(services, entry)
@@ -269,49 +271,56 @@ static struct node *overlay(struct loader *loader, const struct env_entries *ent
     return map;
 }
 
-void loader_resolve_service_files(struct loader *loader, struct node *service)
+void loader_resolve_env_files(struct loader *loader, struct node *service)
 {
     const struct node *env_files = node_get(service, "env_file");
-    const struct node *label_files = node_get(service, "label_file");
-    struct env_entries variables = { 0 }, labels = { 0 };
+    struct env_entries variables = { 0 };
     struct strmap outer;
 
-    if (env_files && env_files->kind == NODE_LIST) {
-        const struct node *own = node_get(service, "environment");
+    fill_nulls(loader, service, "environment", false);
+    if (!env_files || env_files->kind != NODE_LIST)
+        return;
+    const struct node *own = node_get(service, "environment");
 
-        strmap_init_arena(&outer, loader->arena);
-        if (is_map(own))
-            NODE_FOREACH(own, entry)
-        if (entry->value->kind != NODE_NULL)
-            (void)strmap_set(&outer, entry->key,
-                    (void *)(uintptr_t)node_scalar_text(loader->arena, entry->value));
-        STRMAP_FOREACH(&loader->environment, entry)
-            (void)strmap_set(&outer, entry->key, entry->value);
-        for (uint32_t i = 0; i < env_files->len; i++) {
-            const struct node *item = env_files->items[i], *required = node_get(item, "required");
-            const struct node *path = node_get(item, "path");
+    strmap_init_arena(&outer, loader->arena);
+    if (is_map(own))
+        NODE_FOREACH(own, entry)
+    if (entry->value->kind != NODE_NULL)
+        (void)strmap_set(&outer, entry->key,
+                (void *)(uintptr_t)node_scalar_text(loader->arena, entry->value));
+    STRMAP_FOREACH(&loader->environment, entry)
+        (void)strmap_set(&outer, entry->key, entry->value);
+    for (uint32_t i = 0; i < env_files->len; i++) {
+        const struct node *item = env_files->items[i], *required = node_get(item, "required");
+        const struct node *path = node_get(item, "path");
 
-            if (!path || path->kind != NODE_TEXT)
-                diag_add(loader->diag, DIAG_ERROR, "env-file", &item->at,
-                        "env_file: the path is empty");
-            else
-                read_service_file(loader, path->text, node_get_text(item, "format"),
-                        !required || required->kind != NODE_BOOL || required->boolean, &path->at,
-                        &outer, &variables, "env_file");
-        }
-        if (variables.len)
-            node_set(loader->arena, service, "environment", own ? NULL : &env_files->at,
-                    overlay(loader, &variables, own, &env_files->at));
-        node_remove(service, "env_file");
+        if (!path || path->kind != NODE_TEXT)
+            diag_add(
+                    loader->diag, DIAG_ERROR, "env-file", &item->at, "env_file: the path is empty");
+        else
+            read_service_file(loader, path->text, node_get_text(item, "format"),
+                    !required || required->kind != NODE_BOOL || required->boolean, &path->at,
+                    &outer, &variables, "env_file");
     }
-    if (label_files && label_files->kind == NODE_LIST) {
-        for (uint32_t i = 0; i < label_files->len; i++)
-            if (label_files->items[i]->kind == NODE_TEXT)
-                read_service_file(loader, label_files->items[i]->text, NULL, true,
-                        &label_files->items[i]->at, &loader->environment, &labels, "label_file");
-        if (labels.len)
-            node_set(loader->arena, service, "labels", &label_files->at,
-                    overlay(loader, &labels, node_get(service, "labels"), &label_files->at));
-        node_remove(service, "label_file");
-    }
+    if (variables.len)
+        node_set(loader->arena, service, "environment", own ? NULL : &env_files->at,
+                overlay(loader, &variables, own, &env_files->at));
+    node_remove(service, "env_file");
+}
+
+void loader_resolve_label_files(struct loader *loader, struct node *service)
+{
+    const struct node *label_files = node_get(service, "label_file");
+    struct env_entries labels = { 0 };
+
+    if (!label_files || label_files->kind != NODE_LIST)
+        return;
+    for (uint32_t i = 0; i < label_files->len; i++)
+        if (label_files->items[i]->kind == NODE_TEXT)
+            read_service_file(loader, label_files->items[i]->text, NULL, true,
+                    &label_files->items[i]->at, &loader->environment, &labels, "label_file");
+    if (labels.len)
+        node_set(loader->arena, service, "labels", &label_files->at,
+                overlay(loader, &labels, node_get(service, "labels"), &label_files->at));
+    node_remove(service, "label_file");
 }

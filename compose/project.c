@@ -92,7 +92,8 @@ const char *service_image_name(
 {
     if (service->image)
         return service->image;
-    return arena_printf(arena, "%s-%s", project->name, service->name);
+    return arena_printf(
+            arena, "%s%c%s", project->name, project->compatibility ? '_' : '-', service->name);
 }
 
 #define NANO_PER_CPU 1e9

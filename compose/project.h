@@ -649,6 +649,7 @@ struct project {
     struct project_models models;
 
     const struct node *model; /* the whole, normalised, for print.h */
+    bool compatibility;       /* names are joined with "_" */
     struct strmap service_index, network_index, volume_index, secret_index, config_index;
 };
 

@@ -187,3 +187,222 @@ YAML
     run -0 "$berth" compose --all-resources config --volumes
     [ "$output" = $'data\nidle' ]
 }
+
+@test "variables are those of all files that are read, with their defaults as they are written" {
+    mkdir -p parts base
+    cat >compose.yaml <<'YAML'
+name: ${NAME:-x}
+include: [parts/compose.yaml]
+services:
+  web: {extends: {file: base/base.yaml, service: base}, image: "${A:-${B:-c}}", environment: ["${KEY}=v"]}
+YAML
+    echo 'services: {part: {image: "p:${PART:?which}", profiles: [p]}}' >parts/compose.yaml
+    echo 'services: {base: {image: "${GONE}", command: "${BASE:+on}"}, other: {image: "${OTHER}"}}' >base/base.yaml
+    run -0 "$berth" compose config --variables
+    diff - <(printf '%s\n' "$output" | sed 's/ *$//') <<'TEXT'
+NAME                REQUIRED            DEFAULT VALUE       ALTERNATE VALUE
+A                   false               ${B:-c}
+B                   false               c
+BASE                false                                   on
+KEY                 false
+PART                true
+TEXT
+    run -0 "$berth" compose config --variables --format yaml
+    [[ $output == *$'B:\n    name: B\n    defaultvalue: c\n    presencevalue: ""\n    required: false'* ]]
+    run -0 "$berth" compose config --variables --format json
+    [[ $output == *'"DefaultValue": "${B:-c}"'* ]]
+}
+
+@test "a service's hash is the one of docker compose, and lists of services are checked" {
+    cat >compose.yaml <<'YAML'
+services:
+  web:
+    image: nginx:1.27
+    command: ["sh", "-c", "echo <$$A> & b"]
+    environment: {A: "1", B: "x=$$y"}
+    ports: ["8080:80"]
+    depends_on: [db]
+    deploy: {replicas: 2, resources: {limits: {memory: 50M}}}
+  db: {image: postgres, build: {context: /b}, volumes: ["data:/var/lib"], profiles: [p], pull_policy: always}
+volumes: {data: }
+YAML
+    web='web 8c0c604eab91abfe2e5741785b4634528a96bdcc3607abefdb6365fde94ae25d'
+    db='db eecdbf7636e10dc79e5eae4ab97c5da4987f233999a1de89d06c2c208f154961'
+    run -0 "$berth" compose --profile p config --hash '*'
+    [ "$output" = "$db"$'\n'"$web" ]
+    run -0 "$berth" compose --profile p config --hash web,db,web
+    [ "$output" = "$db"$'\n'"$web"$'\n'"$web" ]
+    run -1 "$berth" compose --profile p config --hash web,nosuch
+    [ "$output" = 'berth: no such service: nosuch: not found' ]
+    run -1 "$berth" compose config --no-consistency --hash db
+    [ "$output" = 'berth: no such service: db: disabled' ]
+    run -1 "$berth" compose --profile p config --hash web,
+    [ "$output" = 'berth: no such service: : not found' ]
+}
+
+@test "without path resolution what is included and extended leads from the project's directory" {
+    mkdir -p sub/ext
+    cat >compose.yaml <<'YAML'
+include: [sub/part.yaml]
+services:
+  top: {extends: {file: sub/ext/base.yaml, service: base}, env_file: top.env, volumes: ["./v:/v"]}
+YAML
+    echo 'services: {in: {build: {}, env_file: in.env, volumes: ["./v:/v"], extends: {file: ext/base.yaml, service: base}}}' >sub/part.yaml
+    echo 'services: {base: {build: {additional_contexts: {c: ./c}}, env_file: b.env, label_file: b.lab}}' >sub/ext/base.yaml
+    echo TOP=1 >top.env; echo IN=1 >sub/in.env; echo BASE=1 >sub/ext/b.env; echo lab=1 >sub/ext/b.lab
+    run -0 "$berth" compose config --no-path-resolution
+    diff - <(printf '%s\n' "$output") <<'YAML'
+name: demo
+services:
+  in:
+    build:
+      context: sub
+      dockerfile: Dockerfile
+      additional_contexts:
+        c: sub/ext/c
+    environment:
+      BASE: "1"
+      IN: "1"
+    labels:
+      lab: "1"
+    networks:
+      default: null
+    volumes:
+      - type: bind
+        source: sub/v
+        target: /v
+        bind:
+          create_host_path: true
+  top:
+    build:
+      context: .
+      dockerfile: Dockerfile
+      additional_contexts:
+        c: sub/ext/c
+    environment:
+      BASE: "1"
+      TOP: "1"
+    labels:
+      lab: "1"
+    networks:
+      default: null
+    volumes:
+      - type: bind
+        source: ./v
+        target: /v
+        bind:
+          create_host_path: true
+networks:
+  default:
+    name: demo_default
+YAML
+}
+
+@test "without interpolation all is printed that the files have, whether or not it fits together" {
+    cat >compose.yaml <<'YAML'
+services:
+  a: {image: "${I:?}", environment: {HOME: }, depends_on: [ghost]}
+  b: {image: b, profiles: [p]}
+volumes: {idle: }
+YAML
+    run -0 "$berth" compose config --no-interpolate b
+    diff - <(printf '%s\n' "$output") <<'YAML'
+name: demo
+services:
+  a:
+    depends_on:
+      ghost:
+        condition: service_started
+        required: true
+    environment:
+      HOME: null
+    image: ${I:?}
+    networks:
+      default: null
+  b:
+    profiles:
+      - p
+    image: b
+    networks:
+      default: null
+networks:
+  default:
+    name: demo_default
+volumes:
+  idle:
+    name: demo_idle
+YAML
+    run -0 "$berth" compose config --no-interpolate --services
+    [ "$output" = $'a\nb' ]
+}
+
+@test "without normalisation resources are as written, and so is the name" {
+    printf 'name: X_y\nservices: {a: {image: x, volumes: ["vol:/v"]}}\nvolumes: {vol: }\n' >compose.yaml
+    for options in '--no-normalize' '--no-normalize --format json'; do
+        run -0 "$berth" compose config $options
+        [[ $output == *X_y* && $output != *default* ]]
+        [[ $output == *'vol: {}'* || $output == *'"vol": {}'* ]]
+    done
+    run -0 "$berth" compose --compatibility config
+    [[ $output == *"vol: {}"* ]]
+}
+
+@test "without env files a service has its own variables, and the files" {
+    printf 'services: {a: {image: x, environment: [A=1, HOME], env_file: e, label_file: l}}\n' >compose.yaml
+    echo lab=1 >l
+    HOME=/h run -0 "$berth" compose config --no-env-resolution
+    [[ $output == *$'environment:\n      A: "1"\n      HOME: /h\n    env_file:'* && $output == *'lab: "1"'* ]]
+    run -1 "$berth" compose config
+    [[ $output == *'cannot open'* ]]
+    for list in --services --images --profiles --networks '--hash a'; do
+        run -0 "$berth" compose config $list # need no file of variables
+    done
+}
+
+@test "services, -q and -o count for the model, and not for lists" {
+    printf 'services: {a: {image: x}, b: {image: y}}\n' >compose.yaml
+    for words in 'a' 'nosuch' '-q' '-o out'; do
+        run -0 "$berth" compose config --services $words
+        [ "$output" = $'a\nb' ]
+        [ ! -e out ]
+    done
+    run -0 "$berth" compose config --images a
+    [ "$output" = x ]
+    run -1 "$berth" compose config --images nosuch
+    run -0 "$berth" compose config -o out a
+    [ -z "$output" ]
+    [[ $(cat out) == *"image: x"* ]]
+    run -0 "$berth" compose config --volumes --services # the services count first
+    [ "$output" = $'a\nb' ]
+    run -0 "$berth" compose --compatibility config --images
+    printf 'services: {a: {build: .}}\n' >compose.yaml
+    run -0 env COMPOSE_COMPATIBILITY=1 "$berth" compose config --images
+    [ "$output" = demo_a ]
+}
+
+@test "JSON has the order and the escapes of docker compose" {
+    printf 'x-b: "<&>"\nservices: {a: {image: x, command: ["<$$>"]}}\nnetworks: {n: }\nx-a: 1\n' >compose.yaml
+    run -0 "$berth" compose --all-resources config --format json
+    [ "$(grep -o '^  "[a-z-]*"' <<<"$output" | tr -d ' "\n')" = namenetworksservicesx-ax-b ]
+    [[ $output == *'"\u003c$$\u003e"'* && $output == *'"x-b": "\u003c\u0026\u003e"'* ]]
+}
+
+@test "a file of variables can say that it gives none, but for those of compose" {
+    echo 'services: {a: {image: "x:${T:-none}"}}' >compose.yaml
+    printf 'T=dot\nCOMPOSE_PROJECT_NAME=dotted\nCOMPOSE_DISABLE_ENV_FILE=1\nCOMPOSE_ENV_FILES=more\n' >.env
+    run -0 "$berth" compose config
+    [[ $output == *"name: dotted"*"image: x:none"* ]]
+    COMPOSE_DISABLE_ENV_FILE=0 run -0 "$berth" compose config
+    [[ $output == *"image: x:dot"* ]]
+    COMPOSE_DISABLE_ENV_FILE=maybe run -1 "$berth" compose config
+    [[ $output == *'COMPOSE_DISABLE_ENV_FILE: expected true or false, got "maybe"'* ]]
+    echo T=more >more
+    COMPOSE_ENV_FILES=,more, run -0 "$berth" compose config
+    [[ $output == *"image: x:more"* ]]
+}
+
+@test "the current directory is a variable even when no shell has set it" {
+    echo 'services: {a: {image: "x:$PWD"}}' >compose.yaml
+    run -0 env -u PWD "$berth" compose config
+    [[ $output == *"image: x:$BATS_TEST_TMPDIR/demo"* ]]
+}

@@ -80,6 +80,20 @@ static void only_ones_own_tilde_is_expanded(void **state)
     arena_release(&arena);
 }
 
+static void what_leads_to_a_path_goes_up_and_down(void **state)
+{
+    struct arena arena = ARENA_INIT;
+
+    (void)state;
+    assert_string_equal(path_relative(&arena, "/a/b", "/a/b"), ".");
+    assert_string_equal(path_relative(&arena, "/a/b", "/a/b/c/d"), "c/d");
+    assert_string_equal(path_relative(&arena, "/a/b", "/a/bc"), "../bc");
+    assert_string_equal(path_relative(&arena, "/a/b", "/"), "../..");
+    assert_string_equal(path_relative(&arena, "/", "/a"), "a");
+    assert_string_equal(path_relative(&arena, "/", "/"), ".");
+    arena_release(&arena);
+}
+
 static void below_compares_whole_components(void **state)
 {
     (void)state;
@@ -100,6 +114,7 @@ int main(void)
         cmocka_unit_test(joining_prefers_the_absolute_path),
         cmocka_unit_test(parent_and_last_are_what_stands_around_the_last_slash),
         cmocka_unit_test(only_ones_own_tilde_is_expanded),
+        cmocka_unit_test(what_leads_to_a_path_goes_up_and_down),
         cmocka_unit_test(below_compares_whole_components),
     };
 

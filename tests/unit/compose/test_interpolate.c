@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "compose/interpolate.h"
 
 static size_t unset_count;
@@ -161,12 +162,48 @@ static void a_value_that_grows_beyond_the_limit_is_refused(void **state)
     arena_release(&arena);
 }
 
+static void note_use(void *userdata, const struct interpolate_use *use)
+{
+    strbuf_addf(userdata, "%s%s%s%s%s%s ", use->name, use->required ? "!" : "",
+            use->default_value ? "-" : "", use->default_value ? use->default_value : "",
+            use->alternate_value ? "+" : "", use->alternate_value ? use->alternate_value : "");
+}
+
+static void variables_are_listed_as_they_are_written(void **state)
+{
+    static const struct {
+        const char *text, *uses;
+    } cases[] = {
+        { "no dollar } {", "" },
+        { "$A ${B} $$C $${D} $1 $", "A B " },
+        { "${A:-x}${B-${C:?why}}", "A-x B-${C:?why} C! " },
+        { "${A:+$B}${C+}", "A+$B B C+ " },
+        { "${A:?not ${B}}", "A! " },
+        { "${A:-{}", "A-{ " },
+        { "${A!}${}${1}$B", "B " },
+        { "${A ${B} $C", "C " },
+        { "${${${$A", "A " },
+    };
+    struct arena arena = ARENA_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        auto_(strbuf_release) struct strbuf uses = STRBUF_INIT(1024);
+
+        strbuf_adds(&uses, "");
+        interpolate_list(&arena, cases[i].text, note_use, &uses);
+        assert_string_equal(uses.data, cases[i].uses);
+    }
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_gives_what_the_specification_says),
         cmocka_unit_test(mistakes_name_the_variable_and_its_dollar),
         cmocka_unit_test(nesting_is_refused_above_the_limit),
+        cmocka_unit_test(variables_are_listed_as_they_are_written),
         cmocka_unit_test(a_value_that_grows_beyond_the_limit_is_refused),
     };
 
