@@ -165,7 +165,9 @@ static void check_references(const struct checker *checker, const struct service
         const char *source = references->items[i].source;
         struct diag_entry *entry;
 
-        if (!source || strmap_has(index, source))
+        if (!source)
+            source = "";
+        if (strmap_has(index, source))
             continue;
         entry = complain(
                 checker, service, field_of(checker, field, i), "no %s \"%s\"", kind, source);

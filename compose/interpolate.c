@@ -156,7 +156,7 @@ static int expand_braced(struct expansion *x, const char *dollar, const char *fr
     bool used = braced.op == OP_ALTERNATE ? present : !present;
     int r = expand_part(x, braced.argument, end, used, &argument);
 
-    if (r < 0 && used)
+    if (r < 0)
         return r;
     if (x->ops->use)
         x->ops->use(x->ops->userdata, braced.name);

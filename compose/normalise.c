@@ -145,6 +145,8 @@ static bool join_default(struct loader *loader, struct node *service)
 
     if (is_present(service, "provider") || is_present(service, "network_mode"))
         return false;
+    if (networks && (networks->flags & NODE_PENDING)) /* about to be refused */
+        return false;
     if (is_map(networks) && networks->len)
         return node_get(networks, "default") != NULL;
     networks = node_new(loader->arena, NODE_MAP, &service->at);

@@ -462,7 +462,7 @@ struct service {
     const char *cgroup_parent;
     const char *cgroup;
     struct option_int cpu_count;
-    struct option_number cpu_percent;
+    struct option_int cpu_percent;
     struct option_int cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime;
     struct option_number cpus;
     const char *cpuset;

@@ -39,8 +39,8 @@ static const struct attr build_table_rows[] = {
     { "no_cache", FIELD(build, no_cache, type_bool), .spec = "build.md#no_cache",
             .help = "Run every step again." },
     { "additional_contexts", FIELD(build, additional_contexts, type_pairs), .path = PATH_CONTEXT,
-            .flags = ATTR_DROP_NULL, .unsupported = contexts_unsupported,
-            .spec = "build.md#additional_contexts",
+            .flags = ATTR_DROP_NULL | ATTR_NEEDS_VALUES | ATTR_TEXT_VALUES,
+            .unsupported = contexts_unsupported, .spec = "build.md#additional_contexts",
             .help = "Further contexts by name, for FROM and COPY --from." },
     { "pull", FIELD(build, pull, type_bool), .spec = "build.md#pull",
             .help = "Look for newer base images." },
@@ -54,12 +54,12 @@ static const struct attr build_table_rows[] = {
             .help = "Stage to build." },
     { "secrets", FIELD(build, secrets, type_list), .items = &file_reference_attr, REFUSED,
             .spec = "build.md#secrets", .help = "Secrets that the build may read." },
-    { "shm_size", FIELD(build, shm_size, type_size), REFUSED, .spec = "build.md#shm_size",
-            .help = "Size of /dev/shm of RUN." },
+    { "shm_size", FIELD(build, shm_size, type_size), REFUSED, WHOLE_BYTES,
+            .spec = "build.md#shm_size", .help = "Size of /dev/shm of RUN." },
     { "tags", FIELD(build, tags, type_texts), .merge = MERGE_UNIQUE, .spec = "build.md#tags",
             .help = "Further names of the image." },
-    { "ulimits", FIELD(build, ulimits, type_ulimits), REFUSED, .spec = "build.md#ulimits",
-            .help = "Limits of RUN." },
+    { "ulimits", FIELD(build, ulimits, type_ulimits), REFUSED, .flags = ATTR_BARE_NUMBERS,
+            .spec = "build.md#ulimits", .help = "Limits of RUN." },
     { "platforms", FIELD(build, platforms, type_texts), .unsupported = several_unsupported,
             .spec = "build.md#platforms", .help = "Platforms to build for." },
     { "privileged", FIELD(build, privileged, type_bool), REFUSED, .spec = "build.md#privileged",
@@ -97,16 +97,16 @@ TABLE(build_table, "build", build, "attribute of a build", AT(build), GIVEN(buil
 
 static const struct attr hook_table_rows[] = {
     { "command", FIELD(hook, command, type_command), .merge = MERGE_REPLACE,
-            .flags = ATTR_REQUIRED | ATTR_JSON_NULL, .spec = "05-services.md#post_start",
-            .help = "What to run in the container." },
+            .flags = ATTR_REQUIRED | ATTR_KEEP_ZERO | ATTR_JSON_NULL,
+            .spec = "05-services.md#post_start", .help = "What to run in the container." },
     { "user", FIELD(hook, user, type_text), .spec = "05-services.md#post_start",
             .help = "As whom; the service's user without it." },
     { "privileged", FIELD(hook, privileged, type_bool), .spec = "05-services.md#post_start",
             .help = "With all rights." },
     { "working_dir", FIELD(hook, working_dir, type_text), .spec = "05-services.md#post_start",
             .help = "Where." },
-    { "environment", FIELD(hook, environment, type_pairs), .spec = "05-services.md#post_start",
-            .help = "Further variables." },
+    { "environment", FIELD(hook, environment, type_pairs), .flags = ATTR_ITEMS_DIFFER,
+            .spec = "05-services.md#post_start", .help = "Further variables." },
 };
 TABLE(hook_table, "hook", hook, "attribute of a hook", AT(hook), NO_GIVEN, NO_KEY);
 const struct attr hook_attr = { "item", NO_FIELD(type_struct), .table = &hook_table };
@@ -125,14 +125,24 @@ static const struct attr watch_table_rows[] = {
     { "exec", FIELD(watch_rule, exec, type_struct), .table = &hook_table, .flags = ATTR_JSON_EMPTY,
             ELSEWHERE, .spec = "develop.md#exec", .help = "What sync+exec runs." },
     { "include", FIELD(watch_rule, include, type_text_or_texts), ELSEWHERE,
-            .spec = "develop.md#include", .help = "Only files that match these patterns." },
+            .flags = ATTR_ITEMS_DIFFER, .spec = "develop.md#include",
+            .help = "Only files that match these patterns." },
     { "ignore", FIELD(watch_rule, ignore, type_text_or_texts), ELSEWHERE,
-            .spec = "develop.md#ignore", .help = "Not files that match these patterns." },
-    { "initial_sync", FIELD(watch_rule, initial_sync, type_bool), ELSEWHERE,
+            .flags = ATTR_ITEMS_DIFFER, .spec = "develop.md#ignore",
+            .help = "Not files that match these patterns." },
+    { "initial_sync", FIELD(watch_rule, initial_sync, type_plain_bool), ELSEWHERE,
             .spec = "develop.md#initial_sync", .help = "Copy everything at the start." },
 };
+
+static void watch_defaults(struct schema_context *context, struct node *map)
+{
+    const struct node *path = node_get(map, "path");
+
+    if (path && path->kind == NODE_TEXT && !*path->text)
+        schema_error(context, &path->at, "there is nothing to watch: \"path\" is empty");
+}
 TABLE(watch_table, "watch rule", watch_rule, "attribute of a watch rule", AT(watch_rule), NO_GIVEN,
-        NO_KEY);
+        NO_KEY, .defaults = watch_defaults);
 static const struct attr watch_attr = { "item", NO_FIELD(type_struct), .table = &watch_table };
 
 static const struct attr develop_table_rows[] = {
@@ -148,7 +158,8 @@ static const struct attr device_weight_table_rows[] = {
     { "path", FIELD(device_weight, path, type_text), REFUSED, .spec = "05-services.md#blkio_config",
             .help = "The device." },
     { "weight", FIELD(device_weight, weight, type_int), .min = 0, .max = 1000, REFUSED,
-            .spec = "05-services.md#blkio_config", .help = "Share of the bandwidth, 10 to 1000." },
+            .flags = ATTR_BARE_NUMBERS, .spec = "05-services.md#blkio_config",
+            .help = "Share of the bandwidth, 10 to 1000." },
 };
 TABLE(device_weight_table, "device weight", device_weight, "attribute of a device weight",
         AT(device_weight), NO_GIVEN, NO_KEY);
@@ -158,8 +169,8 @@ static const struct attr device_weight_attr = { "item", NO_FIELD(type_struct),
 static const struct attr device_rate_table_rows[] = {
     { "path", FIELD(device_rate, path, type_text), REFUSED, .spec = "05-services.md#blkio_config",
             .help = "The device." },
-    { "rate", FIELD(device_rate, rate, type_size), REFUSED, .spec = "05-services.md#blkio_config",
-            .help = "Bytes or operations in a second." },
+    { "rate", FIELD(device_rate, rate, type_size), REFUSED, WHOLE_BYTES,
+            .spec = "05-services.md#blkio_config", .help = "Bytes or operations in a second." },
 };
 TABLE(device_rate_table, "device rate", device_rate, "attribute of a device rate", AT(device_rate),
         NO_GIVEN, NO_KEY);
@@ -168,7 +179,8 @@ static const struct attr device_rate_attr = { "item", NO_FIELD(type_struct),
 
 static const struct attr blkio_config_table_rows[] = {
     { "weight", FIELD(blkio_config, weight, type_int), .min = 0, .max = 1000, REFUSED,
-            .spec = "05-services.md#blkio_config", .help = "Share of the bandwidth, 10 to 1000." },
+            .flags = ATTR_BARE_NUMBERS, .spec = "05-services.md#blkio_config",
+            .help = "Share of the bandwidth, 10 to 1000." },
     { "weight_device", FIELD(blkio_config, weight_device, type_list), .items = &device_weight_attr,
             REFUSED, .spec = "05-services.md#blkio_config", .help = "Share by device." },
     { "device_read_bps", FIELD(blkio_config, device_read_bps, type_list),
@@ -211,13 +223,21 @@ TABLE(update_config_table, "update_config", update_config, "attribute of an upda
         AT(update_config), GIVEN(update_config), NO_KEY);
 
 static const struct attr discrete_resource_table_rows[] = {
-    { "kind", FIELD(generic_resource, kind, type_text), REFUSED, .spec = "deploy.md#resources",
-            .help = "Kind of resource." },
+    { "kind", FIELD(generic_resource, kind, type_text), REFUSED, .flags = ATTR_KEEP_ZERO,
+            .spec = "deploy.md#resources", .help = "Kind of resource." },
     { "value", FIELD(generic_resource, value, type_int), REFUSED, .flags = ATTR_KEEP_ZERO,
             .spec = "deploy.md#resources", .help = "How many." },
 };
+
+static void discrete_resource_defaults(struct schema_context *context, struct node *map)
+{
+    schema_default_text(context, map, "kind", "");
+    if (!node_get(map, "value"))
+        node_set(context->arena, map, "value", &map->at, node_new_int(context->arena, 0, &map->at));
+}
 TABLE(discrete_resource_table, "discrete resource", generic_resource,
-        "attribute of a discrete resource", AT(generic_resource), GIVEN(generic_resource), NO_KEY);
+        "attribute of a discrete resource", AT(generic_resource), GIVEN(generic_resource), NO_KEY,
+        .defaults = discrete_resource_defaults);
 
 static const struct attr generic_resource_table_rows[] = {
     { "discrete_resource_spec", FIELD(generic_resource_item, discrete_resource_spec, type_struct),
@@ -232,7 +252,8 @@ static const struct attr generic_resource_attr = { "item", NO_FIELD(type_struct)
 static const struct attr limits_table_rows[] = {
     { "cpus", FIELD(resource, cpus, type_number), .flags = ATTR_SHORT_FLOAT,
             .spec = "deploy.md#cpus", .help = "Processor time, 1 is one processor." },
-    { "memory", FIELD(resource, memory, type_size), .spec = "deploy.md#memory", .help = "Memory." },
+    { "memory", FIELD(resource, memory, type_text_size), .spec = "deploy.md#memory",
+            .help = "Memory." },
     { "pids", FIELD(resource, pids, type_int), .spec = "deploy.md#pids", .help = "Processes." },
 };
 TABLE(limits_table, "limits", resource, "attribute of resource limits", AT(resource),
@@ -241,7 +262,8 @@ TABLE(limits_table, "limits", resource, "attribute of resource limits", AT(resou
 static const struct attr reservations_table_rows[] = {
     { "cpus", FIELD(resource, cpus, type_number), REFUSED, .flags = ATTR_SHORT_FLOAT,
             .spec = "deploy.md#cpus", .help = "Processor time, 1 is one processor." },
-    { "memory", FIELD(resource, memory, type_size), .spec = "deploy.md#memory", .help = "Memory." },
+    { "memory", FIELD(resource, memory, type_text_size), .spec = "deploy.md#memory",
+            .help = "Memory." },
     { "devices", FIELD(resource, devices, type_list), .items = &device_request_attr, REFUSED,
             .spec = "deploy.md#devices", .help = "Devices such as GPUs." },
     { "generic_resources", FIELD(resource, generic_resources, type_list),

@@ -67,6 +67,10 @@ static void add_host(struct schema_context *context, struct node *list, const ch
 {
     struct str rest = str_from(addresses), address;
 
+    if (!*host || strpbrk(host, ":=")) {
+        schema_error(context, &from->at, "\"%s\" is no name of a host", host);
+        return;
+    }
     if (!*addresses) /* Docker Compose keeps such a host, too */
         node_list_append(context->arena, list,
                 schema_derive_text(context, arena_printf(context->arena, "%s=", host), from));
@@ -107,7 +111,7 @@ static void read_host_line(
 static void read_host_entry(
         struct schema_context *context, struct node *list, const struct node_entry *entry)
 {
-    const struct node *value = entry->value;
+    const struct node *value = schema_without_reset_items(context->arena, entry->value);
 
     if (value->kind == NODE_TEXT) {
         add_host(context, list, entry->key, value->text, value);

@@ -32,6 +32,10 @@ static const struct attr port_table_rows[] = {
 
 static void port_defaults(struct schema_context *context, struct node *map)
 {
+    const struct node *ip = node_get(map, "host_ip");
+
+    if (ip && ip->kind == NODE_TEXT && !*ip->text)
+        schema_error(context, &ip->at, "\"host_ip\" is empty; leave it out for all addresses");
     schema_default_text(context, map, "protocol", "tcp");
     schema_default_text(context, map, "mode", "ingress");
 }
@@ -58,8 +62,9 @@ TABLE(mount_bind_table, "mount bind", mount_bind, "attribute of a bind mount", A
         GIVEN(mount_bind), NO_KEY);
 
 static const struct attr mount_volume_table_rows[] = {
-    { "labels", FIELD(mount_volume, labels, type_pairs), .flags = ATTR_DROP_NULL,
-            .spec = "05-services.md#volumes", .help = "Labels of a volume that is made for this." },
+    { "labels", FIELD(mount_volume, labels, type_pairs),
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "05-services.md#volumes",
+            .help = "Labels of a volume that is made for this." },
     { "nocopy", FIELD(mount_volume, nocopy, type_bool), .spec = "05-services.md#volumes",
             .help = "Do not fill an empty volume from the image." },
     { "subpath", FIELD(mount_volume, subpath, type_text), .spec = "05-services.md#volumes",
@@ -157,16 +162,17 @@ const struct attr mount_attr = { "item", NO_FIELD(type_struct), .table = &mount_
 
 static const struct attr device_request_table_rows[] = {
     { "capabilities", FIELD(device_request, capabilities, type_texts), REFUSED,
-            .flags = ATTR_REQUIRED, .spec = "deploy.md#devices",
+            .flags = ATTR_REQUIRED | ATTR_ITEMS_DIFFER, .spec = "deploy.md#devices",
             .help = "What it must be able to do." },
     { "driver", FIELD(device_request, driver, type_text), REFUSED, .spec = "deploy.md#devices",
             .help = "Driver of the device." },
     { "count", FIELD(device_request, count, type_count), REFUSED, .flags = ATTR_KEEP_ZERO,
             .spec = "deploy.md#devices", .help = "How many; \"all\" for every one." },
     { "device_ids", FIELD(device_request, device_ids, type_texts), REFUSED,
-            .spec = "deploy.md#devices", .help = "Which ones." },
-    { "options", FIELD(device_request, options, type_pairs), REFUSED, .flags = ATTR_DROP_NULL,
-            .spec = "deploy.md#devices", .help = "Options for the driver." },
+            .flags = ATTR_ITEMS_DIFFER, .spec = "deploy.md#devices", .help = "Which ones." },
+    { "options", FIELD(device_request, options, type_pairs), REFUSED,
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "deploy.md#devices",
+            .help = "Options for the driver." },
 };
 
 static void device_request_defaults(struct schema_context *context, struct node *map)
@@ -187,15 +193,17 @@ const struct attr device_request_attr = { "item", NO_FIELD(type_struct),
 /* gpus have the same attributes, but need no capabilities. */
 static const struct attr gpu_table_rows[] = {
     { "capabilities", FIELD(device_request, capabilities, type_texts), REFUSED,
-            .spec = "05-services.md#gpus", .help = "What it must be able to do." },
+            .flags = ATTR_ITEMS_DIFFER, .spec = "05-services.md#gpus",
+            .help = "What it must be able to do." },
     { "driver", FIELD(device_request, driver, type_text), REFUSED, .spec = "05-services.md#gpus",
             .help = "Driver of the device." },
     { "count", FIELD(device_request, count, type_count), REFUSED, .flags = ATTR_KEEP_ZERO,
             .spec = "05-services.md#gpus", .help = "How many; \"all\" for every one." },
     { "device_ids", FIELD(device_request, device_ids, type_texts), REFUSED,
-            .spec = "05-services.md#gpus", .help = "Which ones." },
-    { "options", FIELD(device_request, options, type_pairs), REFUSED, .flags = ATTR_DROP_NULL,
-            .spec = "05-services.md#gpus", .help = "Options for the driver." },
+            .flags = ATTR_ITEMS_DIFFER, .spec = "05-services.md#gpus", .help = "Which ones." },
+    { "options", FIELD(device_request, options, type_pairs), REFUSED,
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "05-services.md#gpus",
+            .help = "Options for the driver." },
 };
 TABLE(gpu_table, "gpu", device_request, "attribute of a gpu", AT(device_request), NO_GIVEN, NO_KEY,
         .defaults = device_request_defaults);

@@ -71,7 +71,7 @@ static const struct attr network_table_rows[] = {
             .unsupported = network_driver_unsupported, .spec = "06-networks.md#driver",
             .help = "Kind of network." },
     { "driver_opts", FIELD(project_network, driver_opts, type_options),
-            .flags = ATTR_DROP_NULL | ATTR_NO_BOOL_VALUES,
+            .flags = ATTR_NO_NULL_VALUES | ATTR_NO_BOOL_VALUES,
             .unsupported = network_options_unsupported, .spec = "06-networks.md#driver_opts",
             .help = "Options for the driver." },
     { "ipam", FIELD(project_network, ipam, type_struct), .table = &ipam_table,
@@ -100,13 +100,14 @@ static const struct attr volume_table_rows[] = {
     { "driver", FIELD(project_volume, driver, type_text), .unsupported = volume_driver_unsupported,
             .spec = "07-volumes.md#driver", .help = "Kind of volume." },
     { "driver_opts", FIELD(project_volume, driver_opts, type_options),
-            .flags = ATTR_DROP_NULL | ATTR_NO_BOOL_VALUES,
+            .flags = ATTR_NO_NULL_VALUES | ATTR_NO_BOOL_VALUES,
             .unsupported = volume_options_unsupported, .spec = "07-volumes.md#driver_opts",
             .help = "Options for the driver." },
     { "external", FIELD(project_volume, external, type_external), .spec = "07-volumes.md#external",
             .help = "It exists already." },
-    { "labels", FIELD(project_volume, labels, type_pairs), .flags = ATTR_DROP_NULL,
-            .spec = "07-volumes.md#labels", .help = "Labels of the volume." },
+    { "labels", FIELD(project_volume, labels, type_pairs),
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "07-volumes.md#labels",
+            .help = "Labels of the volume." },
 };
 
 static void volume_resolve(struct schema_context *context, struct node *map)
@@ -146,12 +147,13 @@ static const struct attr secret_table_rows[] = {
             .spec = "09-secrets.md#environment", .help = "Variable that holds it." },
     { "external", FIELD(file_object, external, type_external), .unsupported = is_true_unsupported,
             .spec = "09-secrets.md#external", .help = "It exists already." },
-    { "labels", FIELD(file_object, labels, type_pairs), .flags = ATTR_DROP_NULL, REFUSED,
-            .spec = "09-secrets.md#labels", .help = "Labels of the secret." },
+    { "labels", FIELD(file_object, labels, type_pairs), REFUSED,
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "09-secrets.md#labels",
+            .help = "Labels of the secret." },
     { "driver", FIELD(file_object, driver, type_text), REFUSED, .spec = "09-secrets.md#driver",
             .help = "Where it is kept." },
     { "driver_opts", FIELD(file_object, driver_opts, type_options), REFUSED,
-            .flags = ATTR_DROP_NULL, .spec = "09-secrets.md#driver_opts",
+            .flags = ATTR_NO_NULL_VALUES | ATTR_NO_BOOL_VALUES, .spec = "09-secrets.md#driver_opts",
             .help = "Options for the driver." },
     { "template_driver", FIELD(file_object, template_driver, type_text), REFUSED,
             .spec = "09-secrets.md#template_driver", .help = "How its text is filled in." },
@@ -174,6 +176,9 @@ static void check_one_source(struct schema_context *context, struct node *map, b
         if (entry)
             first = entry;
     }
+    /* external: false is as good as nothing, which Docker Compose minds in secrets only */
+    if (!with_content && external && external->kind == NODE_BOOL && !external->boolean)
+        external = NULL;
     if (!first && !external)
         schema_error(context, &map->at,
                 "one of \"file\", \"environment\"%s and \"external\" is needed",
@@ -204,8 +209,9 @@ static const struct attr config_table_rows[] = {
             .help = "The text itself." },
     { "external", FIELD(file_object, external, type_external), .unsupported = is_true_unsupported,
             .spec = "08-configs.md#external", .help = "It exists already." },
-    { "labels", FIELD(file_object, labels, type_pairs), .flags = ATTR_DROP_NULL, REFUSED,
-            .spec = "08-configs.md#labels", .help = "Labels of the config." },
+    { "labels", FIELD(file_object, labels, type_pairs), REFUSED,
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "08-configs.md#labels",
+            .help = "Labels of the config." },
     { "template_driver", FIELD(file_object, template_driver, type_text), REFUSED,
             .spec = "08-configs.md#template_driver", .help = "How its text is filled in." },
 };
@@ -218,7 +224,8 @@ static const struct attr model_table_rows[] = {
     { "model", FIELD(project_model, model, type_text), REFUSED, .flags = ATTR_REQUIRED,
             .spec = "models.md#model", .help = "Where it comes from." },
     { "context_size", FIELD(project_model, context_size, type_int), REFUSED,
-            .spec = "models.md#context_size", .help = "Size of its context in tokens." },
+            .flags = ATTR_BARE_NUMBERS, .spec = "models.md#context_size",
+            .help = "Size of its context in tokens." },
     { "runtime_flags", FIELD(project_model, runtime_flags, type_texts), REFUSED,
             .spec = "models.md#runtime_flags", .help = "Flags of the program that runs it." },
 };
@@ -259,16 +266,16 @@ static const struct attr compose_table_rows[] = {
     { "include", NO_FIELD(type_list), .items = &include_attr, ELSEWHERE, .flags = ATTR_CONSUMED,
             .spec = "14-include.md", .help = "Other projects to take in." },
     { "services", NO_FIELD(type_map), .items = &service_attr,
-            .flags = ATTR_KEEP_ZERO | ATTR_NEVER_NULL, .spec = "05-services.md",
+            .flags = ATTR_KEEP_ZERO | ATTR_NEVER_NULL | ATTR_PLAIN_NAMES, .spec = "05-services.md",
             .help = "The services." },
     { "networks", NO_FIELD(type_map), .items = &network_attr, .spec = "06-networks.md",
             .help = "Networks between services." },
-    { "volumes", NO_FIELD(type_map), .items = &volume_attr, .spec = "07-volumes.md",
-            .help = "Data that stays." },
-    { "secrets", NO_FIELD(type_map), .items = &secret_attr, .spec = "09-secrets.md",
-            .help = "Confidential files." },
-    { "configs", NO_FIELD(type_map), .items = &config_attr, .spec = "08-configs.md",
-            .help = "Files that configure services." },
+    { "volumes", NO_FIELD(type_map), .items = &volume_attr, .flags = ATTR_PLAIN_NAMES,
+            .spec = "07-volumes.md", .help = "Data that stays." },
+    { "secrets", NO_FIELD(type_map), .items = &secret_attr, .flags = ATTR_PLAIN_NAMES,
+            .spec = "09-secrets.md", .help = "Confidential files." },
+    { "configs", NO_FIELD(type_map), .items = &config_attr, .flags = ATTR_PLAIN_NAMES,
+            .spec = "08-configs.md", .help = "Files that configure services." },
     { "models", NO_FIELD(type_map), .items = &model_attr, REFUSED, .flags = ATTR_NOT_IN_JSON,
             .spec = "models.md", .help = "Language models." },
 };

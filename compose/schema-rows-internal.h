@@ -11,6 +11,8 @@
 #include "compose/schema.h"
 
 #define COUNT_MAX INT64_MAX
+/* Of sizes: a number must be whole, as Docker Compose asks for some of them only. */
+#define WHOLE_BYTES .min = INT64_MIN, .max = INT64_MAX
 
 /* Row beginnings: name, type, field of the struct in question. */
 #define FIELD(structure, member, attr_type) \

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/array.h"
@@ -83,7 +84,7 @@ static void decode_text(
 static struct node *read_text_or_number(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    if (node->kind == NODE_INT || node->kind == NODE_FLOAT)
+    if (node->kind == NODE_INT)
         return schema_derive_text(context, node_scalar_text(context->arena, node), node);
     return read_text(context, attr, node);
 }
@@ -113,6 +114,15 @@ static struct node *read_bool(
     return result;
 }
 
+/* Where Docker Compose's schema knows no words. */
+static struct node *read_plain_bool(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    if (node->kind == NODE_BOOL)
+        return node_copy(context->arena, node);
+    return schema_refuse(context, node, attr->type->expected);
+}
+
 static void decode_bool(
         struct arena *arena, const struct attr *attr, const struct node *node, void *field)
 {
@@ -132,9 +142,11 @@ static struct node *read_int(
     else if (node->kind == NODE_FLOAT && node->number == floor(node->number) &&
              fabs(node->number) < 9e15)
         result->integer = (int64_t)node->number;
-    else if (node->kind != NODE_TEXT ||
+    else if (node->kind != NODE_TEXT || (attr->flags & ATTR_BARE_NUMBERS) ||
              parse_int64(str_from(node->text), INT64_MIN, INT64_MAX, &result->integer) < 0)
-        return schema_refuse(context, node, attr->type->expected);
+        return schema_refuse(context, node,
+                attr->flags & ATTR_BARE_NUMBERS ? "an integer without quotes"
+                                                : attr->type->expected);
     if (attr->min != attr->max && (result->integer < attr->min || result->integer > attr->max)) {
         if (attr->max == INT64_MAX)
             schema_error(context, &node->at, "expected at least %lld, got %lld",
@@ -198,7 +210,7 @@ static struct node *read_size(
 
     if (attr->min != attr->max &&
             (node->kind == NODE_FLOAT || (node->kind == NODE_INT && node->integer < attr->min)))
-        return schema_refuse(context, node, "a whole number of bytes from 0, or a text");
+        return schema_refuse(context, node, "a whole number of bytes, or a text");
     if (node->kind == NODE_INT)
         return schema_derive_text(context, node_scalar_text(context->arena, node), node);
     if (node->kind == NODE_FLOAT && node->number >= 0 && node->number < 9e18)
@@ -224,6 +236,15 @@ static struct node *read_size(
     }
     return schema_derive_text(
             context, arena_printf(context->arena, "%llu", (unsigned long long)bytes), node);
+}
+
+static struct node *read_text_size(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    if (node->kind == NODE_TEXT && node->text[0] == '-')
+        return schema_refuse(context, node, attr->type->expected);
+    return node->kind == NODE_TEXT ? read_size(context, attr, node)
+                                   : read_text(context, attr, node);
 }
 
 static void decode_size(
@@ -357,12 +378,14 @@ static struct node *read_tmpfs_mode(
 static struct node *read_count(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    if (node->kind == NODE_TEXT && strcmp(node->text, "all") == 0) {
+    if (node->kind == NODE_TEXT && strcasecmp(node->text, "all") == 0) {
         struct node *result = schema_derive(context, NODE_INT, node);
 
         result->integer = -1;
         return result;
     }
+    if (node->kind == NODE_FLOAT)
+        return schema_refuse(context, node, attr->type->expected);
     return read_int(context, attr, node);
 }
 
@@ -412,10 +435,8 @@ static struct node *read_texts(
         return schema_refuse(context, node, attr->type->expected);
     for (uint32_t i = 0; i < node->len; i++) {
         size_t mark = schema_push_index(context, i);
-        struct node *item = NULL;
+        struct node *item = read_item_text(context, attr, node->items[i]);
 
-        if (!(node->items[i]->flags & NODE_RESET))
-            item = read_item_text(context, attr, node->items[i]);
         if (item)
             node_list_append(context->arena, list, item);
         schema_pop(context, mark);
@@ -512,26 +533,6 @@ static struct node *read_pair_map(
     return map;
 }
 
-static void add_pair(struct schema_context *context, const struct attr *attr, struct node *map,
-        const struct node *item)
-{
-    const char *equal = strchr(item->text, '=');
-    const char *key = equal ? arena_strndup(
-                                      context->arena, item->text, (size_t)(equal - item->text))
-                            : item->text;
-    struct node *value;
-
-    if (*key && !(attr->flags & ATTR_DROP_NULL) && strchr(" \t", key[strlen(key) - 1]))
-        schema_error(context, &item->at, "the name \"%s\" ends in a blank", key);
-    if (equal)
-        value = schema_derive_text(context, equal + 1, item);
-    else if (attr->flags & ATTR_DROP_NULL)
-        value = schema_derive_text(context, "", item);
-    else
-        value = schema_derive(context, NODE_NULL, item);
-    node_set(context->arena, map, key, &item->at, value);
-}
-
 /* An item of a list that is no KEY=value. */
 static void refuse_pair(struct schema_context *context, const struct node *item)
 {
@@ -546,6 +547,28 @@ static void refuse_pair(struct schema_context *context, const struct node *item)
     if (value)
         diag_hint(context->diag, finding,
                 "in a list write %s=%s, or leave out the \"-\" of all items", pair->key, value);
+}
+
+static void add_pair(struct schema_context *context, const struct attr *attr, struct node *map,
+        const struct node *item)
+{
+    const char *equal = strchr(item->text, '=');
+    const char *key = equal ? arena_strndup(
+                                      context->arena, item->text, (size_t)(equal - item->text))
+                            : item->text;
+    struct node *value;
+
+    if (*key && !(attr->flags & ATTR_DROP_NULL) && strchr(" \t", key[strlen(key) - 1]))
+        schema_error(context, &item->at, "the name \"%s\" ends in a blank", key);
+    if (!equal && (attr->flags & ATTR_NEEDS_VALUES))
+        refuse_pair(context, item);
+    if (equal)
+        value = schema_derive_text(context, equal + 1, item);
+    else if (attr->flags & ATTR_DROP_NULL)
+        value = schema_derive_text(context, "", item);
+    else
+        value = schema_derive(context, NODE_NULL, item);
+    node_set(context->arena, map, key, &item->at, value);
 }
 
 static struct node *read_pairs(
@@ -569,6 +592,8 @@ static struct node *read_pairs(
             refuse_pair(context, item);
         schema_pop(context, mark);
     }
+    if (attr->flags & ATTR_ITEMS_DIFFER)
+        schema_check_items_differ(context, node);
     return map;
 }
 
@@ -691,7 +716,7 @@ static struct node *read_list(
         size_t mark = schema_push_index(context, i);
         struct node *item = schema_read(context, attr->items, node->items[i]);
 
-        if (item && !(item->flags & NODE_RESET))
+        if (item)
             node_list_append(context->arena, list, item);
         if (!item || (item->flags & NODE_BAD))
             list->flags |= NODE_BAD;
@@ -740,7 +765,7 @@ static bool has_odd_name(const char *key)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-    return strspn(key, plain) != strlen(key);
+    return !*key || strspn(key, plain) != strlen(key);
 }
 
 static struct node *read_map(
@@ -753,13 +778,14 @@ static struct node *read_map(
     NODE_FOREACH(node, entry)
     {
         size_t mark = schema_push(context, entry->key);
+        bool is_odd = has_odd_name(entry->key), must_not = attr->flags & ATTR_PLAIN_NAMES;
         struct node *value = NULL;
 
-        if (has_odd_name(entry->key) && attr->items->table != &service_table)
+        if (is_odd && !must_not)
             diag_add(context->diag, DIAG_WARNING, "odd-name", &entry->key_at,
                     "%s: letters, digits, \".\", \"_\" and \"-\" make a portable name",
                     context->path.data);
-        if (has_odd_name(entry->key) && attr->items->table == &service_table)
+        if (is_odd && must_not)
             schema_error(context, &entry->key_at,
                     "\"%s\" is no valid name; letters, digits, \".\", \"_\" and \"-\" are allowed",
                     entry->key);
@@ -859,12 +885,17 @@ static void decode_map(
 static struct node *read_ulimit(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    static const struct attr limit = { .name = "limit", .type = &type_int };
+    const struct attr limit = {
+        .name = "limit", .type = &type_int, .flags = attr->flags & ATTR_BARE_NUMBERS
+    };
+    static const char *const order[] = { "soft", "hard" };
 
-    (void)attr;
+    if (node->kind == NODE_FLOAT)
+        return schema_refuse(context, node, attr->type->expected);
     if (node->kind != NODE_MAP)
         return schema_read(context, &limit, node);
-    struct node *map = schema_derive(context, NODE_MAP, node);
+    struct node *map = schema_derive(context, NODE_MAP, node),
+                *read = node_copy(context->arena, map);
 
     NODE_FOREACH(node, entry)
     {
@@ -876,9 +907,13 @@ static struct node *read_ulimit(
         else if (strncmp(entry->key, "x-", 2) != 0)
             schema_error(context, &entry->key_at, "expected \"soft\" and \"hard\"");
         if (value)
-            node_set(context->arena, map, entry->key, &entry->key_at, value);
+            node_set(context->arena, read, entry->key, &entry->key_at, value);
         schema_pop(context, mark);
     }
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        if (node_get_entry(read, order[i]))
+            node_set(context->arena, map, order[i], &node_get_entry(read, order[i])->key_at,
+                    node_get(read, order[i]));
     if (!node_get(node, "soft") || !node_get(node, "hard"))
         schema_error(
                 context, &node->at, "missing \"%s\"", node_get(node, "soft") ? "hard" : "soft");
@@ -896,7 +931,9 @@ static const struct attr_type type_ulimit = {
 static struct node *read_ulimits(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    static const struct attr ulimit = { .name = "ulimit", .type = &type_ulimit };
+    const struct attr ulimit = {
+        .name = "ulimit", .type = &type_ulimit, .flags = attr->flags & ATTR_BARE_NUMBERS
+    };
     struct node *map = schema_derive(context, NODE_MAP, node);
 
     if (node->kind != NODE_MAP)
@@ -955,7 +992,8 @@ static struct node *read_provider_options(
         return schema_refuse(context, node, attr->type->expected);
     NODE_FOREACH(node, entry)
     {
-        struct node *list = schema_derive(context, NODE_LIST, entry->value);
+        const struct node *given = schema_without_reset_items(context->arena, entry->value);
+        struct node *list = schema_derive(context, NODE_LIST, given);
         size_t mark = schema_push(context, entry->key);
 
         if (is_scalar(entry->value))
@@ -964,8 +1002,8 @@ static struct node *read_provider_options(
                             context, node_scalar_text(context->arena, entry->value), entry->value));
         else if (entry->value->kind != NODE_LIST)
             schema_refuse(context, entry->value, "a text, a number, a boolean or a list of them");
-        for (uint32_t i = 0; entry->value->kind == NODE_LIST && i < entry->value->len; i++) {
-            const struct node *item = entry->value->items[i];
+        for (uint32_t i = 0; given->kind == NODE_LIST && i < given->len; i++) {
+            const struct node *item = given->items[i];
 
             if (is_scalar(item))
                 node_list_append(context->arena, list,
@@ -973,7 +1011,8 @@ static struct node *read_provider_options(
             else
                 schema_refuse(context, item, "a text, a number or a boolean");
         }
-        node_set(context->arena, map, entry->key, &entry->key_at, list);
+        if (list->len) /* Docker Compose drops an option without values */
+            node_set(context->arena, map, entry->key, &entry->key_at, list);
         schema_pop(context, mark);
     }
     return map;
@@ -1014,17 +1053,21 @@ static struct node *read_gpus(
 
 TYPE(type_any, "anything", "anything", "{}", SHAPE_ANY, read_any, NULL);
 TYPE(type_text, "text", "a text", "{\"type\":\"string\"}", SHAPE_SCALAR, read_text, decode_text);
-TYPE(type_text_or_number, "text or number", "a text or a number",
-        "{\"type\":[\"string\",\"number\"]}", SHAPE_SCALAR, read_text_or_number, decode_text);
+TYPE(type_text_or_number, "text or number", "a text or an integer",
+        "{\"type\":[\"string\",\"integer\"]}", SHAPE_SCALAR, read_text_or_number, decode_text);
 TYPE(type_text_or_bool, "text or boolean", "a text or a boolean",
         "{\"type\":[\"string\",\"boolean\"]}", SHAPE_SCALAR, read_text_or_bool, decode_text);
 TYPE(type_bool, "boolean", "true or false", JSON_REF("boolean"), SHAPE_SCALAR, read_bool,
         decode_bool);
+TYPE(type_plain_bool, "boolean", "true or false, and no text", "{\"type\":\"boolean\"}",
+        SHAPE_SCALAR, read_plain_bool, decode_bool);
 TYPE(type_int, "integer", "an integer", JSON_REF("integer"), SHAPE_SCALAR, read_int, decode_int);
 TYPE(type_number, "number", "a number", JSON_REF("number"), SHAPE_SCALAR, read_number,
         decode_number);
 TYPE(type_size, "size", "a size such as \"512m\"", JSON_REF("size"), SHAPE_SCALAR, read_size,
         decode_size);
+TYPE(type_text_size, "size as text", "a text such as \"512m\"", "{\"type\":\"string\"}",
+        SHAPE_SCALAR, read_text_size, decode_size);
 TYPE(type_duration, "duration", "a duration such as \"1m30s\"", JSON_REF("duration"), SHAPE_SCALAR,
         read_duration, decode_duration);
 TYPE(type_enum, "word", "one of a few words", "@", SHAPE_SCALAR, read_word, decode_enum);
@@ -1046,8 +1089,8 @@ TYPE(type_texts, "list of texts", "a list of texts",
 TYPE(type_text_or_texts, "text or list of texts", "a text or a list of texts", JSON_TEXT_OR_TEXTS,
         SHAPE_LIST, read_text_or_texts, decode_texts);
 TYPE(type_texts_or_numbers, "list of texts or numbers", "a list of texts or numbers",
-        "{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"number\"]}}", SHAPE_LIST, read_texts,
-        decode_texts);
+        "{\"type\":\"array\",\"items\":{\"type\":[\"string\",\"integer\"]}}", SHAPE_LIST,
+        read_texts, decode_texts);
 TYPE(type_pairs, "mapping or list of KEY=value", "a mapping, or a list of \"KEY=value\"",
         JSON_LIST_OR_MAP(JSON_REF("scalar")), SHAPE_MAP, read_pairs, decode_pairs);
 TYPE(type_options, "mapping", "a mapping",

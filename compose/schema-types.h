@@ -8,9 +8,11 @@ extern const struct attr_type type_text;             /* const char * */
 extern const struct attr_type type_text_or_number;   /* const char * */
 extern const struct attr_type type_text_or_bool;     /* const char * */
 extern const struct attr_type type_bool;             /* enum option_bool */
+extern const struct attr_type type_plain_bool;       /* the same, but no word for it */
 extern const struct attr_type type_int;              /* struct option_int */
 extern const struct attr_type type_number;           /* struct option_number */
 extern const struct attr_type type_size;             /* struct option_size */
+extern const struct attr_type type_text_size;        /* the same, but no bare number */
 extern const struct attr_type type_duration;         /* struct option_duration */
 extern const struct attr_type type_enum;             /* an enum, or const char * (type_word) */
 extern const struct attr_type type_word;             /* const char *, one of names */

@@ -78,6 +78,20 @@ bool schema_is_raw(const struct schema_context *context, const struct node *node
 
 /* --------------------------------------------------------------------------------- read */
 
+const struct node *schema_without_reset_items(struct arena *arena, const struct node *node)
+{
+    struct node *list;
+
+    if (node->kind != NODE_LIST || !(node->flags & NODE_HAS_RESET))
+        return node;
+    list = node_copy(arena, node);
+    list->len = 0;
+    for (uint32_t i = 0; i < node->len; i++)
+        if (!(node->items[i]->flags & NODE_RESET))
+            list->items[list->len++] = node->items[i];
+    return list;
+}
+
 struct node *schema_read(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
@@ -92,6 +106,7 @@ struct node *schema_read(
         return node_copy(context->arena, node);
     size_t before = context->diag->len;
 
+    node = schema_without_reset_items(context->arena, node);
     result = attr->type->read(context, attr, node);
     if (!result && context->diag->len > before)
         schema_suggest_value(context, attr, node, &context->diag->items[context->diag->len - 1]);
@@ -171,7 +186,7 @@ static bool is_zero(const struct attr *attr, const struct node *node)
     case NODE_FLOAT:
         return node->number == 0;
     case NODE_TEXT:
-        if (attr->type == &type_size)
+        if (attr->type == &type_size || attr->type == &type_text_size)
             return strcmp(node->text, "0") == 0;
         if (attr->type == &type_duration)
             return strcmp(node->text, "0s") == 0;
@@ -186,7 +201,7 @@ static bool is_zero(const struct attr *attr, const struct node *node)
     return false;
 }
 
-static void check_items_differ(struct schema_context *context, const struct node *list)
+void schema_check_items_differ(struct schema_context *context, const struct node *list)
 {
     struct node *seen = node_new(context->arena, NODE_MAP, &list->at);
 
@@ -230,7 +245,7 @@ static struct node *finish_list(
     if (attr->type == &type_hosts && list->len > 1)
         qsort(list->items, list->len, sizeof(*list->items), compare_texts);
     if (attr->flags & ATTR_ITEMS_DIFFER)
-        check_items_differ(context, list);
+        schema_check_items_differ(context, list);
     return list;
 }
 
@@ -272,6 +287,8 @@ static struct node *finish_map(
             value = NULL;
         else if (value->flags & NODE_PENDING)
             value = stand_in(context, attr->items, value);
+        else if (value->kind == NODE_NULL && (attr->flags & ATTR_NO_NULL_VALUES))
+            value = schema_refuse(context, value, "a text or a number");
         else if (value->kind == NODE_NULL && (attr->flags & ATTR_DROP_NULL))
             value = node_new_text(context->arena, "", &value->at);
         else if (attr->items && value->kind != NODE_NULL)
@@ -354,12 +371,14 @@ struct node *schema_finish(
 
     if (node->flags & NODE_RESET)
         return NULL;
+    if (shape == SHAPE_STRUCT && node->kind == NODE_MAP) {
+        node = finish_struct(context, attr, node);
+        return (attr->flags & ATTR_JSON_EMPTY) && !node->len ? NULL : node;
+    }
     if (shape == SHAPE_LIST && node->kind == NODE_LIST)
         node = finish_list(context, attr, node);
     else if (shape == SHAPE_MAP && node->kind == NODE_MAP)
         node = finish_map(context, attr, node);
-    else if (shape == SHAPE_STRUCT && node->kind == NODE_MAP)
-        return finish_struct(context, attr, node);
     else if (shape == SHAPE_ANY || (shape == SHAPE_LIST && node->kind == NODE_NULL))
         return shape == SHAPE_ANY ? node : NULL;
     return !(attr->flags & ATTR_KEEP_ZERO) && is_zero(attr, node) ? NULL : node;

@@ -74,6 +74,10 @@ enum attr_flag {
     ATTR_JSON_NO_EMPTY = 1 << 12,  /* left out of the JSON form when it is "" */
     ATTR_NEVER_NULL = 1 << 14,     /* null is a mistake even where a value lies below */
     ATTR_NO_BOOL_VALUES = 1 << 15, /* map values: texts and numbers */
+    ATTR_NEEDS_VALUES = 1 << 17,   /* pairs in a list: "KEY" alone is a mistake */
+    ATTR_BARE_NUMBERS = 1 << 18,   /* a text is no number */
+    ATTR_NO_NULL_VALUES = 1 << 19, /* map values: null is a mistake unless something lies below */
+    ATTR_PLAIN_NAMES = 1 << 16,    /* map keys: letters, digits, ".", "_" and "-" */
 };
 
 struct attr_type {
@@ -176,5 +180,9 @@ struct diag_entry *schema_error(struct schema_context *context, const struct sou
 /* "PATH: expected EXPECTED, got VALUE"; always NULL. */
 struct node *schema_refuse(
         struct schema_context *context, const struct node *node, const char *expected);
+/* A list without the items that carry !reset; any other value as it is. */
+const struct node *schema_without_reset_items(struct arena *arena, const struct node *node);
+/* Reports the first text of a list that is there twice. */
+void schema_check_items_differ(struct schema_context *context, const struct node *list);
 /* True for a text with a variable in it while nothing is interpolated. */
 bool schema_is_raw(const struct schema_context *context, const struct node *node);

@@ -99,7 +99,9 @@ static bool check(struct schema_context *context, const struct node *node, struc
                 port->ip);
     if (!*port->container)
         return refuse(context, node, "no container port:", "");
-    if (parse_port_range(str_from(port->container), true, &container->first, &container->last) < 0)
+    if (parse_port_range(str_from(port->container), true, &container->first, &container->last) <
+                    0 ||
+            !container->first)
         return refuse(context, node, "invalid container port", port->container);
     if (*port->host && parse_port_range(str_from(port->host), true, &host->first, &host->last) < 0)
         return refuse(context, node, "invalid host port", port->host);
@@ -206,7 +208,7 @@ struct node *service_ports_read(
             map = schema_read(context, attr->items, item);
         else
             schema_refuse(context, item, "a port such as \"8080:80\" or a mapping");
-        if (map && !(map->flags & NODE_RESET))
+        if (map)
             node_list_append(context->arena, list, map);
         schema_pop(context, mark);
     }
