@@ -330,6 +330,7 @@ static void fill_rights(struct build_up *b)
     struct container_config *c = b->config;
 
     c->privileged = s->privileged == OPTION_TRUE;
+    c->runtime = s->runtime;
     c->cap_add = spec_vector(b->arena, &s->cap_add);
     c->cap_drop = spec_vector(b->arena, &s->cap_drop);
     c->security_opt = spec_vector(b->arena, &s->security_opt);

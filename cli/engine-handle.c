@@ -41,6 +41,7 @@ const struct engine_options *cli_engine_options(struct cli *cli)
         .docker_config_dir = cli_env(cli, "DOCKER_CONFIG"),
         .registry_auth_file = cli_env(cli, "REGISTRY_AUTH_FILE"),
         .xdg_runtime_dir = cli_env(cli, "XDG_RUNTIME_DIR"),
+        .search_path = cli_env(cli, "PATH"),
         .notify_socket = cli_env(cli, "NOTIFY_SOCKET"),
         .watchdog_usec = watchdog_usec(cli),
         .fault = cli_env(cli, "BERTH_FAULT"),

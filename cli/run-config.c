@@ -419,6 +419,7 @@ static int fill_rights(struct cli *cli, const struct run_options *o,
     config->userns_mode = o->userns;
     config->subuid_name = o->subuid_name;
     config->subgid_name = o->subgid_name;
+    config->runtime = o->runtime;
     config->uid_maps = spec_vector(arena, &o->uid_maps);
     config->gid_maps = spec_vector(arena, &o->gid_maps);
     return r;

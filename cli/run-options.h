@@ -33,7 +33,7 @@ struct run_options {
     struct strings cap_add, cap_drop, security_opt, devices, device_rules, sysctls, uid_maps,
             gid_maps, gpus;
     const char *pid, *ipc, *uts, *cgroupns, *userns, *subuid_name, *subgid_name, *cgroup_parent,
-            *cgroups, *sdnotify;
+            *runtime, *cgroups, *sdnotify;
     /* Limits. */
     uint64_t memory_bytes, memory_reservation_bytes;
     const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems;

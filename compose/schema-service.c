@@ -336,7 +336,7 @@ static const struct attr service_table_rows[] = {
     { "restart", FIELD(service, restart, type_text), .unsupported = restart_unsupported,
             .spec = "05-services.md#restart",
             .help = "no, always, on-failure[:N], unless-stopped." },
-    { "runtime", FIELD(service, runtime, type_text), REFUSED, .spec = "05-services.md#runtime",
+    { "runtime", FIELD(service, runtime, type_text), .spec = "05-services.md#runtime",
             .help = "OCI runtime to use." },
     { "scale", FIELD(service, scale, type_int), .flags = ATTR_KEEP_ZERO,
             .spec = "05-services.md#scale", .help = "How many containers." },

@@ -25,6 +25,7 @@ struct engine_options {
     const char *docker_config_dir;  /* $DOCKER_CONFIG; NULL: home_dir/.docker */
     const char *registry_auth_file; /* $REGISTRY_AUTH_FILE; NULL: none */
     const char *xdg_runtime_dir;    /* $XDG_RUNTIME_DIR; NULL: none */
+    const char *search_path;        /* $PATH, for other OCI runtimes; NULL: none */
     const char *notify_socket; /* $NOTIFY_SOCKET, for containers that are services; NULL: none */
     int64_t watchdog_usec;     /* $WATCHDOG_USEC; 0: none */
     const char *fault;         /* "name:action", see base/fault.h; NULL: none. Tests only. */

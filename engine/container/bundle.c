@@ -26,6 +26,7 @@
 #include "engine/container/log-drivers.h"
 #include "engine/container/oci-spec.h"
 #include "engine/container/root-internal.h"
+#include "engine/container/runtimes.h"
 #include "engine/container/secret-store.h"
 #include "engine/image/image.h"
 #include "engine/monitor/control.h"
@@ -61,10 +62,13 @@ struct bundle {
     struct oci_io_device *io_devices;
     uint64_t capabilities;
     const char *seccomp_path;
+    const char *runtime; /* another OCI runtime, which takes its filter as a profile */
+    json_t *seccomp;
 };
 
 static void bundle_release(struct bundle *b)
 {
+    json_decref(b->seccomp);
     network_start_release(&b->network);
     arena_release(&b->arena);
 }
@@ -337,19 +341,19 @@ static int prepare_seccomp(struct bundle *b, struct error **err)
 
     if (config->privileged || (profile && strcmp(profile, "unconfined") == 0))
         return 0;
-    auto_close int dir_fd = openat(
-            b->engine->run_fd, "seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return error_set(
-                err, errno, NULL, "cannot open \"%s/seccomp\"", b->engine->options.run_dir);
-    if (string_is_empty(profile) || strcmp(profile, "builtin") == 0) {
-        r = seccomp_cache_default(dir_fd, &target, &name, err);
-    } else {
+    if (!string_is_empty(profile) && strcmp(profile, "builtin") != 0)
         r = profile[0] == '{' ? jsonx_parse(profile, strlen(profile), "seccomp profile", &json, err)
                               : jsonx_read_file(AT_FDCWD, profile, &json, err);
-        if (r >= 0)
-            r = seccomp_cache_profile(dir_fd, json, &target, &name, err);
-    }
+    if (r >= 0 && b->runtime)
+        return seccomp_resolve_profile(json, &target, &b->seccomp, err);
+    auto_close int dir_fd = openat(
+            b->engine->run_fd, "seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r >= 0 && dir_fd < 0)
+        return error_set(
+                err, errno, NULL, "cannot open \"%s/seccomp\"", b->engine->options.run_dir);
+    if (r >= 0)
+        r = json ? seccomp_cache_profile(dir_fd, json, &target, &name, err)
+                 : seccomp_cache_default(dir_fd, &target, &name, err);
     if (r < 0)
         return error_wrap(err, r, "cannot prepare the seccomp profile");
     b->seccomp_path = arena_printf(&b->arena, "%s/seccomp/%s", b->engine->options.run_dir, name);
@@ -430,6 +434,8 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
 
     if (r >= 0)
         r = cdi_apply(b->c->config.cdi_devices, spec, err);
+    if (r >= 0 && b->seccomp)
+        json_object_set(json_object_get(spec, "linux"), "seccomp", b->seccomp);
 
     return r < 0 ? r : jsonx_write_file(run_dir_fd, MONITOR_SPEC_FILE, spec, 0600, false, err);
 }
@@ -627,6 +633,7 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .seccomp_path = b->seccomp_path,
         .init = config->init,
         .libexec_dir = b->engine->options.libexec_dir,
+        .runtime = b->runtime,
         .event_attributes = container_event_attributes(b->engine, &b->arena, b->c->id),
         .cgroup_path = b->cgroup_path,
         .ready = b->ready,
@@ -694,7 +701,9 @@ int container_write_bundle(struct engine *engine, struct container *c,
     b->dir = arena_printf(&b->arena, "%s/containers/%s", engine->options.root_dir, c->id);
     b->cgroup_path = container_cgroup_path(&b->arena, c->config.cgroup_parent, c->id);
     b->capabilities = oci_spec_capabilities(&c->config, capability_own_bounding_set());
-    int r = prepare_network(b, err);
+    int r = runtime_find(&b->arena, &engine->options, &c->config, &b->runtime, err);
+    if (r >= 0)
+        r = prepare_network(b, err);
     if (r < 0)
         return r;
     fault_point("container.start.network");

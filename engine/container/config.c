@@ -270,6 +270,7 @@ static const struct field config_fields[] = {
     F(FIELD_BOOL, container_config, has_oom_score_adj),
     F(FIELD_INT64, container_config, oom_score_adj),
     F(FIELD_STRUCTS, container_config, ulimits, .layout = &ulimit_layout),
+    F(FIELD_TEXT, container_config, runtime),
     F(FIELD_TEXT, container_config, cgroup_parent),
     F(FIELD_BOOL, container_config, monitor_in_parent),
     F(FIELD_TEXT, container_config, notify),

@@ -247,6 +247,7 @@ struct container_config {
     bool has_oom_score_adj;
     int64_t oom_score_adj;
     struct container_ulimits ulimits;
+    const char *runtime; /* name or absolute path of an OCI runtime; NULL: the embedded one */
     const char *cgroup_parent;
     bool monitor_in_parent; /* the monitor's group lies below cgroup_parent, too (a service's own group) */
     const char *

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/runtimes.h"
 #include "engine/container/user-namespace.h"
 #include "engine/image/image.h"
 #include "engine/network/network.h"
@@ -250,6 +251,7 @@ int container_create(struct engine *engine, const struct container_config *confi
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(sweep_release) struct sweep sweep = SWEEP_INIT;
     struct container_config given = *config, merged;
+    const char *runtime; /* looked up again at each start */
     char id[CONTAINER_ID_HEX + 1];
     int r = find_image(engine, config, &image, err);
 
@@ -263,6 +265,8 @@ int container_create(struct engine *engine, const struct container_config *confi
         r = container_adopt_systemd(engine, &arena, image->id, &merged, err);
     if (r >= 0)
         r = container_size_ids(engine, image->id, &merged, err);
+    if (r >= 0)
+        r = runtime_find(&arena, &engine->options, &merged, &runtime, err);
     if (r >= 0)
         r = choose_name(engine, &arena, config->name, &merged.name, err);
     if (r >= 0)

@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/oci-spec.h"
+#include "engine/container/runtimes.h"
 #include "engine/network/network.h"
 
 #define SHM_DEFAULT_BYTES (INT64_C(64) << 20)
@@ -350,7 +351,8 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
         json_object_set(host, "Tmpfs", tmpfs);
     json_decref(tmpfs);
     json_object_set_new(host, "VolumesFrom", list_or_null(f->volumes_from));
-    json_object_set_new(host, "Runtime", json_string("berth"));
+    json_object_set_new(host, "Runtime",
+            jsonx_text(string_is_empty(f->runtime) ? RUNTIME_EMBEDDED : f->runtime));
     json_object_set_new(host, "MaskedPaths", oci_spec_path_list(f, true));
     json_object_set_new(host, "ReadonlyPaths", oci_spec_path_list(f, false));
     add_limits(host, f);

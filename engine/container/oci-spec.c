@@ -461,7 +461,9 @@ struct device_rule {
     bool deny;
 };
 
+/* What is denied comes first: runc cannot take away a part of what a wildcard has allowed. */
 static const struct device_rule default_rules[] = {
+    { "c", 10, 229, "rwm", .deny = true },
     { "c", -1, -1, "m" },
     { "b", -1, -1, "m" },
     { "c", 1, 3, "rwm" },
@@ -473,7 +475,6 @@ static const struct device_rule default_rules[] = {
     { "c", 5, 1, "rwm" },
     { "c", 5, 2, "rwm" },
     { "c", 136, -1, "rwm" },
-    { "c", 10, 229, "rwm", .deny = true },
 };
 
 static json_t *build_rule(

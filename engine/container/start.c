@@ -13,6 +13,7 @@
 #include "engine/monitor/control.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/network/network.h"
+#include "engine/runtime/cgroup.h"
 
 #define EXIT_ENGINE_FAILED 125
 #define EXIT_START_FAILED 128
@@ -58,6 +59,7 @@ static int clear_run(int run_dir_fd, struct error **err)
 /* The row becomes what it was, with the reason. The original error stays the one that is reported. */
 static void undo_run(struct engine *engine, struct container *c, int exit_code, struct error *why)
 {
+    auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(ERROR_ENCODED_MAX_BYTES);
     struct container_outcome outcome = {
         .status = c->state.status == CONTAINER_EXITED ? CONTAINER_EXITED : CONTAINER_CREATED,
@@ -71,6 +73,8 @@ static void undo_run(struct engine *engine, struct container *c, int exit_code, 
         error_format(why, &text);
     outcome.error = text.data;
     (void)network_teardown(engine, c->id, NULL);
+    /* A monitor that was killed may have left what another runtime had made by then. */
+    (void)cgroup_remove(container_cgroup_path(&arena, c->config.cgroup_parent, c->id), NULL);
     (void)container_row_finished(engine, c->id, &outcome, NULL);
     (void)container_remove_run_dir(engine, c->id, NULL);
     if (c->config.auto_remove)

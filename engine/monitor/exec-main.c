@@ -16,6 +16,7 @@
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "engine/monitor/exec-protocol.h"
+#include "engine/monitor/foreign.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/monitor/program-internal.h"
 #include "engine/monitor/state-file.h"
@@ -31,6 +32,7 @@ struct exec_session {
     struct monitor_state *state;
     struct cgroup cgroup;
     struct seccomp_filter filter;
+    struct foreign foreign;
     int pidfd; /* of the container's first process */
 };
 
@@ -75,6 +77,30 @@ static int read_request(struct exec_session *s, struct join_options *options, st
     options->user = user ? arena_strdup(&s->arena, user) : s->config->user;
     options->group_add = s->config->group_add;
     return 0;
+}
+
+static int start_foreign(struct exec_session *s, const struct join_options *options,
+        struct container_process *process, struct error **err)
+{
+    const struct foreign_exec how = {
+        .config = s->config,
+        .argv = options->argv,
+        .env = options->env,
+        .cwd = options->cwd,
+        .user = options->user == s->config->user ? NULL : options->user,
+        .pid = s->state->pid,
+        .privileged = options->privileged,
+        .terminal = options->terminal,
+        .console_height = options->console_height,
+        .console_width = options->console_width,
+        .stdin_fd = options->stdin_fd,
+        .stdout_fd = options->stdout_fd,
+        .stderr_fd = options->stderr_fd,
+    };
+    int r = foreign_open(&s->foreign, &s->arena, s->config, EXEC_DIR_FD, err);
+
+    process->exit_code = 125;
+    return r < 0 ? r : foreign_exec(&s->foreign, &how, process, err);
 }
 
 static int find_container(struct exec_session *s, struct error **err)
@@ -128,6 +154,8 @@ static int start(struct exec_session *s, struct container_process *process, stru
         r = cgroup_enter_path(
                 s->config->monitor_cgroup_path ? s->config->monitor_cgroup_path : MONITOR_CGROUP,
                 err);
+    if (r >= 0 && s->config->runtime)
+        return start_foreign(s, &options, process, err);
     if (r >= 0)
         r = open_cgroup(s, err);
     if (r >= 0 && s->config->seccomp_path)

@@ -129,6 +129,8 @@ struct monitor_config {
     const char *seccomp_path;
     bool init; /* berth-init as PID 1, from libexec_dir, at /sbin/docker-init */
     const char *libexec_dir;
+    const char
+            *runtime; /* absolute path of another OCI runtime (foreign.h); NULL: the embedded one */
     const char *event_attributes; /* of events (event-log.h): image, name and labels; NULL: none */
     const char
             *cgroup_path; /* below each hierarchy: "/berth/ID"; NULL: linux.cgroupsPath or that */

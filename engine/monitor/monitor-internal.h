@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/strbuf.h"
 #include "engine/monitor/control-protocol.h"
+#include "engine/monitor/foreign.h"
 #include "engine/monitor/guard.h"
 #include "engine/monitor/health.h"
 #include "engine/monitor/log-file.h"
@@ -87,6 +88,7 @@ struct monitor {
 
     struct cgroup cgroup;
     struct container_process process;
+    struct foreign foreign; /* the runtime that has it, unless that is the embedded one */
     struct guard guard;
     struct loop_source *pidfd_source;
     int netns_fd;
@@ -148,6 +150,8 @@ void monitor_take_unhealthy(struct monitor *m);
 int monitor_kill(struct monitor *m, int signo, struct error **err);
 int monitor_set_paused(struct monitor *m, bool paused, struct error **err);
 int monitor_reload(struct monitor *m, struct error **err);
+/* Reaps what a foreign runtime has left us as the parent of, but the processes that somebody here waits for. */
+void monitor_reap_orphans(struct monitor *m);
 /* The run is over as soon as all output has been taken; call after each piece. */
 void monitor_check_drained(struct monitor *m);
 /* Ends the event loop if nobody's teardown is to be waited for any more. */

@@ -34,6 +34,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -171,16 +172,53 @@ static void end_run(struct monitor *m)
     streams_end(m);
     guard_end(&m->guard);
     container_process_release(&m->process);
+    foreign_delete(&m->foreign);
     (void)cgroup_remove_open(&m->cgroup, NULL);
     /* "MUST log a warning, but the remaining hooks and lifecycle continue": there is nobody left
      * to tell. */
-    if (m->bundle)
+    if (m->bundle && !m->foreign.program)
         (void)hooks_run(m->spec, HOOK_POSTSTOP, &state, NULL);
     m->netns_fd = fd_close(m->netns_fd);
     m->userns_fd = fd_close(m->userns_fd);
 }
 
 static void on_process_end(struct loop *loop, int fd, uint32_t events, void *userdata);
+
+static int create_foreign(
+        struct monitor *m, const struct container_process_options *options, struct error **err)
+{
+    struct container_rootfs rootfs = options->rootfs;
+    const struct foreign_create how = {
+        .config = m->config,
+        .rootfs = &rootfs,
+        .terminal = m->spec->process.terminal,
+        .console_height = m->spec->process.console_height,
+        .console_width = m->spec->process.console_width,
+        .stdin_fd = options->stdin_fd,
+        .stdout_fd = options->stdout_fd,
+        .stderr_fd = options->stderr_fd,
+    };
+    int r = cgroup_remove(cgroup_path(m), err);
+
+    if (r >= 0)
+        r = foreign_create(&m->foreign, &how, &m->process, err);
+    /* The program has made them; what is read from there, and how the rest is killed, is the same. */
+    if (r >= 0)
+        r = cgroup_open(&m->cgroup, cgroup_path(m), err);
+    return r < 0 ? r : 0;
+}
+
+static int start_process(
+        struct monitor *m, const struct container_process_options *options, struct error **err)
+{
+    struct hook_state state = { .id = options->id, .bundle = options->bundle, .status = "running" };
+
+    if (m->foreign.program)
+        return foreign_start(&m->foreign, &m->process.exit_code, err);
+    int r = container_start_process(&m->process, err);
+    state.pid = m->process.pid;
+    return r < 0 ? r : hooks_run(m->spec, HOOK_POSTSTART, &state, err);
+}
 
 static int create_process(struct monitor *m, struct stream_ends *ends, struct error **err)
 {
@@ -226,7 +264,8 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
         .ephemeral = rootfs->ephemeral,
         .directory = rootfs->rootfs_dir,
     };
-    r = container_create_process(&options, &m->process, err);
+    r = m->foreign.program ? create_foreign(m, &options, err)
+                           : container_create_process(&options, &m->process, err);
     if (r < 0)
         return r;
     stream_ends_release(ends);
@@ -237,14 +276,7 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
         r = loop_add_io(
                 m->loop, m->process.pidfd, EPOLLIN, on_process_end, m, &m->pidfd_source, err);
     if (r >= 0)
-        r = container_start_process(&m->process, err);
-    if (r >= 0) {
-        struct hook_state state = {
-            .id = options.id, .bundle = options.bundle, .status = "running", .pid = m->process.pid
-        };
-
-        r = hooks_run(m->spec, HOOK_POSTSTART, &state, err);
-    }
+        r = start_process(m, &options, err);
     if (r < 0) {
         /* Whether it failed by itself or by us: it must go, and be reaped. */
         (void)proc_kill_pidfd(m->process.pidfd, SIGKILL);
@@ -282,7 +314,7 @@ int monitor_start_container(struct monitor *m, int *ret_exit_code, struct error 
     assert(m->phase == PHASE_SETUP || m->phase == PHASE_WAITING);
     *ret_exit_code = 128;
     r = open_network(m, err);
-    if (r >= 0)
+    if (r >= 0 && !m->foreign.program)
         r = cgroup_create(&m->cgroup, cgroup_path(m), &m->spec->resources, err);
     if (r >= 0)
         r = streams_open(m, &ends, err);
@@ -425,6 +457,22 @@ static void on_process_end(struct loop *loop, int fd, uint32_t events, void *use
     monitor_check_drained(m);
 }
 
+static bool is_awaited(const struct monitor *m, pid_t pid)
+{
+    return pid == m->process.pid || pid == m->guard.pid || pid == m->probe.pid ||
+           pid == m->followers_pid || pid == m->log.compressor;
+}
+
+void monitor_reap_orphans(struct monitor *m)
+{
+    siginfo_t info = { 0 };
+
+    /* The first that is awaited ends this: the signal of its reaping's successor goes on. */
+    while (m->foreign.program && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid > 0 && !is_awaited(m, info.si_pid))
+        (void)proc_wait(info.si_pid);
+}
+
 /* ---- requests ---- */
 
 static int need_process(const struct monitor *m, struct error **err)
@@ -446,7 +494,10 @@ static int send_signal(struct monitor *m, int signo, struct error **err)
 
     snprintf(text, sizeof(text), "%d", signo);
     monitor_event(m, "kill", "signal", text);
-    int r = proc_kill_pidfd(m->process.pidfd, signo);
+    /* What does not live as a process of this kernel (a sandbox) takes signals through its runtime alone. */
+    int r = m->foreign.program ? foreign_kill(&m->foreign, signo, NULL) : -ENOSYS;
+    if (r < 0)
+        r = proc_kill_pidfd(m->process.pidfd, signo);
     if (r < 0 && r != -ESRCH)
         return error_set(err, -r, NULL, "cannot send signal %d to the container", signo);
     /* A frozen process takes no signal, not even the last. Those that do not end it wait until it
@@ -553,7 +604,8 @@ int monitor_set_paused(struct monitor *m, bool paused, struct error **err)
                 paused ? "already paused" : "not paused");
     if (paused)
         probe_cancel(m);
-    r = cgroup_freeze(&m->cgroup, paused, err);
+    r = m->foreign.program ? foreign_pause(&m->foreign, paused, err)
+                           : cgroup_freeze(&m->cgroup, paused, err);
     if (r >= 0) {
         m->state.status = paused ? MONITOR_PAUSED : MONITOR_RUNNING;
         monitor_publish(m);

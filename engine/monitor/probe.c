@@ -143,6 +143,21 @@ static void on_probe_output(struct loop *loop, int fd, uint32_t events, void *us
     read_output(&((struct monitor *)userdata)->probe);
 }
 
+static int start_foreign(struct monitor *m, const struct join_options *options,
+        struct container_process *ret, struct error **err)
+{
+    const struct foreign_exec how = {
+        .config = m->config,
+        .argv = options->argv,
+        .pid = options->pid,
+        .stdin_fd = options->stdin_fd,
+        .stdout_fd = options->stdout_fd,
+        .stderr_fd = options->stderr_fd,
+    };
+
+    return foreign_exec(&m->foreign, &how, ret, err);
+}
+
 static int start(struct monitor *m, struct error **err)
 {
     auto_(seccomp_filter_release) struct seccomp_filter filter = SECCOMP_FILTER_INIT;
@@ -173,7 +188,8 @@ static int start(struct monitor *m, struct error **err)
     }
     options.stdin_fd = null_fd;
     options.stdout_fd = options.stderr_fd = write_fd;
-    r = join_start_process(&options, &process, err);
+    r = m->foreign.program ? start_foreign(m, &options, &process, err)
+                           : join_start_process(&options, &process, err);
     if (r < 0)
         return r;
     probe->pid = process.pid;

@@ -24,4 +24,5 @@ enum program_flags { PROGRAM_SUBSCRIBE = 1, PROGRAM_OWN_TEARDOWN = 2 };
 
 #define PROGRAM_NAME "berth-monitor"
 #define PROGRAM_INIT_NAME "berth-init"
-#define PROGRAM_GUARD_NAME "berth-guard" /* berth-init when it is called so */
+#define PROGRAM_INIT_TARGET "/sbin/docker-init" /* where it is in a container with `init: true` */
+#define PROGRAM_GUARD_NAME "berth-guard"        /* berth-init when it is called so */

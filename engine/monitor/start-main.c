@@ -23,7 +23,6 @@
 #include "engine/network/sandbox.h"
 #include "engine/runtime/spec.h"
 
-#define INIT_TARGET "/sbin/docker-init"
 #define EXIT_FAILED 125
 
 /* `init: true`: our reaper is PID 1, bound read-only into the container, and starts the program. */
@@ -36,7 +35,7 @@ static void add_init(struct monitor *m)
 
     memcpy(mounts, spec->mounts, spec->mount_count * sizeof(*mounts));
     mounts[spec->mount_count] = (struct runtime_mount){
-        .destination = INIT_TARGET,
+        .destination = PROGRAM_INIT_TARGET,
         .type = "bind",
         .source = arena_printf(&m->arena, "%s/%s", m->config->libexec_dir, PROGRAM_INIT_NAME),
         .flags = MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV,
@@ -46,7 +45,7 @@ static void add_init(struct monitor *m)
     while (spec->process.args[argc])
         argc++;
     char **args = ARENA_NEW_ARRAY(&m->arena, argc + 3, char *);
-    args[0] = arena_strdup(&m->arena, INIT_TARGET);
+    args[0] = arena_strdup(&m->arena, PROGRAM_INIT_TARGET);
     args[1] = arena_strdup(&m->arena, "--");
     memcpy(args + 2, spec->process.args, argc * sizeof(*args));
     spec->process.args = args;
@@ -68,7 +67,7 @@ static int read_configuration(struct monitor *m, struct error **err)
                 "cgroupsPath: \"%s\": units of systemd are not supported here",
                 m->spec->cgroup_units);
     /* Never by accident without the filter that was asked for. */
-    if (m->spec->seccomp && !m->config->seccomp_path)
+    if (m->spec->seccomp && !m->config->seccomp_path && !m->config->runtime)
         return error_set_plain(
                 err, EINVAL, NULL, "the seccomp profile of %s was not compiled", MONITOR_SPEC_FILE);
     m->spec->seccomp = NULL;
@@ -113,6 +112,7 @@ static void on_signal(struct loop *loop, const struct signalfd_siginfo *info, vo
     if (info->ssi_signo == SIGCHLD) {
         /* Everything else is reaped through its pidfd. */
         log_file_reap(&m->log);
+        monitor_reap_orphans(m);
         return;
     }
     if (info->ssi_signo != SIGHUP) /* there is no terminal that could hang up */
@@ -147,6 +147,8 @@ static int prepare(struct monitor *m, const char *id, struct error **err)
         r = control_server_open(m, err);
     if (r >= 0)
         r = service_open(m, err);
+    if (r >= 0)
+        r = foreign_open(&m->foreign, &m->arena, m->config, m->dir_fd, err);
     if (r >= 0)
         r = log_file_open(&m->log, &m->config->log, err);
     if (r >= 0)
@@ -247,6 +249,7 @@ int start_main(int argc, char **argv)
     m->listen_fd = m->netns_fd = m->userns_fd = m->stdin_fd = m->notify_fd = -EBADF;
     m->process = (struct container_process)CONTAINER_PROCESS_INIT;
     m->guard = (struct guard)GUARD_INIT;
+    m->foreign = (struct foreign)FOREIGN_INIT;
     m->probe.pidfd = m->probe.output_fd = -EBADF;
     m->log.fd = m->log.dir_fd = -EBADF;
     for (size_t i = 0; i < LOG_STREAM_MAX_; i++)
@@ -281,6 +284,7 @@ int start_main(int argc, char **argv)
     log_file_close(&m->log);
     close_ports(m);
     service_close(m);
+    foreign_close(&m->foreign);
     control_server_flush(m);
     control_server_close(m);
     become_teardown(m);

@@ -103,7 +103,7 @@ void start_enter_surroundings(struct start *start);
  * the others too. start_take_trees does that and takes the root (start-trees.c). */
 void start_take_binds(struct start *start, bool all);
 void start_take_trees(struct start *start);
-void start_mount_overlay(struct start *start, const struct container_rootfs *rootfs);
+void start_mount_root(struct start *start, const struct container_rootfs *rootfs);
 
 /* Mounts the root and everything in it; the first returns its descriptor. */
 int start_make_root(struct start *start);

@@ -103,7 +103,7 @@ static int take_overlay(struct start *start)
     if (mkdir(mapped.mount_point, 0755) < 0)
         fail_root(start, -errno);
     become_owner(start, true);
-    start_mount_overlay(start, &mapped);
+    start_mount_root(start, &mapped);
     become_owner(start, false);
     int fd = mount_tree_take(mapped.mount_point, false);
     if (fd < 0)

@@ -115,6 +115,7 @@ static void copy_options(struct engine_options *to, const struct engine_options 
         .docker_config_dir = mem_strdup(from->docker_config_dir),
         .registry_auth_file = mem_strdup(from->registry_auth_file),
         .xdg_runtime_dir = mem_strdup(from->xdg_runtime_dir),
+        .search_path = mem_strdup(from->search_path),
         .notify_socket = mem_strdup(from->notify_socket),
         .watchdog_usec = from->watchdog_usec,
         .fault = mem_strdup(from->fault),
@@ -162,7 +163,8 @@ void engine_close(struct engine *engine)
     const char *const texts[] = { engine->options.root_dir, engine->options.run_dir,
         engine->options.libexec_dir, engine->options.program, engine->options.home_dir,
         engine->options.docker_config_dir, engine->options.registry_auth_file,
-        engine->options.xdg_runtime_dir, engine->options.notify_socket, engine->options.fault };
+        engine->options.xdg_runtime_dir, engine->options.search_path, engine->options.notify_socket,
+        engine->options.fault };
 
     db_close(engine->db);
     cleanup_close(&engine->root_fd);
