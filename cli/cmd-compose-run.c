@@ -238,6 +238,10 @@ static int change_volumes(struct arena *arena, const struct oneoff_options *o,
         struct service_volume *volume = NULL;
 
         r = spec_parse_volume(arena, cwd, o->volumes.items[i], &mount, err);
+        if (r >= 0 && (mount.overlay || mount.chown || mount.options || mount.non_recursive))
+            r = error_set_plain(err, EOPNOTSUPP, NULL,
+                    "an option of volume \"%s\" is not supported for a service",
+                    o->volumes.items[i]);
         if (r < 0)
             break;
         for (size_t k = 0; k < volumes.len; k++) /* one at the same place is replaced */

@@ -88,6 +88,7 @@ static int fill_volume(struct build_up *b, const struct service_volume *volume)
         mount.propagation = volume->bind.propagation;
         mount.create_host_path = volume->bind.create_host_path != OPTION_FALSE;
         mount.non_recursive = string_is_equal(volume->bind.recursive, "disabled");
+        mount.writable_below = string_is_equal(volume->bind.recursive, "writable");
         break;
     case MOUNT_VOLUME: {
         mount.type = CONTAINER_MOUNT_VOLUME;
@@ -104,6 +105,12 @@ static int fill_volume(struct build_up *b, const struct service_volume *volume)
         mount.type = CONTAINER_MOUNT_TMPFS;
         mount.tmpfs_size_bytes = volume->tmpfs.size.set ? (uint64_t)volume->tmpfs.size.bytes : 0;
         mount.tmpfs_mode = volume->tmpfs.mode.set ? (int32_t)volume->tmpfs.mode.value : -1;
+        break;
+    case MOUNT_IMAGE:
+        mount.type = CONTAINER_MOUNT_IMAGE;
+        mount.source = volume->source;
+        mount.subpath = volume->image.subpath;
+        mount.read_only = true;
         break;
     default:
         return refuse(b, &volume->at, "volumes", mount_type_names[volume->type]);

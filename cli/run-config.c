@@ -170,8 +170,7 @@ static int fill_files(struct cli *cli, const struct run_options *o, struct conta
             *ARRAY_APPEND_ARENA(arena, &config->mounts) = mount;
     }
     for (size_t i = 0; i < o->mounts.len && r >= 0; i++)
-        r = spec_parse_mount(
-                arena, cwd, o->mounts.items[i], ARRAY_APPEND_ARENA(arena, &config->mounts), err);
+        r = spec_parse_mount(arena, cwd, o->mounts.items[i], &config->mounts, err);
     for (size_t i = 0; i < o->tmpfs.len && r >= 0; i++)
         r = spec_parse_tmpfs(
                 arena, o->tmpfs.items[i], ARRAY_APPEND_ARENA(arena, &config->mounts), err);

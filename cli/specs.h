@@ -16,9 +16,9 @@ int spec_parse_publish(
 int spec_parse_volume(struct arena *arena, const char *cwd, const char *text,
         struct container_mount *ret, struct error **err);
 
-/* type=bind,source=…,target=…,readonly … */
+/* type=bind,source=…,target=…,readonly …: one mount, or one for each path that a glob fits. */
 int spec_parse_mount(struct arena *arena, const char *cwd, const char *text,
-        struct container_mount *ret, struct error **err);
+        struct container_mounts *ret, struct error **err);
 
 /* /path[:options] */
 int spec_parse_tmpfs(

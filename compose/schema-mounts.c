@@ -55,8 +55,7 @@ static const struct attr mount_bind_table_rows[] = {
     { "create_host_path", FIELD(mount_bind, create_host_path, type_bool),
             .spec = "05-services.md#volumes", .help = "Make a missing source directory." },
     { "recursive", FIELD(mount_bind, recursive, type_word), .names = recursive_names,
-            .unsupported = recursive_unsupported, .spec = "05-services.md#volumes",
-            .help = "What happens to mounts below the source." },
+            .spec = "05-services.md#volumes", .help = "What happens to mounts below the source." },
 };
 TABLE(mount_bind_table, "mount bind", mount_bind, "attribute of a bind mount", AT(mount_bind),
         GIVEN(mount_bind), NO_KEY);
@@ -83,7 +82,7 @@ TABLE(mount_tmpfs_table, "mount tmpfs", mount_tmpfs, "attribute of a tmpfs mount
         GIVEN(mount_tmpfs), NO_KEY);
 
 static const struct attr mount_image_table_rows[] = {
-    { "subpath", FIELD(mount_image, subpath, type_text), REFUSED, .spec = "05-services.md#volumes",
+    { "subpath", FIELD(mount_image, subpath, type_text), .spec = "05-services.md#volumes",
             .help = "Mount only this folder of the image." },
 };
 TABLE(mount_image_table, "mount image", mount_image, "attribute of an image mount", AT(mount_image),

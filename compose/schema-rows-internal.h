@@ -66,7 +66,6 @@ bool volume_driver_unsupported(const struct node *node);
 bool is_true_unsupported(const struct node *node);
 bool enable_ipv4_unsupported(const struct node *node);
 bool log_driver_unsupported(const struct node *node);
-bool recursive_unsupported(const struct node *node);
 bool deploy_mode_unsupported(const struct node *node);
 bool pull_policy_unsupported(const struct node *node);
 bool restart_unsupported(const struct node *node);

@@ -31,7 +31,7 @@ bool network_mode_unsupported(const struct node *node)
 
 bool mount_type_unsupported(const struct node *node)
 {
-    static const char *const known[] = { "bind", "volume", "tmpfs", NULL };
+    static const char *const known[] = { "bind", "volume", "tmpfs", "image", NULL };
 
     return !is_one_of(node, known);
 }
@@ -70,13 +70,6 @@ bool enable_ipv4_unsupported(const struct node *node)
 bool log_driver_unsupported(const struct node *node)
 {
     static const char *const known[] = { "json-file", "none", NULL };
-
-    return !is_one_of(node, known);
-}
-
-bool recursive_unsupported(const struct node *node)
-{
-    static const char *const known[] = { "enabled", "disabled", NULL };
 
     return !is_one_of(node, known);
 }

@@ -163,10 +163,8 @@ static void add_mount(struct translation *t, const struct unit_line *line, const
         return;
     }
     const char *type = take_type(&fields);
-    if (t->options->engine == QUADLET_ENGINE_BERTH && strcmp(type, "bind") != 0 &&
-            strcmp(type, "volume") != 0 && strcmp(type, "tmpfs") != 0)
-        translation_error(t, line,
-                "mounts of type %s are not supported by berth: bind, volume or tmpfs", type);
+    if (t->options->engine == QUADLET_ENGINE_BERTH && strcmp(type, "artifact") == 0)
+        translation_error(t, line, "mounts of type %s are not supported by berth", type);
     if (!is_resolved_type(type)) {
         command_add_option(t, "--mount", mount);
         return;

@@ -24,6 +24,7 @@
 #include "engine/container/container-internal.h"
 #include "engine/container/log-attrs.h"
 #include "engine/container/log-drivers.h"
+#include "engine/container/mount-layers.h"
 #include "engine/container/oci-spec.h"
 #include "engine/container/root-internal.h"
 #include "engine/container/runtimes.h"
@@ -709,7 +710,12 @@ int container_write_bundle(struct engine *engine, struct container *c,
     fault_point("container.start.network");
     r = prepare_directory(b, err);
     if (r >= 0)
-        r = oci_mounts_resolve(engine, &b->arena, &c->config, &b->mounts, err);
+        r = oci_mounts_resolve(engine, &b->arena, c, container_layers_dir(engine, &b->arena, c->id),
+                &b->mounts, err);
+    if (r >= 0)
+        r = container_prepare_layers(engine, &b->arena, c, b->mounts, err);
+    if (r >= 0)
+        r = container_own_sources(engine, &b->arena, c, b->mounts, err);
     if (r >= 0)
         r = oci_devices_resolve(&b->arena, &c->config, &b->devices, err);
     if (r >= 0)

@@ -23,6 +23,9 @@ const char *const container_mount_type_names[CONTAINER_MOUNT_TYPE_MAX_] = {
     [CONTAINER_MOUNT_BIND] = "bind",
     [CONTAINER_MOUNT_VOLUME] = "volume",
     [CONTAINER_MOUNT_TMPFS] = "tmpfs",
+    [CONTAINER_MOUNT_IMAGE] = "image",
+    [CONTAINER_MOUNT_DEVPTS] = "devpts",
+    [CONTAINER_MOUNT_RAMFS] = "ramfs",
 };
 
 const char *const container_restart_names[CONTAINER_RESTART_MAX_] = {
@@ -141,6 +144,10 @@ static const struct field mount_fields[] = {
     F(FIELD_TEXT, container_mount, propagation),
     F(FIELD_BOOL, container_mount, create_host_path),
     F(FIELD_BOOL, container_mount, non_recursive),
+    F(FIELD_BOOL, container_mount, writable_below),
+    F(FIELD_BOOL, container_mount, overlay),
+    F(FIELD_BOOL, container_mount, chown),
+    F(FIELD_TEXT, container_mount, options),
     F(FIELD_BOOL, container_mount, no_copy),
     F(FIELD_TEXT, container_mount, subpath),
     F(FIELD_TEXT, container_mount, volume_driver),

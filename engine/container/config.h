@@ -61,6 +61,9 @@ enum container_mount_type {
     CONTAINER_MOUNT_BIND,
     CONTAINER_MOUNT_VOLUME,
     CONTAINER_MOUNT_TMPFS,
+    CONTAINER_MOUNT_IMAGE, /* the files of an image */
+    CONTAINER_MOUNT_DEVPTS,
+    CONTAINER_MOUNT_RAMFS,
     CONTAINER_MOUNT_TYPE_MAX_,
     CONTAINER_MOUNT_TYPE_INVALID = -22,
 };
@@ -69,22 +72,25 @@ extern const char *const container_mount_type_names[CONTAINER_MOUNT_TYPE_MAX_];
 struct container_mount {
     enum container_mount_type type;
     const char *
-            source; /* bind: absolute host path; volume: name, NULL or "": anonymous; tmpfs: NULL */
+            source; /* bind: absolute host path; volume: name, NULL or "": anonymous; image: reference; else NULL */
     const char *target; /* absolute path in the container, not "/" */
     bool read_only;
-    const char *propagation;   /* "rprivate" …; NULL: rprivate. bind only */
-    bool create_host_path;     /* bind: a missing source becomes a directory */
-    bool non_recursive;        /* bind: only the mount itself (bind-recursive=disabled) */
-    bool no_copy;              /* volume: no copy-up of the image's content */
-    const char *subpath;       /* volume: below its root */
-    const char *volume_driver; /* for a volume that does not exist yet; NULL: local */
+    const char *propagation; /* "rprivate" …; NULL: rprivate. bind only */
+    bool create_host_path;   /* bind: a missing source becomes a directory */
+    bool non_recursive;      /* bind: only the mount itself (bind-recursive=disabled) */
+    bool writable_below;     /* bind, read_only: but what is mounted below it is not */
+    bool overlay;            /* bind, volume: what is written is gone with the run (":O") */
+    bool chown;          /* the source belongs to the container's user from each start on (":U") */
+    const char *options; /* bind, volume, tmpfs: "noexec,nodev …"; NULL */
+    bool no_copy;        /* volume: no copy-up of the image's content */
+    const char *subpath; /* volume, image: below its root */
+    const char *volume_driver;             /* for a volume that does not exist yet; NULL: local */
     struct container_pairs volume_options; /* likewise */
     struct container_pairs volume_labels;  /* likewise */
     uint64_t tmpfs_size_bytes;
-    int32_t tmpfs_mode; /* -1: not given (01777) */
-    const char
-            *tmpfs_options; /* further mount options as --tmpfs takes them, "size=1m,exec"; NULL */
-    bool from_short_form;   /* given as -v, for inspect's Binds */
+    int32_t tmpfs_mode;        /* -1: not given (01777) */
+    const char *tmpfs_options; /* options of a tmpfs, ramfs or devpts, "size=1m,exec"; NULL */
+    bool from_short_form;      /* given as -v, for inspect's Binds */
     /* Set by container_create, never by callers: */
     bool anonymous;  /* a volume of which source is the made-up name */
     bool from_image; /* because the image says VOLUME */

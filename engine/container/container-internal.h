@@ -122,6 +122,12 @@ int container_size_ids(struct engine *engine, const char *image_id, struct conta
 int container_allocate_ids(struct engine *engine, struct arena *arena,
         struct container_config *config, struct error **err);
 
+struct oci_mount_source;
+
+/* ":U" (owned-sources.c): the sources belong to the user that the container runs as, with all that is in them. */
+int container_own_sources(struct engine *engine, struct arena *arena, const struct container *c,
+        struct oci_mount_source *sources, struct error **err);
+
 struct sweep;
 
 /* Fills in names of anonymous volumes, makes host paths and volumes, copies first contents up. */

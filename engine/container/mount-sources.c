@@ -10,7 +10,10 @@
 #include "base/fs.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "engine/container/container-internal.h"
+#include "engine/container/mount-layers.h"
 #include "engine/container/oci-spec.h"
+#include "engine/container/volume-device.h"
 #include "engine/volume/volume-internal.h"
 
 #define MOUNTINFO_MAX_BYTES (16u << 20)
@@ -30,16 +33,6 @@ static int check_subpath(const struct container_mount *m, int volume_fd, struct 
     return 0;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-    struct str rest = str_from(list), item;
-
-    while (list && str_split_next(&rest, ',', &item))
-        if (str_is_equal_z(item, word))
-            return true;
-    return false;
-}
-
 static int resolve_volume(struct engine *engine, struct arena *arena,
         const struct container_mount *m, struct oci_mount_source *ret, struct error **err)
 {
@@ -50,20 +43,10 @@ static int resolve_volume(struct engine *engine, struct arena *arena,
         return r;
     if (!volume)
         return error_set_plain(err, ENOENT, NULL, "get %s: no such volume", m->source);
-    const char *device = container_pairs_get(&volume->options, "device");
-    const char *options = container_pairs_get(&volume->options, "o");
-    const char *type = container_pairs_get(&volume->options, "type");
-    if (device || type) {
-        bool is_bind = has_word(options, "bind") || has_word(options, "rbind");
-
-        ret->source = device ? device : type;
-        ret->type = is_bind ? NULL : type;
-        ret->options = is_bind ? NULL : options;
-        if (!is_bind && string_is_empty(type))
-            return error_set_plain(
-                    err, EINVAL, NULL, "volume \"%s\" has a device but no type", m->source);
-        return 0;
-    }
+    if (container_pairs_get(&volume->options, "device") ||
+            container_pairs_get(&volume->options, "type"))
+        return volume_device_source(
+                arena, m->source, &volume->options, volume_resolve_host, ret, err);
     auto_close int fd = volume_open_dir(engine, m->source, err);
     if (fd < 0)
         return fd;
@@ -134,23 +117,52 @@ static int resolve_bind(const struct container_mount *m, struct error **err)
     return fd < 0 ? fd : check_propagation(m, err);
 }
 
-int oci_mounts_resolve(struct engine *engine, struct arena *arena,
-        const struct container_config *config, struct oci_mount_source **ret, struct error **err)
+/* ":O": what was found becomes the lower directory. */
+static int add_layer(struct arena *arena, const struct container_mount *m, const char *layers_dir,
+        size_t index, struct oci_mount_source *ret, struct error **err)
 {
-    const struct container_mounts *mounts = &config->mounts;
-    struct oci_mount_source *sources;
+    struct stat st;
+
+    if (ret->type || ret->subdir || stat(ret->source, &st) < 0 || !S_ISDIR(st.st_mode))
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "a layer over \"%s\" is not supported: it is no plain directory or volume",
+                m->source);
+    return container_layer_over(arena, ret->source, layers_dir, index, ret, err);
+}
+
+static int resolve(struct engine *engine, struct arena *arena, const struct container *c,
+        size_t index, const char *layers_dir, struct oci_mount_source *ret, struct error **err)
+{
+    const struct container_mount *m = &c->config.mounts.items[index];
     int r = 0;
 
-    sources = ARENA_NEW_ARRAY(arena, mounts->len + 1, struct oci_mount_source);
-    for (size_t i = 0; r >= 0 && i < mounts->len; i++) {
-        const struct container_mount *m = &mounts->items[i];
+    ret->source = m->source;
+    if (m->type == CONTAINER_MOUNT_VOLUME)
+        r = resolve_volume(engine, arena, m, ret, err);
+    else if (m->type == CONTAINER_MOUNT_BIND)
+        r = resolve_bind(m, err);
+    else if (m->type == CONTAINER_MOUNT_IMAGE)
+        r = container_image_source(engine, arena, m, layers_dir, index, ret, err);
+    if (r >= 0 && m->overlay && layers_dir)
+        r = add_layer(arena, m, layers_dir, index, ret, err);
+    /* The kernel takes such a mount from the machine's root alone. */
+    if (r >= 0 && layers_dir && ret->type && strcmp(ret->type, "overlay") == 0 &&
+            (c->config.uid_maps || c->config.gid_maps))
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "the mount at \"%s\" is not supported in a user namespace: it is made of layers",
+                m->target);
+    return r;
+}
 
-        sources[i].source = m->source;
-        if (m->type == CONTAINER_MOUNT_VOLUME)
-            r = resolve_volume(engine, arena, m, &sources[i], err);
-        else if (m->type == CONTAINER_MOUNT_BIND)
-            r = resolve_bind(m, err);
-    }
+int oci_mounts_resolve(struct engine *engine, struct arena *arena, const struct container *c,
+        const char *layers_dir, struct oci_mount_source **ret, struct error **err)
+{
+    size_t count = c->config.mounts.len;
+    struct oci_mount_source *sources = ARENA_NEW_ARRAY(arena, count + 1, struct oci_mount_source);
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < count; i++)
+        r = resolve(engine, arena, c, i, layers_dir, &sources[i], err);
     if (r < 0)
         return r;
     *ret = sources;

@@ -334,17 +334,20 @@ static void add_split(json_t *options, const char *text)
     }
 }
 
-/* tmpfs: what the user says wins over the careful defaults, as the later option does in the kernel's eyes. */
-static json_t *build_tmpfs(const struct container_mount *m)
+/* What the user says wins over the careful defaults, as the later option does in the kernel's eyes. */
+static json_t *build_memory_mount(
+        const struct container_mount *m, const struct oci_mount_source *from)
 {
-    json_t *mount = mount_new(m->target, "tmpfs", "tmpfs");
+    static const char *const pts_options[] = { "nosuid", "noexec", "newinstance", "ptmxmode=0666" };
+    static const char *const tmpfs_options[] = { "noexec", "nosuid", "nodev", "rprivate" };
+    const char *type = container_mount_type_names[m->type];
+    bool is_pts = m->type == CONTAINER_MOUNT_DEVPTS;
+    json_t *mount = mount_new(m->target, type, type);
     json_t *options = mount_options(mount);
     char text[48];
 
-    append_text(options, "noexec");
-    append_text(options, "nosuid");
-    append_text(options, "nodev");
-    append_text(options, "rprivate");
+    for (size_t i = 0; i < ARRAY_LEN(tmpfs_options); i++)
+        append_text(options, is_pts ? pts_options[i] : tmpfs_options[i]);
     if (m->tmpfs_size_bytes) {
         snprintf(text, sizeof(text), "size=%llu", (unsigned long long)m->tmpfs_size_bytes);
         append_text(options, text);
@@ -355,7 +358,9 @@ static json_t *build_tmpfs(const struct container_mount *m)
     }
     if (m->read_only)
         append_text(options, "ro");
+    add_split(options, m->options);
     add_split(options, m->tmpfs_options);
+    add_split(options, from->options);
     return mount;
 }
 
@@ -370,8 +375,9 @@ static json_t *build_mount(const struct container_mount *m, const struct oci_mou
 {
     json_t *mount, *options;
 
-    if (m->type == CONTAINER_MOUNT_TMPFS)
-        return build_tmpfs(m);
+    if (m->type == CONTAINER_MOUNT_TMPFS || m->type == CONTAINER_MOUNT_RAMFS ||
+            m->type == CONTAINER_MOUNT_DEVPTS)
+        return build_memory_mount(m, from);
     mount = mount_new(m->target, from->type ? from->type : "bind", from->source);
     options = mount_options(mount);
     if (from->type) {
@@ -379,12 +385,14 @@ static json_t *build_mount(const struct container_mount *m, const struct oci_mou
     } else {
         append_text(options, m->non_recursive ? "bind" : "rbind");
         append_text(options, string_is_empty(m->propagation) ? "rprivate" : m->propagation);
+        add_split(options, from->options);
         if (from->subdir)
             append_subdir(options, from->subdir);
     }
+    add_split(options, m->options);
     if (m->read_only) {
         append_text(options, "ro");
-        if (!from->type && !m->non_recursive)
+        if (!from->type && !m->non_recursive && !m->writable_below)
             append_text(options, "rro");
     }
     return mount;
@@ -439,8 +447,8 @@ static json_t *build_mounts(const struct oci_spec_input *input)
         json_t *mount = build_mount(m, &input->mounts[i]);
 
         /* What is ours belongs to the container's own ids on disk, as its layers do. */
-        if (m->type == CONTAINER_MOUNT_VOLUME && !input->mounts[i].type &&
-                input->uid_mappings.count > 0)
+        if ((m->type == CONTAINER_MOUNT_VOLUME || m->type == CONTAINER_MOUNT_IMAGE) &&
+                !input->mounts[i].type && input->uid_mappings.count > 0)
             append_text(mount_options(mount), "idmap");
         insert_by_depth(own, mount);
     }

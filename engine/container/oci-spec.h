@@ -18,14 +18,17 @@ struct error;
 struct oci_mount_source {
     const char *source;  /* absolute directory or file, or a volume's device */
     const char *type;    /* NULL: a bind */
-    const char *options; /* of a volume's own ("o="), comma-separated; NULL */
+    const char *options; /* of the file system, comma-separated; NULL */
     const char *subdir;  /* below a bind's source; NULL: itself */
+    const char *top_dir; /* what a layer lies over; NULL: there is none */
 };
 
-/* One per entry of config.mounts; missing host paths are made where that was asked for. In the arena. */
+/* One per entry of the container's mounts; missing host paths are made where that was asked for. Layers over a source
+ * (":O", writable images) lie in `layers_dir` (absolute), as container_prepare_layers makes them; NULL: nobody is going
+ * to write, the source itself will do. In the arena. */
 struct engine;
-int oci_mounts_resolve(struct engine *engine, struct arena *arena,
-        const struct container_config *config, struct oci_mount_source **ret, struct error **err);
+int oci_mounts_resolve(struct engine *engine, struct arena *arena, const struct container *c,
+        const char *layers_dir, struct oci_mount_source **ret, struct error **err);
 
 struct oci_device {
     const char *path; /* in the container */

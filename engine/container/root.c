@@ -137,17 +137,18 @@ static int collect_mounts(struct engine *engine, struct arena *arena, const stru
     static const char *const names[] = { "resolv.conf", "hostname", "hosts" };
     const struct container_mounts *mounts = &c->config.mounts;
     struct oci_mount_source *sources = NULL;
-    int r = oci_mounts_resolve(engine, arena, &c->config, &sources, err);
+    int r = oci_mounts_resolve(engine, arena, c, NULL, &sources, err);
 
     for (size_t i = 0; r >= 0 && i < mounts->len; i++) {
-        if (mounts->items[i].type == CONTAINER_MOUNT_TMPFS || !sources[i].source)
+        if (!sources[i].source) /* in memory: there is nothing of it now */
             continue;
         *ARRAY_APPEND_ARENA(arena, ret) = (struct rootfs_mount){
             .target = mounts->items[i].target,
             .source = sources[i].source,
             .type = sources[i].type,
             .options = sources[i].options,
-            .read_only = mounts->items[i].read_only,
+            .read_only = mounts->items[i].read_only || mounts->items[i].overlay ||
+                         mounts->items[i].type == CONTAINER_MOUNT_IMAGE,
         };
     }
     for (size_t i = 0; r >= 0 && i < ARRAY_LEN(names); i++) {

@@ -166,20 +166,16 @@ static int bind_classic(int root_fd, const struct runtime_mount *m, int source_f
     return mount(NULL, target_path, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? -errno : 0;
 }
 
-/* "ro" on a recursive bind makes the whole tree read-only: a submount that stays writable is a
- * hole that nobody expects. Docker does the same since 25. */
+/* "ro" is of the topmost mount, as in other runtimes; who wants the whole tree read-only says "rro", too. */
 static int bind_tree(const struct runtime_mount *m, int tree_fd, int target_fd)
 {
-    uint64_t all = m->recursive_set;
     /* MOUNT_ATTR_RELATIME is 0: it is set by clearing the others. */
     uint64_t relatime = m->flags & MS_RELATIME ? MOUNT_ATTR__ATIME : 0;
     int r = mount_tree_set(tree_fd, false, attributes(m->flags) | atime(m->flags),
             attributes(m->flags_cleared) | relatime);
 
-    if ((m->flags & MS_REC) && (m->flags & MS_RDONLY))
-        all |= MOUNT_ATTR_RDONLY;
     if (r >= 0)
-        r = mount_tree_set(tree_fd, true, all, m->recursive_cleared);
+        r = mount_tree_set(tree_fd, true, m->recursive_set, m->recursive_cleared);
     return r < 0 ? r : mount_tree_attach(tree_fd, target_fd, "");
 }
 

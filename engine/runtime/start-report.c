@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,10 +15,13 @@
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
 
+#define SUBJECT_MAX 4352
+
 enum subject {
     SUBJECT_NONE,
     SUBJECT_NAMESPACE,
     SUBJECT_MOUNT,
+    SUBJECT_WHOLE_MOUNT,
     SUBJECT_DEVICE,
     SUBJECT_SYSCTL,
     SUBJECT_MASKED,
@@ -49,7 +53,7 @@ static const struct {
     [STAGE_ROOTFS] = { "cannot mount the root file system", SUBJECT_NONE, false },
     [STAGE_MOUNT_POINT] = { "cannot make the mount point \"%s\" in the container", SUBJECT_MOUNT,
             false },
-    [STAGE_MOUNT] = { "cannot mount \"%s\" in the container", SUBJECT_MOUNT, false },
+    [STAGE_MOUNT] = { "cannot mount %s in the container", SUBJECT_WHOLE_MOUNT, false },
     [STAGE_IDMAP] = { "cannot map the ids of the mount of \"%s\"", SUBJECT_MOUNT, false },
     [STAGE_MOUNT_PROC] = { "\"%s\" cannot be mounted because it is inside /proc", SUBJECT_MOUNT,
             true },
@@ -96,6 +100,22 @@ static const struct {
     [STAGE_EXEC] = { "exec: \"%s\"", SUBJECT_ARGV, false },
 };
 
+/* Where, and what: without the options, in which a password may be. */
+static const char *mount_text(
+        const struct runtime_spec *spec, size_t index, char *buffer, size_t size)
+{
+    const struct runtime_mount *m = spec && index < spec->mount_count ? &spec->mounts[index] : NULL;
+
+    if (!m)
+        return "";
+    if ((m->flags & MS_BIND) || !m->type)
+        snprintf(buffer, size, "\"%s\"", m->destination);
+    else
+        snprintf(buffer, size, "\"%s\" of type %s at \"%s\"", m->source ? m->source : "", m->type,
+                m->destination);
+    return buffer;
+}
+
 static const char *subject_text(
         const struct start *start, const struct start_message *message, char *buffer, size_t size)
 {
@@ -110,6 +130,8 @@ static const char *subject_text(
         return i < NAMESPACE_MAX_ ? namespace_type_names[i] : "";
     case SUBJECT_MOUNT:
         return spec && i < spec->mount_count ? spec->mounts[i].destination : "";
+    case SUBJECT_WHOLE_MOUNT:
+        return mount_text(spec, i, buffer, size);
     case SUBJECT_DEVICE:
         return spec && i < spec->device_count ? spec->devices[i].path : "";
     case SUBJECT_SYSCTL:
@@ -170,7 +192,7 @@ static int exit_code(const struct start_message *message)
 static int failure(const struct start *start, const struct start_message *message,
         int *ret_exit_code, struct error **err)
 {
-    char buffer[256], text[4352];
+    char buffer[SUBJECT_MAX], text[SUBJECT_MAX + 256];
 
     if (message->stage >= STAGE_MAX_ || !stages[message->stage].text)
         return error_set(err, EPROTO, NULL, "the process of the container sent nonsense");

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
 #include "engine/state/db.h"
@@ -193,6 +194,18 @@ static const struct {
     const char *key;
 } local_options[] = { { "device" }, { "o" }, { "type" } };
 
+/* Docker's: a device has a type, and options need both. */
+static int check_complete(const struct volume_create_options *options, struct error **err)
+{
+    static const char *const required[] = { "device", "type" };
+
+    for (size_t i = 0; options->options.len > 0 && i < ARRAY_LEN(required); i++)
+        if (string_is_empty(container_pairs_get(&options->options, required[i])))
+            return error_set_plain(err, EINVAL, NULL, "create %s: missing required option: \"%s\"",
+                    options->name ? options->name : "", required[i]);
+    return 0;
+}
+
 static int check_options(const struct volume_create_options *options, struct error **err)
 {
     if (options->name && !volume_name_is_valid(options->name))
@@ -215,7 +228,7 @@ static int check_options(const struct volume_create_options *options, struct err
             return error_set_plain(err, EINVAL, NULL, "create %s: invalid option: \"%s\"",
                     options->name ? options->name : "", key);
     }
-    return 0;
+    return check_complete(options, err);
 }
 
 static bool pairs_equal(const struct container_pairs *a, const struct container_pairs *b)

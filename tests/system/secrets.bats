@@ -102,8 +102,8 @@ teardown() {
     done < <(grep -rls open-sesame "$BERTH_ROOT" "$BERTH_RUN")
     run grep -c open-sesame "$BERTH_ROOT/state.db" "$BERTH_ROOT/state.db-wal"
     assert_output_lacks ':1'
-    run grep -al open-sesame /proc/[0-9]*/cmdline
-    assert_output_lacks cmdline
+    # Processes of others come and go meanwhile.
+    [ -z "$(grep -als open-sesame /proc/[0-9]*/cmdline)" ]
 }
 
 @test "a file keeps what its secret was when the container was made, a variable follows it" {

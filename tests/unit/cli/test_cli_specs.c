@@ -74,24 +74,63 @@ static void volumes_are_binds_names_or_anonymous(void **state)
     assert_true(spec_parse_volume(&arena, "/", "a:/b:ro:x", &mount, NULL) < 0);
 }
 
+static int parse_mount(const char *text, struct container_mount *ret)
+{
+    struct container_mounts mounts = { 0 };
+    int r = spec_parse_mount(&arena, "/w", text, &mounts, NULL);
+
+    if (r >= 0) {
+        assert_int_equal(mounts.len, 1);
+        *ret = mounts.items[0];
+    }
+    return r;
+}
+
 static void mounts_are_read_key_by_key(void **state)
 {
     struct container_mount mount;
 
     (void)state;
-    assert_int_equal(
-            spec_parse_mount(&arena, "/w", "type=bind,src=a,dst=/b,readonly", &mount, NULL), 0);
+    assert_int_equal(parse_mount("type=bind,src=a,dst=/b,readonly", &mount), 0);
     assert_string_equal(mount.source, "/w/a");
     assert_true(mount.read_only);
     assert_false(mount.create_host_path);
-    assert_int_equal(spec_parse_mount(&arena, "/",
-                             "type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700", &mount, NULL),
-            0);
+    assert_int_equal(parse_mount("type=tmpfs,target=/t,tmpfs-size=1m,tmpfs-mode=700", &mount), 0);
     assert_int_equal(mount.tmpfs_size_bytes, 1u << 20);
     assert_int_equal(mount.tmpfs_mode, 0700);
-    assert_true(spec_parse_mount(&arena, "/", "type=bind,target=/x", &mount, NULL) < 0);
-    assert_true(spec_parse_mount(&arena, "/", "source=x", &mount, NULL) < 0);
-    assert_true(spec_parse_mount(&arena, "/", "target=/x,color=red", &mount, NULL) < 0);
+    assert_int_equal(
+            parse_mount(
+                    "TYPE=bind,src=/a,dst=/b,ro,bind-recursive=writable,noexec,nodev,U", &mount),
+            0);
+    assert_true(mount.writable_below && mount.chown);
+    assert_string_equal(mount.options, "noexec,nodev");
+    assert_int_equal(parse_mount("type=image,source=busybox,target=/i", &mount), 0);
+    assert_int_equal(mount.type, CONTAINER_MOUNT_IMAGE);
+    assert_true(mount.read_only);
+    assert_int_equal(
+            parse_mount("type=image,source=busybox,target=/i,rw=true,subpath=a/b", &mount), 0);
+    assert_false(mount.read_only);
+    assert_string_equal(mount.subpath, "a/b");
+    assert_int_equal(parse_mount("type=devpts,target=/dev/pts,uid=3,max=5", &mount), 0);
+    assert_string_equal(mount.tmpfs_options, "uid=3,max=5");
+}
+
+static void mounts_that_make_no_sense_are_refused(void **state)
+{
+    static const char *const texts[] = { "type=bind,target=/x", "source=x", "target=/x,color=red",
+        "type=disk,target=/x", "type=artifact,source=a,target=/x", "type=tmpfs,source=a,target=/x",
+        "type=bind,src=/a,target=/", "type=image,target=/x",
+        "type=bind,src=/a,target=/x,bind-recursive=readonly",
+        "type=bind,src=/a,target=/x,bind-recursive=often",
+        "type=bind,src=/a,target=/x,tmpfs-size=1", "type=tmpfs,target=/x,volume-nocopy",
+        "type=devpts,target=/x,mode=rw", "type=bind,src=/a,target=/x,bind-propagation=odd",
+        "type=bind,src=/a,target=/x,ro=often", "type=glob,src=/nowhere/*",
+        "type=bind,src=/a,target=/x,noexec=true" };
+    struct container_mount mount;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_true(parse_mount(texts[i], &mount) < 0);
 }
 
 static void restart_policies_take_a_count_only_on_failure(void **state)
@@ -143,6 +182,7 @@ int main(void)
         cmocka_unit_test(wrong_ports_are_refused),
         cmocka_unit_test(volumes_are_binds_names_or_anonymous),
         cmocka_unit_test(mounts_are_read_key_by_key),
+        cmocka_unit_test(mounts_that_make_no_sense_are_refused),
         cmocka_unit_test(restart_policies_take_a_count_only_on_failure),
         cmocka_unit_test(limits_and_devices_are_checked),
     };
