@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "base/diag.h"
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fdio.h"
 #include "base/fs.h"
 #include "base/json/json.h"
 #include "base/str.h"
@@ -15,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
+#include "cli/config-digests.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/version.h"
@@ -93,12 +96,10 @@ static const struct opt config_opts[] = {
     { .name = "volumes", .type = &opt_flag, AT(volumes), .help = "Print the volume names" },
     { .name = "lock-image-digests",
             .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
             AT(lock_digests),
             .help = "Print an override file that pins image digests" },
     { .name = "resolve-image-digests",
             .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
             AT(resolve_digests),
             .help = "Replace tags by digests" },
     OPT_END
@@ -320,6 +321,7 @@ static void print_model(
         .format = string_is_equal(o->format, "json") ? PRINT_JSON : PRINT_YAML,
         .no_interpolate = o->no_interpolate,
         .all_resources = compose->options->all_resources,
+        .only_images = o->lock_digests,
     };
 
     project_print(compose->project, &how, out);
@@ -376,6 +378,22 @@ static int load_for(struct compose *compose, const struct config_options *o, enu
     return compose_load(compose, COMPOSE_NEED_PROJECT);
 }
 
+/* Replaced whole when it is a file or not there; a pipe or a device is written to, and a link is followed. */
+static int write_output(const char *path, const struct strbuf *text, struct error **err)
+{
+    struct stat status = { .st_mode = S_IFREG | 0644 };
+    bool exists = stat(path, &status) == 0;
+    auto_free char *real = exists && S_ISREG(status.st_mode) ? realpath(path, NULL) : NULL;
+
+    if (real || (!exists && errno == ENOENT))
+        return fs_replace_file(AT_FDCWD, real ? real : path, text->data, text->len,
+                status.st_mode & 0777, FS_NO_SYNC, err);
+    auto_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    int r = fd < 0 ? -errno : fd_write_all(fd, text->data, text->len);
+
+    return r < 0 ? error_set(err, r, NULL, "cannot write \"%s\"", path) : 0;
+}
+
 static int run_config(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct config_options *o = data;
@@ -391,6 +409,8 @@ static int run_config(struct cli *cli, const void *data, int argc, char **argv)
     int status = compose_begin(cli, argc, argv, &compose);
     if (status == 0)
         status = load_for(compose, o, view);
+    if (status == 0 && is_model && (o->resolve_digests || o->lock_digests))
+        status = config_resolve_digests(compose, o->no_interpolate);
     if (status || (is_model && o->quiet))
         return status;
     status = format_view(compose, o, view, &text);
@@ -400,7 +420,7 @@ static int run_config(struct cli *cli, const void *data, int argc, char **argv)
         return report_failure(cli, "the configuration is longer than %u bytes", CLI_TEXT_MAX);
     if (!is_model || string_is_empty(o->output))
         cli_print_text(cli, text.data, text.len);
-    else if (fs_replace_file(AT_FDCWD, o->output, text.data, text.len, 0644, FS_NO_SYNC, &err) < 0)
+    else if (write_output(o->output, &text, &err) < 0)
         return report_error(cli, err);
     return 0;
 }

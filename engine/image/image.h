@@ -21,6 +21,7 @@
 #include "base/strmap.h"
 
 struct engine;
+struct engine_options;
 struct error;
 struct progress;
 
@@ -110,6 +111,12 @@ struct image_pull_options {
  * "Status: …" as Docker prints them. */
 int image_pull(struct engine *engine, const char *ref, const struct image_pull_options *options,
         struct image **ret, struct error **err);
+
+/* `ref` with the digest that its registry has for it now ("docker.io/library/alpine:3@sha256:…"): of an
+ * index where there is one. With a digest in it no registry is asked, and its tag goes. *ret given. Needs
+ * no engine; -ECANCELED by the options' cancel flag. */
+int image_resolve(
+        const struct engine_options *options, const char *ref, char **ret, struct error **err);
 
 struct image_loaded {
     char *name; /* canonical; NULL for an image without a name */

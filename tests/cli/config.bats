@@ -372,6 +372,17 @@ YAML
     run -0 "$berth" compose config -o out a
     [ -z "$output" ]
     [[ $(cat out) == *"image: x"* ]]
+    ln -s out link
+    chmod 600 out
+    "$berth" compose config -o link --format json
+    [ -L link ] && [ "$(stat -c %a out)" = 600 ] && [[ $(cat out) == *'"image": "x"'* ]]
+    mkfifo pipe
+    cat pipe >piped &
+    "$berth" compose config -o pipe
+    wait "$!"
+    [ -p pipe ] && [[ $(cat piped) == *"image: x"* ]]
+    run -1 "$berth" compose config -o missing/out
+    [[ $output == *missing/out* ]]
     run -0 "$berth" compose config --volumes --services # the services count first
     [ "$output" = $'a\nb' ]
     run -0 "$berth" compose --compatibility config --images
@@ -405,4 +416,31 @@ YAML
     echo 'services: {a: {image: "x:$PWD"}}' >compose.yaml
     run -0 env -u PWD "$berth" compose config
     [[ $output == *"image: x:$BATS_TEST_TMPDIR/demo"* ]]
+}
+
+@test "images are pinned: digests stay, and what cannot be resolved is an error at its image" {
+    digest=sha256:29c01d15488b71c81e51489d61022a98d2fe5f154b176c41630a3f4abf6940f4
+    cat >compose.yaml <<YAML
+services:
+  a: {image: "alpine:3@$digest", command: x}
+  b: {build: .}
+  c: {image: "localhost:5000/c@$digest", profiles: [p]}
+YAML
+    run -0 "$berth" compose config --lock-image-digests
+    [ "$output" = "services:
+  a:
+    image: docker.io/library/alpine@$digest
+  b: {}" ]
+    run -0 "$berth" compose config --lock-image-digests --no-interpolate
+    [[ $output == *"  c:"*"    image: localhost:5000/c@$digest" ]]
+    run -0 "$berth" compose config --lock-image-digests --format json
+    [[ $output == '{'*'"name": "",'* && $output != *'"x"'* ]]
+    run -0 "$berth" compose config --resolve-image-digests a
+    [[ $output == *"image: docker.io/library/alpine@$digest"* && $output == *"- x"* ]]
+    printf 'services:\n  a: {image: "127.0.0.1:1/x"}\n  b: {image: "127.0.0.1:1/x"}\n  c: {image: "UP"}\n' >compose.yaml
+    run -1 "$berth" compose config --resolve-image-digests
+    [[ $output == 'compose.yaml:2:7: services.a.image: cannot resolve the digest of "127.0.0.1:1/x": '* ]]
+    [[ $output == *'compose.yaml:4:7: services.c.image: '*'must be lowercase'* ]]
+    [ "$(grep -c '^compose' <<<"$output")" -eq 2 ] # the same image once
+    run -0 "$berth" compose config --resolve-image-digests --services
 }

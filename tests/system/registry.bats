@@ -415,3 +415,42 @@ CONF
     [ "$anonymous" -eq 1 ]
     [ "$status" -eq 0 ]
 }
+
+# ---- names resolved without a pull ----
+
+resolved() {
+    "${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build/dev}/bin/berth" compose -f - "${@:2}" <<<"$1"
+}
+
+@test "config pins the digests that the registry has, of manifests and of indexes" {
+    works plain
+    local digest index
+    digest=$("$TOOL" inspect "$(ref plain)" | sed -n 's/.*@\(sha256:[0-9a-f]*\).*/\1/p')
+    [ "${#digest}" -eq 71 ]
+    : >"$SHARED/log"
+    project="services: {a: {image: \"$(ref plain)\", command: x}, b: {image: \"$(ref plain)\"}, i: {image: \"$(ref index)\"}}"
+    run resolved "$project" config --lock-image-digests
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c "    image: $(ref plain)@$digest$" <<<"$output")" -eq 2 ]
+    index=$(sed -n "s|    image: $(ref index)@||p" <<<"$output")
+    [ "${#index}" -eq 71 ] && [ "$index" != "$digest" ]
+    [[ $output != *command* ]]
+    [ "$(grep -c 'GET /v2/plain/test/manifests/1 ' "$SHARED/log")" -eq 1 ] # once for both
+    ! grep blobs "$SHARED/log"
+    run resolved "$project" config --resolve-image-digests
+    [[ $output == *"image: $(ref plain)@$digest"* && $output == *"- x"* ]]
+    nothing_left_of_resolving
+}
+
+nothing_left_of_resolving() {
+    [ "$("$TOOL" ls | wc -l)" -eq 1 ] # the pull's
+}
+
+@test "config says which image the registry does not give the digest of" {
+    run resolved "services: {a: {image: \"$(ref denied)\"}, b: {image: \"$(ref plain)\"}}" config --resolve-image-digests
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *'services.a.image: cannot resolve the digest of "'"$(ref denied)"'"'* ]]
+    [[ $output == *denied* && $output != *services.b* ]]
+}
