@@ -1,8 +1,11 @@
 #include "cli/format.h"
 
+#include <locale.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -109,28 +112,38 @@ static const char *next_character(const char *p, uint32_t *ret)
     return p + 1 + more;
 }
 
+/* Whatever the user's locale is, the widths are those of Unicode. Made once, for all threads, and kept. */
+static locale_t unicode_locale;
+
+static void make_unicode_locale(void)
+{
+    unicode_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+/* Needs the locale of Unicode; control characters and what is not assigned count as one. */
 static unsigned character_width(uint32_t c)
 {
-    if ((c >= 0x300 && c <= 0x36f) || c == 0x200b || c == 0x200d || (c >= 0xfe00 && c <= 0xfe0f))
-        return 0;
-    if ((c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
-            (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
-            (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
-            (c >= 0xffe0 && c <= 0xffe6) || (c >= 0x1f300 && c <= 0x1f64f) ||
-            (c >= 0x1f900 && c <= 0x1f9ff) || (c >= 0x20000 && c <= 0x3fffd))
-        return 2;
-    return 1;
+    int width = wcwidth((wchar_t)c);
+
+    return width < 0 ? 1 : (unsigned)width;
 }
 
 unsigned format_text_width(const char *text)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    locale_t users = (locale_t)0;
     unsigned width = 0;
     uint32_t c;
 
+    pthread_once(&once, make_unicode_locale);
+    if (unicode_locale)
+        users = uselocale(unicode_locale);
     for (const char *p = text; *p;) {
         p = next_character(p, &c);
-        width += character_width(c);
+        width += c < 0x80 ? 1 : character_width(c);
     }
+    if (users)
+        (void)uselocale(users);
     return width;
 }
 

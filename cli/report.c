@@ -15,11 +15,11 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/excerpt.h"
 #include "cli/format.h"
 
 #define REPORT_MAX_BYTES 65536
-#define REPORT_LINE_MAX 400 /* bytes of a source line that are shown */
-#define REPORT_TAB 4
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* counts for no column */
 
 enum { COLOUR_BOLD, COLOUR_RED, COLOUR_YELLOW, COLOUR_CYAN, COLOUR_OFF };
 static const char *const colour_codes[] = {
@@ -69,68 +69,54 @@ static bool open_text(struct report_layout *layout, const char *name)
                    &layout->text_len_bytes, NULL) >= 0;
 }
 
-/* The line of the file that `at` names, without its end; false when it cannot be read any more. */
-static bool read_source_line(
-        struct report_layout *layout, const struct source *at, struct strbuf *line)
+/* The line of the file that `at` names, without its end; false when it cannot be read any more. Findings come in the
+ * order of lines: the search goes on from the last one. */
+static bool find_line(struct report_layout *layout, const struct source *at, struct str *ret_line)
 {
     if (!at->file || !at->line || strcmp(at->file, "-") == 0 || !open_text(layout, at->file))
         return false;
+    if (!layout->line || at->line < layout->line) {
+        layout->line = 1;
+        layout->line_offset = string_has_prefix(layout->text, BYTE_ORDER_MARK)
+                                      ? strlen(BYTE_ORDER_MARK)
+                                      : 0;
+    }
+    struct str rest = { layout->text + layout->line_offset,
+        layout->text_len_bytes - layout->line_offset };
+    struct str line = { 0 };
 
-    struct str rest = { layout->text, layout->text_len_bytes }, piece = { 0 };
-    for (unsigned number = 1; str_split_next(&rest, '\n', &piece); number++) {
+    for (unsigned number = layout->line; str_split_next(&rest, '\n', &line); number++) {
         if (number < at->line)
             continue;
-        if (piece.len > 0 && piece.data[piece.len - 1] == '\r')
-            piece.len--;
-        strbuf_add_str(line, piece);
+        layout->line = number;
+        layout->line_offset = (size_t)(line.data - layout->text);
+        if (line.len > 0 && line.data[line.len - 1] == '\r')
+            line.len--;
+        *ret_line = line;
         return true;
     }
     return false;
 }
 
-/* Adds the line and a caret below the column. Tabs become blanks, so that the caret stands right. */
+/* Adds the line and a caret below the column. */
 static void add_excerpt(struct strbuf *out, const struct source *at, struct report_layout *layout)
 {
-    bool colour = layout->colour;
-    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(LIMIT_COMPOSE_FILE_BYTES);
+    struct str line;
     char gutter[32];
-    unsigned column = 1, caret = 0, shown = 0;
 
-    if (!read_source_line(layout, at, &line))
+    if (!find_line(layout, at, &line))
         return;
-    if (strlen(line.data) != line.len || !str_is_utf8(strbuf_str(&line)))
-        return;
-
     snprintf(gutter, sizeof(gutter), "%5u | ", at->line);
-    add_coloured(out, colour, COLOUR_CYAN, gutter);
-    for (const char *p = line.data; *p && shown < REPORT_LINE_MAX; column++) {
-        if (column == at->column)
-            caret = shown;
-        if (*p == '\t') {
-            for (unsigned i = 0; i < REPORT_TAB; i++)
-                strbuf_addc(out, ' ');
-            shown += REPORT_TAB;
-            p++;
-            continue;
-        }
-        bool control = (unsigned char)*p < 0x20 || *p == 0x7f ||
-                       ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0);
-        strbuf_addc(out, control ? '?' : *p);
-        if (control && (unsigned char)*p == 0xc2)
-            p++;
-        for (p++; ((unsigned char)*p & 0xc0) == 0x80; p++)
-            strbuf_addc(out, *p);
-        shown++;
-    }
-    if (column <= at->column)
-        caret = shown;
+    add_coloured(out, layout->colour, COLOUR_CYAN, gutter);
+    unsigned caret = excerpt_add_line(out, line, at->column);
+
     strbuf_addc(out, '\n');
     if (at->column == 0)
         return;
-    add_coloured(out, colour, COLOUR_CYAN, "      | ");
+    add_coloured(out, layout->colour, COLOUR_CYAN, "      | ");
     for (unsigned i = 0; i < caret; i++)
         strbuf_addc(out, ' ');
-    add_coloured(out, colour, COLOUR_RED, "^");
+    add_coloured(out, layout->colour, COLOUR_RED, "^");
     strbuf_addc(out, '\n');
 }
 
@@ -148,7 +134,8 @@ void report_layout_release(struct report_layout *layout)
     free(layout->file);
     free(layout->text);
     layout->file = layout->text = NULL;
-    layout->text_len_bytes = 0;
+    layout->text_len_bytes = layout->line_offset = 0;
+    layout->line = 0;
 }
 
 void report_format_error(const struct error *err, bool colour, struct strbuf *out)

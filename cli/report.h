@@ -43,6 +43,8 @@ struct report_layout {
     char *file;    /* its name and bytes */
     char *text;
     size_t text_len_bytes;
+    unsigned line; /* the last one that was looked for, and where it starts; 0: none */
+    size_t line_offset;
 };
 void report_layout_release(struct report_layout *layout);
 void report_format_entry(

@@ -167,9 +167,37 @@ static const char *find_hint(struct arena *arena, const struct yaml_text *text,
         return "a value that starts with % needs quotes";
     if (strstr(problem, "cannot start any token"))
         return "a value that starts with @ or ` needs quotes";
-    if (strstr(problem, "UTF-8"))
-        return "save the file as UTF-8";
     return NULL;
+}
+
+/* Bytes that are no text at all. */
+static void report_bytes(
+        const struct yaml_text *text, const yaml_parser_t *parser, struct diag *diag)
+{
+    size_t offset = parser->problem_offset;
+    bool is_utf8 = !strstr(parser->problem, "UTF-8");
+
+    /* What is said of a trailing byte is the fault of the one that begins the character. */
+    for (int back = 0; !is_utf8 && strstr(parser->problem, "trailing") && offset > 0 && back < 3 &&
+                       (unsigned char)text->data[offset] < 0xc0;
+            back++)
+        offset--;
+    struct source at = place_of_offset(text, offset);
+    struct diag_entry *entry;
+
+    if (is_utf8) {
+        entry = diag_add(diag, DIAG_ERROR, "syntax", &at,
+                "YAML syntax: control characters are not allowed: U+%04X",
+                (unsigned)parser->problem_value);
+        diag_hint(diag, entry, "%s",
+                parser->problem_value
+                        ? "in double quotes \"\\x1b\" and the like stand for such a character"
+                        : "is this a text file?");
+        return;
+    }
+    entry = diag_add(diag, DIAG_ERROR, "syntax", &at, "YAML syntax: this is no UTF-8: byte \\x%02x",
+            offset < text->len ? (unsigned char)text->data[offset] : 0);
+    diag_hint(diag, entry, "save the file as UTF-8");
 }
 
 void yaml_report_syntax(struct arena *arena, const struct yaml_text *text,
@@ -178,9 +206,11 @@ void yaml_report_syntax(struct arena *arena, const struct yaml_text *text,
     const char *problem = parser->problem ? parser->problem : "cannot be read as YAML";
     struct source at = place_of_mark(text, &parser->problem_mark);
 
-    if (parser->error == YAML_READER_ERROR)
-        at = place_of_offset(text, parser->problem_offset);
-    else if (parser->context && strstr(parser->context, "quoted scalar"))
+    if (parser->error == YAML_READER_ERROR && parser->problem) {
+        report_bytes(text, parser, diag);
+        return;
+    }
+    if (parser->context && strstr(parser->context, "quoted scalar"))
         at = place_of_mark(text, &parser->context_mark); /* not the end of the file */
     const char *hint = find_hint(arena, text, parser, &at, problem);
     struct diag_entry *entry = diag_add(diag, DIAG_ERROR, "syntax", &at, "YAML syntax: %s%s%s",
