@@ -15,12 +15,29 @@ void diag_release(struct diag *diag)
         return;
     arena_release(&diag->arena);
     strmap_release(&diag->files.index);
+    strmap_release(&diag->known);
     *diag = (struct diag)DIAG_INIT;
 }
 
 static struct source copy_place(struct diag *diag, const struct source *at)
 {
     return (struct source){ arena_strdup(&diag->arena, at->file), at->line, at->column };
+}
+
+/* A file that is read for several services has its mistakes once; one that comes in by several ways tells of each. */
+static bool is_known(struct diag *diag, const struct diag_entry *entry)
+{
+    const struct source *at = &entry->at, *from = &entry->route.from;
+
+    if (!at->file)
+        return false;
+    const char *key = arena_printf(&diag->arena, "%s:%u:%u:%s:%u:%u:%s", at->file, at->line,
+            at->column, from->file ? from->file : "", from->line, from->column, entry->message);
+
+    if (strmap_has(&diag->known, key))
+        return true;
+    (void)strmap_set(&diag->known, key, NULL);
+    return false;
 }
 
 struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, const char *id,
@@ -31,23 +48,30 @@ struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, cons
     if (!diag)
         return NULL;
     assert(severity < DIAG_SEVERITY_MAX_);
+    bool is_kept = diag->len < (diag->max ? diag->max : DIAG_MAX_DEFAULT);
+    struct diag_entry entry = { .severity = severity };
+
+    if (is_kept) {
+        entry.id = arena_strdup(&diag->arena, id);
+        if (at && at->file)
+            entry.at = copy_place(diag, at);
+        if (at && diag->scope.file && string_is_equal(at->file, diag->scope.file))
+            entry.route = (struct diag_route){ entry.at.file, diag->scope.way,
+                copy_place(diag, &diag->scope.from) };
+        va_start(args, format);
+        entry.message = arena_vprintf(&diag->arena, format, args);
+        va_end(args);
+        if (is_known(diag, &entry))
+            return NULL;
+    }
     diag->errors += severity == DIAG_ERROR;
     diag->warnings += severity == DIAG_WARNING;
-    if (diag->len >= (diag->max ? diag->max : DIAG_MAX_DEFAULT))
+    if (!is_kept)
         return NULL;
+    struct diag_entry *added = ARRAY_APPEND_ARENA(&diag->arena, diag);
 
-    struct diag_entry *entry = ARRAY_APPEND_ARENA(&diag->arena, diag);
-    entry->severity = severity;
-    entry->id = arena_strdup(&diag->arena, id);
-    if (at && at->file)
-        entry->at = copy_place(diag, at);
-    if (at && diag->scope.file && string_is_equal(at->file, diag->scope.file))
-        entry->route = (struct diag_route){ entry->at.file, diag->scope.way,
-            copy_place(diag, &diag->scope.from) };
-    va_start(args, format);
-    entry->message = arena_vprintf(&diag->arena, format, args);
-    va_end(args);
-    return entry;
+    *added = entry;
+    return added;
 }
 
 void diag_hint(struct diag *diag, struct diag_entry *entry, const char *format, ...)

@@ -56,6 +56,7 @@ struct diag {
     struct diag_entry *items;
     size_t len, cap;
     struct diag_files files;
+    struct strmap known;     /* "file:line:column:message" of what is kept: nothing is said twice */
     struct diag_route scope; /* route of the findings in scope.file that are added now; borrowed */
     size_t errors, warnings;
     size_t max; /* further entries are counted but not kept; 0 means DIAG_MAX_DEFAULT */
@@ -69,7 +70,8 @@ struct diag {
 
 void diag_release(struct diag *diag);
 
-/* Adds a finding; NULL diag is ignored. Returns the entry so that a hint can be added, or NULL. */
+/* Adds a finding; NULL diag is ignored, and so is what was said of the same place already. Returns the entry so that a
+ * hint can be added, or NULL. */
 struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, const char *id,
         const struct source *at, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void diag_hint(struct diag *diag, struct diag_entry *entry, const char *format, ...)

@@ -35,6 +35,18 @@ int fs_read_file(int dir_fd, const char *path, size_t max_bytes, char **ret_data
         struct error **err);
 int fs_read_fd(int fd, size_t max_bytes, char **ret_data, size_t *ret_len, struct error **err);
 
+/* Reads what a user named, whatever it is: a file, a pipe (process substitution of a shell), a FIFO, a terminal,
+ * /dev/null. Directories (-EISDIR), sockets and other devices (-EINVAL) are refused without being opened; a FIFO that
+ * no program opens for writing in time is, too (-ETIMEDOUT). A writer is waited for as long as it takes. 1: a file,
+ * which can be read again; 0: something that cannot; negative: errno. Given: free(). */
+struct fs_input {
+    const char *path;
+    size_t max_bytes; /* -EFBIG above */
+    int64_t writer_wait_usec;
+};
+int fs_read_input(
+        const struct fs_input *input, char **ret_data, size_t *ret_len, struct error **err);
+
 /* Short kernel files (/proc, /sys, cgroup): read into `buffer` without the last newline, write in one
  * call. Length or -errno; nothing is created. */
 ssize_t fs_read_small(int dir_fd, const char *path, char *buffer, size_t size);

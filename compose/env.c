@@ -11,6 +11,8 @@
 #include "base/strbuf.h"
 #include "compose/interpolate.h"
 
+#define SHOWN_MAX 60 /* bytes of a line in a message */
+
 struct reader {
     struct arena *arena;
     const struct env_text *text;
@@ -21,6 +23,9 @@ struct reader {
     const char *p, *end;
     const char *line_start;
     unsigned line;
+    const char *value_start; /* of the value whose variables are filled in, and its line */
+    const char *value_line_start;
+    unsigned value_line;
 };
 
 static bool is_blank(char c)
@@ -43,7 +48,7 @@ static void advance_line(struct reader *reader, const char *newline)
     reader->line_start = newline + 1;
 }
 
-static int refuse(struct reader *reader, const struct source *at, const char *message)
+static int refuse(const struct reader *reader, const struct source *at, const char *message)
 {
     diag_add(reader->diag, DIAG_ERROR, "env-file", at, "%s", message);
     return -EINVAL;
@@ -57,54 +62,103 @@ static const char *lookup(void *userdata, const char *name)
     return value ? value : strmap_get(&reader->own, name);
 }
 
+/* The place of the nth (from 0) dollar of the value; "\\$" in double quotes has become two. */
+static struct source dollar_place(const struct reader *reader, size_t nth)
+{
+    struct reader at = *reader;
+    bool escapes = *reader->value_start == '"';
+
+    at.line = reader->value_line;
+    at.line_start = reader->value_line_start;
+    for (const char *p = reader->value_start; p < reader->end; p++) {
+        size_t count = *p == '$' ? 1 : 0;
+
+        if (escapes && *p == '\\' && p + 1 < reader->end && *++p == '$')
+            count = 2;
+        if (count > nth)
+            return here(&at, p);
+        nth -= count;
+        if (*p == '\n')
+            advance_line(&at, p);
+    }
+    return here(reader, reader->line_start);
+}
+
 static void unset(void *userdata, const char *name, size_t dollar)
 {
     struct reader *reader = userdata;
-    struct source at = here(reader, reader->line_start);
+    struct source at = dollar_place(reader, dollar);
 
-    (void)dollar;
     diag_add(reader->diag, DIAG_WARNING, "unset-variable", &at,
             "variable \"%s\" is not set; it is taken as empty", name);
 }
 
-static int expand_variables(
-        struct reader *reader, const struct source *at, const char *value, const char **ret)
+static int expand_variables(struct reader *reader, const char *value, const char **ret)
 {
     const struct interpolate_ops ops = { .lookup = lookup, .unset = unset, .userdata = reader };
     struct interpolate_problem problem;
 
-    if (interpolate_text(reader->arena, value, &ops, ret, &problem) < 0)
-        return refuse(reader, at, problem.message);
-    return 0;
+    if (interpolate_text(reader->arena, value, &ops, ret, &problem) == 0)
+        return 0;
+    struct source at = dollar_place(reader, problem.dollar);
+
+    diag_hint(reader->diag,
+            diag_add(reader->diag, DIAG_ERROR, "env-file", &at, "%s", problem.message), "%s",
+            problem.hint ? problem.hint : "single quotes keep a dollar as it is");
+    return -EINVAL;
+}
+
+/* What a backslash stands for as a character, -1: none. */
+static int plain_escape(char c)
+{
+    static const char from[] = "abfnrtv\"\\", to[] = "\a\b\f\n\r\t\v\"\\";
+    const char *known = memchr(from, c, sizeof(from) - 1);
+
+    return known ? to[known - from] : -1;
+}
+
+/* Behind "\0": up to three digits, which make a character when they are three octal ones. Otherwise Docker Compose
+ * leaves out the 0, and so does this. Gives where to go on. */
+static const char *expand_octal(const char *digits, const char *end, char **out)
+{
+    const char *p = digits;
+
+    while (p < end && p < digits + 3 && *p >= '0' && *p <= '9')
+        p++;
+    if (p == digits + 3 && digits[0] < '4' && digits[1] < '8' && digits[2] < '8') {
+        unsigned c = (unsigned)((digits[0] - '0') * 64 + (digits[1] - '0') * 8 + digits[2] - '0');
+
+        if (c >= 0x80)
+            *(*out)++ = (char)(0xc0 | c >> 6);
+        *(*out)++ = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+        return p;
+    }
+    *(*out)++ = '\\';
+    return digits;
 }
 
 /* \n, \t and so on; unknown escapes stay with their backslash. \$ becomes $$, which the expansion of
- * variables turns into one dollar. */
+ * variables turns into one dollar. NULL: a NUL character comes of it. */
 static const char *expand_escapes(struct arena *arena, const char *text, size_t len)
 {
-    static const char from[] = "abfnrtv\"\\", to[] = "\a\b\f\n\r\t\v\"\\";
     char *result = arena_alloc(arena, len * 2 + 1), *out = result;
 
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] != '\\' || i + 1 == len) {
-            *out++ = text[i];
-            continue;
-        }
-        const char *known = memchr(from, text[i + 1], sizeof(from) - 1);
-
-        if (known) {
-            *out++ = to[known - from];
-            i++;
-        } else if (text[i + 1] == '$') {
+    for (const char *p = text, *end = text + len; p < end;) {
+        if (*p != '\\' || p + 1 == end) {
+            *out++ = *p++;
+        } else if (plain_escape(p[1]) >= 0) {
+            *out++ = (char)plain_escape(p[1]);
+            p += 2;
+        } else if (p[1] == '$') {
             *out++ = '$';
             *out++ = '$';
-            i++;
-        } else if (text[i + 1] == '0' && i + 4 < len && strspn(text + i + 2, "01234567") >= 3 &&
-                   text[i + 2] < '4') {
-            *out++ = (char)((text[i + 2] - '0') * 64 + (text[i + 3] - '0') * 8 + text[i + 4] - '0');
-            i += 4;
+            p += 2;
+        } else if (p[1] == '0') {
+            p = expand_octal(p + 2, end, &out);
+            if (!out[-1])
+                return NULL;
         } else {
-            *out++ = '\\';
+            *out++ = *p++;
         }
     }
     *out = '\0';
@@ -147,6 +201,19 @@ static bool is_key_char(unsigned char c)
            (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
+/* The rest of the line for a message; of a long one what comes first, whole characters. */
+static struct str shown_line(const struct reader *reader, const char *start)
+{
+    const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
+    struct str line = { start, (size_t)((newline ? newline : reader->end) - start) };
+
+    if (line.len <= SHOWN_MAX)
+        return str_trim(line);
+    for (line.len = SHOWN_MAX; line.len && ((unsigned char)line.data[line.len] & 0xc0) == 0x80;)
+        line.len--;
+    return line;
+}
+
 /* Reads up to "=", ":" or the end of the line. *ret_bare: there was no value. */
 static int read_key(struct reader *reader, const char **ret_key, bool *ret_bare)
 {
@@ -158,13 +225,11 @@ static int read_key(struct reader *reader, const char **ret_key, bool *ret_bare)
 
     if (!bare && *p != '=' && *p != ':') {
         struct source at = here(reader, p);
-        const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
-        size_t len = (size_t)((newline ? newline : reader->end) - start);
+        struct str line = shown_line(reader, start);
 
         return refuse(reader, &at,
-                arena_printf(reader->arena,
-                        "unexpected character \"%.*s\" in variable name \"%.*s\"", 1, p,
-                        (int)(len > 60 ? 60 : len), start));
+                arena_printf(reader->arena, "unexpected character \"%c\" in variable name \"%.*s\"",
+                        *p, STR_FMT(line)));
     }
     struct str key = str_trim((struct str){ start, (size_t)(p - start) });
 
@@ -180,11 +245,13 @@ static int read_key(struct reader *reader, const char **ret_key, bool *ret_bare)
     return 0;
 }
 
-static int read_quoted(struct reader *reader, const struct source *at, const char **ret)
+static int read_quoted(struct reader *reader, const char **ret)
 {
     auto_(strbuf_release) struct strbuf value = STRBUF_INIT(reader->text->len + 1);
     const char *start = reader->p;
     char quote = *start;
+    const struct reader before = *reader;
+    const struct source at = here(reader, start);
     bool escaped = false;
 
     for (const char *p = start + 1; p < reader->end; p++) {
@@ -196,8 +263,11 @@ static int read_quoted(struct reader *reader, const struct source *at, const cha
                 *ret = arena_strndup(reader->arena, value.data, value.len);
                 return 0;
             }
-            return expand_variables(
-                    reader, at, expand_escapes(reader->arena, value.data, value.len), ret);
+            const char *text = expand_escapes(reader->arena, value.data, value.len);
+
+            if (!text)
+                return refuse(reader, &at, "\\0000 is a NUL character, which no variable can hold");
+            return expand_variables(reader, text, ret);
         }
         if (*p == '\\' && !escaped) {
             escaped = true;
@@ -208,15 +278,15 @@ static int read_quoted(struct reader *reader, const struct source *at, const cha
         escaped = false;
         strbuf_addc(&value, *p);
     }
-    const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
-    size_t len = (size_t)((newline ? newline : reader->end) - start);
+    struct str line = shown_line(reader, start);
 
-    return refuse(reader, at,
-            arena_printf(reader->arena, "unterminated quoted value %.*s",
-                    (int)(len > 60 ? 60 : len), start));
+    reader->line = before.line;
+    reader->line_start = before.line_start;
+    return refuse(reader, &at,
+            arena_printf(reader->arena, "unterminated quoted value %.*s", STR_FMT(line)));
 }
 
-static int read_plain(struct reader *reader, const struct source *at, const char **ret)
+static int read_plain(struct reader *reader, const char **ret)
 {
     const char *start = reader->p;
     const char *newline = memchr(start, '\n', (size_t)(reader->end - start));
@@ -227,7 +297,7 @@ static int read_plain(struct reader *reader, const struct source *at, const char
             value.len = i;
     value = str_trim(value);
     reader->p = newline ? newline : reader->end;
-    return expand_variables(reader, at, arena_strndup(reader->arena, value.data, value.len), ret);
+    return expand_variables(reader, arena_strndup(reader->arena, value.data, value.len), ret);
 }
 
 static void add(struct reader *reader, const char *key, const char *value, const struct source *at)
@@ -256,48 +326,77 @@ static int read_statement(struct reader *reader)
     }
     while (reader->p < reader->end && is_blank(*reader->p))
         reader->p++;
+    reader->value_start = reader->p;
+    reader->value_line_start = reader->line_start;
+    reader->value_line = reader->line;
     if (reader->p < reader->end && (*reader->p == '"' || *reader->p == '\''))
-        r = read_quoted(reader, &at, &value);
+        r = read_quoted(reader, &value);
     else
-        r = read_plain(reader, &at, &value);
+        r = read_plain(reader, &value);
     if (r < 0)
         return r;
     add(reader, key, value, &at);
     return 0;
 }
 
-/* Lines of K=V where everything after the first "=" is the value. */
+/* One line of K=V where everything after the first "=" is the value. */
+static int read_raw_line(struct reader *reader, struct str line)
+{
+    const char *start = line.data;
+
+    while (line.len && is_blank(*line.data)) {
+        line.data++;
+        line.len--;
+    }
+    if (!line.len || *line.data == '#')
+        return 0;
+    struct source at = { .file = reader->text->file,
+        .line = reader->line,
+        .column = (unsigned)(line.data - start) + 1 };
+    ptrdiff_t equal = str_find(line, '=');
+    size_t key_len = equal < 0 ? line.len : (size_t)equal;
+    const char *key = arena_strndup(reader->arena, line.data, key_len);
+    const char *value = equal >= 0      ? arena_strndup(reader->arena, line.data + key_len + 1,
+                                                  line.len - key_len - 1)
+                        : reader->outer ? strmap_get(reader->outer, key)
+                                        : NULL;
+
+    if (!*key)
+        return refuse(reader, &at, "no variable on left side of \"=\"");
+    if (strpbrk(key, " \t"))
+        return refuse(reader, &at,
+                arena_printf(reader->arena, "variable \"%s\" contains white space", key));
+    if (value)
+        add(reader, key, value, &at);
+    return 0;
+}
+
 static int read_raw(struct reader *reader)
 {
     struct str rest = { reader->p, (size_t)(reader->end - reader->p) }, line;
+    int result = 0;
 
     for (; str_split_next(&rest, '\n', &line); reader->line++) {
-        struct source at = { .file = reader->text->file, .line = reader->line, .column = 1 };
-
         if (line.len && line.data[line.len - 1] == '\r')
             line.len--;
-        while (line.len && is_blank(*line.data)) {
-            line.data++;
-            line.len--;
-        }
-        if (!line.len || *line.data == '#')
-            continue;
-        ptrdiff_t equal = str_find(line, '=');
-        size_t key_len = equal < 0 ? line.len : (size_t)equal;
-        const char *key = arena_strndup(reader->arena, line.data, key_len);
-        const char *value = equal < 0 ? (reader->outer ? strmap_get(reader->outer, key) : NULL)
-                                      : arena_strndup(reader->arena, line.data + key_len + 1,
-                                                line.len - key_len - 1);
+        int r = read_raw_line(reader, line);
 
-        if (!*key)
-            return refuse(reader, &at, "no variable on left side of \"=\"");
-        if (strpbrk(key, " \t"))
-            return refuse(reader, &at,
-                    arena_printf(reader->arena, "variable \"%s\" contains white space", key));
-        if (value)
-            add(reader, key, value, &at);
+        if (result == 0)
+            result = r;
     }
-    return 0;
+    return result;
+}
+
+/* Where the first NUL stands. */
+static int refuse_nul(const struct reader *reader, const char *nul)
+{
+    struct reader at = *reader;
+
+    for (const char *p = reader->p; (p = memchr(p, '\n', (size_t)(nul - p))); p++)
+        advance_line(&at, p);
+    struct source place = here(&at, nul);
+
+    return refuse(reader, &place, "a NUL character is not allowed here");
 }
 
 int env_parse(struct arena *arena, const struct env_text *text, const struct strmap *outer,
@@ -319,12 +418,10 @@ int env_parse(struct arena *arena, const struct env_text *text, const struct str
     strmap_init_arena(&reader.own, arena);
     ARRAY_FOREACH(entries, entry)
         (void)strmap_set(&reader.own, entry->key, (void *)(uintptr_t)entry->value);
-    if (memchr(text->data, '\0', text->len)) {
-        struct source at = { .file = text->file };
+    const char *nul = memchr(text->data, '\0', text->len);
 
-        at.line = at.column = 1;
-        return refuse(&reader, &at, "a NUL character is not allowed here");
-    }
+    if (nul)
+        return refuse_nul(&reader, nul);
     if (text->len >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0)
         reader.p = reader.line_start = text->data + 3;
     if (text->raw)
@@ -333,15 +430,11 @@ int env_parse(struct arena *arena, const struct env_text *text, const struct str
         skip_to_statement(&reader);
         if (reader.p >= reader.end)
             return r;
-        struct reader before = reader;
-
         if (read_statement(&reader) < 0) { /* go on with the next line: all mistakes in one run */
-            const char *newline = memchr(before.p, '\n', (size_t)(before.end - before.p));
+            const char *newline = memchr(reader.p, '\n', (size_t)(reader.end - reader.p));
 
             r = -EINVAL;
             reader.p = newline ? newline : reader.end;
-            reader.line = before.line;
-            reader.line_start = before.line_start;
         }
     }
 }

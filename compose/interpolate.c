@@ -104,7 +104,9 @@ static int require(struct expansion *x, const char *dollar, const char *name, co
                                   : arena_printf(x->arena,
                                             "required variable %s is missing a value", name);
 
-    return refuse(x, dollar, message, NULL);
+    refuse(x, dollar, message, NULL);
+    x->problem->is_unset = true;
+    return -EINVAL;
 }
 
 /* What stands between the braces of ${…}. */
@@ -196,13 +198,14 @@ static int expand_dollar(struct expansion *x, const char *p, const char *end, st
         return expand_name(x, p, arena_strndup(x->arena, p + 1, (size_t)(next - p - 1)), out);
     }
     if (next < end && *next == '{') {
-        const char *close = find_closing(next + 1, end);
+        const char *newline = memchr(next, '\n', (size_t)(end - next));
+        const char *close = find_closing(next + 1, newline ? newline : end);
 
         if (!close)
             return refuse(x, p,
                     arena_printf(x->arena,
-                            "invalid interpolation format \"%.*s\": no closing brace",
-                            (int)shown_len(p, end), p),
+                            "invalid interpolation format \"%.*s\": no closing brace%s",
+                            (int)shown_len(p, end), p, newline ? " in its line" : ""),
                     "a dollar that is meant as one is written $$");
         *ret_next = close + 1;
         return expand_braced(x, p, next + 1, close, out);

@@ -4,7 +4,9 @@
  *     ${N:-d} ${N-d}     d when unset or empty / when unset
  *     ${N:+r} ${N+r}     r when set and not empty / when set
  *     ${N:?m} ${N?m}     an error with m when unset or empty / when unset
- *     $$                 one dollar; a dollar before anything else stays as it is */
+ *     $$                 one dollar; a dollar before anything else stays as it is
+ *
+ * The braces of one variable stand in one line, as Docker Compose has it. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,6 +28,7 @@ struct interpolate_problem {
     size_t dollar;       /* how many dollars stand before the offending one */
     const char *message; /* lives in the arena */
     const char *hint;    /* NULL for none */
+    bool is_unset;       /* a required variable has no value; the text itself is right */
 };
 
 #define INTERPOLATE_MAX_BYTES (4u << 20) /* one value after expansion */

@@ -90,52 +90,52 @@ static void read_process_environment(struct loader *loader)
 
 /* ------------------------------------------------------------------- files of variables */
 
-/* Reads a file of any kind: process substitution of a shell gives pipes. */
-static int read_whole(
-        const char *path, size_t max_bytes, char **ret_data, size_t *ret_len, struct error **err)
+/* 1: it can be read again; 0: it cannot. What nobody writes is waited for once in a run. */
+static int read_whole(struct loader *loader, const char *path, size_t max_bytes, char **ret_data,
+        size_t *ret_len, struct error **err)
 {
-    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int r = fs_read_input(&(struct fs_input){ .path = path,
+                                  .max_bytes = max_bytes,
+                                  .writer_wait_usec = loader->writer_wait_usec },
+            ret_data, ret_len, err);
 
-    struct stat status;
-
-    if (fd < 0)
-        return error_set(err, errno, NULL, "cannot open \"%s\"", path);
-    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
-        return error_set(err, EISDIR, NULL, "cannot read \"%s\"", path);
-    int r = fs_read_fd(fd, max_bytes, ret_data, ret_len, err);
-
-    return r < 0 ? error_wrap(err, r, "cannot read \"%s\"", path) : 0;
+    if (r == -ETIMEDOUT)
+        loader->writer_wait_usec = 0;
+    return r;
 }
 
-/* "cannot read X: reason", from an error object. */
-static void report_error(struct loader *loader, const struct source *at, const struct error *error)
+/* "what: cannot read X: reason", from an error object; `what` may be NULL. */
+static void report_error(
+        struct loader *loader, const struct source *at, const char *what, const struct error *error)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_PATH_BYTES * 2);
 
     error_format(error, &text);
-    diag_add(loader->diag, DIAG_ERROR, "file", at, "%s", text.data);
+    diag_add(loader->diag, DIAG_ERROR, "file", at, "%s%s%s", what ? what : "", what ? ": " : "",
+            text.data);
 }
 
 void loader_read_env_file(struct loader *loader, const char *path, const struct strmap *outer,
         struct strmap *into, const struct source *at)
 {
-    auto_free char *data = NULL;
-    struct error *error = NULL;
+    const struct loaded_file *file = loader_read_text(loader, path, at, NULL, true);
     struct env_entries entries = { 0 };
-    struct env_text text = { .file = loader_display_name(
-                                     loader, arena_strdup(loader->arena, path)) };
 
-    diag_add_file(loader->diag, text.file, DIAG_WAY_READ, at);
-    if (read_whole(path, LIMIT_ENV_FILE_BYTES, &data, &text.len, &error) < 0) {
-        report_error(loader, at, error);
-        error_free(error);
+    if (!file) {
+        loader->lacks_variables = true;
         return;
     }
-    text.data = data;
     STRMAP_FOREACH(into, known) /* earlier files can be referred to */
         *ARRAY_APPEND_ARENA(loader->arena, &entries) = (struct env_entry){ .key = known->key,
             .value = known->value };
-    (void)env_parse(loader->arena, &text, outer, &entries, loader->diag);
+    const struct env_text text = {
+        .file = file->text.file,
+        .data = file->text.data,
+        .len = file->text.len,
+    };
+
+    if (env_parse(loader->arena, &text, outer, &entries, loader->diag) < 0)
+        loader->lacks_variables = true;
     ARRAY_FOREACH(&entries, entry)
         (void)strmap_set(into, entry->key, (void *)(uintptr_t)entry->value);
     *ARRAY_APPEND_ARENA(loader->arena, &loader->env_file_paths) = arena_strdup(loader->arena, path);
@@ -297,7 +297,7 @@ static const char *directory_of_files(struct loader *loader)
     return path_clean(loader->arena, loader->options->working_dir);
 }
 
-int loader_find_files(struct loader *loader, bool *ret_found)
+bool loader_find_files(struct loader *loader)
 {
     const char *listed, *separator;
 
@@ -328,8 +328,7 @@ int loader_find_files(struct loader *loader, bool *ret_found)
         read_env_files(loader, &env_files, loader->project_dir);
     loader->context.home = variable(loader, "HOME");
     loader->context.base_dir = loader->project_dir;
-    *ret_found = loader->paths.len > 0;
-    return diag_has_errors(loader->diag) ? -EINVAL : 0;
+    return loader->paths.len > 0;
 }
 
 struct loaded_file *loader_read_file(
@@ -346,9 +345,9 @@ struct loaded_file *loader_read_file(
     if (strcmp(path, "-") == 0)
         r = fs_read_fd(loader->options->stdin_fd, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
     else
-        r = read_whole(path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
+        r = read_whole(loader, path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
     if (r < 0) {
-        report_error(loader, at, error);
+        report_error(loader, at, NULL, error);
         error_free(error);
         (void)strmap_set(&loader->files, path, NULL);
         return NULL;
@@ -362,7 +361,7 @@ struct loaded_file *loader_read_file(
         .len = len,
     };
     yaml_index_lines(loader->arena, &file->text);
-    if (strcmp(path, "-") == 0)
+    if (r == 0)
         diag_keep_text(loader->diag, file->text.file, data, len);
     (void)yaml_parse(loader->arena, &file->text, &file->documents, loader->diag);
     (void)strmap_set(&loader->files, path, file);
@@ -380,26 +379,25 @@ struct loaded_file *loader_read_text(struct loader *loader, const char *path,
 
     if (file || strmap_has(&loader->files, key)) /* a missing file is reported once */
         return file;
-    int r = read_whole(path, LIMIT_ENV_FILE_BYTES, &data, &len, &error);
+    int r = read_whole(loader, path, LIMIT_ENV_FILE_BYTES, &data, &len, &error);
 
     if (r == -ENOENT && !required && access(path, F_OK) < 0)
         return NULL;
     if (r < 0) {
-        auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_PATH_BYTES * 2);
-
-        error_format(error, &text);
-        diag_add(loader->diag, DIAG_ERROR, "file", at, "%s: %s", what, text.data);
+        report_error(loader, at, what, error);
         (void)strmap_set(&loader->files, key, NULL);
         return NULL;
     }
     file = ARENA_NEW(loader->arena, struct loaded_file);
-    file->path = path;
-    diag_add_file(loader->diag, loader_display_name(loader, path), DIAG_WAY_READ, at);
+    file->path = arena_strdup(loader->arena, path);
     file->text = (struct yaml_text){
-        .file = loader_display_name(loader, path),
+        .file = loader_display_name(loader, file->path),
         .data = copy_bytes(loader->arena, data, len),
         .len = len,
     };
+    diag_add_file(loader->diag, file->text.file, DIAG_WAY_READ, at);
+    if (r == 0)
+        diag_keep_text(loader->diag, file->text.file, data, len);
     (void)strmap_set(&loader->files, key, file);
     return file;
 }
@@ -422,22 +420,21 @@ static const char *repair_name(struct arena *arena, const char *text)
     return name;
 }
 
-static int take_strict_name(struct loader *loader, const char *name, const char *from)
+static bool take_strict_name(struct loader *loader, const char *name, const char *from)
 {
     const char *repaired = repair_name(loader->arena, name);
 
-    if (strcmp(repaired, name) != 0) {
-        struct diag_entry *entry = diag_add(loader->diag, DIAG_ERROR, "project-name", NULL,
-                "invalid project name \"%s\" (%s): only lower-case letters, digits, \"-\" and \"_\" are "
-                "allowed, with a letter or digit in front",
-                name, from);
+    loader->project_name = repaired;
+    if (strcmp(repaired, name) == 0)
+        return true;
+    struct diag_entry *entry = diag_add(loader->diag, DIAG_ERROR, "project-name", NULL,
+            "invalid project name \"%s\" (%s): only lower-case letters, digits, \"-\" and \"_\" are "
+            "allowed, with a letter or digit in front",
+            name, from);
 
-        if (*repaired)
-            diag_hint(loader->diag, entry, "\"%s\" would do", repaired);
-        return -EINVAL;
-    }
-    loader->project_name = name;
-    return 0;
+    if (*repaired)
+        diag_hint(loader->diag, entry, "\"%s\" would do", repaired);
+    return false;
 }
 
 /* The last `name` of the files, filled in and, where anything is normalised, repaired; NULL: none. */
@@ -467,30 +464,28 @@ static const char *name_in_files(struct loader *loader)
     return loader->options->no_normalize ? filled->text : repair_name(loader->arena, filled->text);
 }
 
-int loader_find_name(struct loader *loader)
+bool loader_find_name(struct loader *loader)
 {
-    const char *from_env = variable(loader, "COMPOSE_PROJECT_NAME"), *name;
-    int r = 0;
+    const char *from_env = variable(loader, "COMPOSE_PROJECT_NAME");
+    const char *from_user = loader->options->project_name;
+    bool is_good = true;
 
-    if (loader->options->project_name && *loader->options->project_name) {
-        r = take_strict_name(loader, loader->options->project_name, "-p");
-    } else if (from_env && *from_env) {
-        r = take_strict_name(loader, from_env, "COMPOSE_PROJECT_NAME");
+    if (!string_is_empty(from_user)) {
+        is_good = take_strict_name(loader, from_user, "-p");
+    } else if (!string_is_empty(from_env)) {
+        is_good = take_strict_name(loader, from_env, "COMPOSE_PROJECT_NAME");
     } else {
         size_t errors = loader->diag->errors;
 
-        name = name_in_files(loader);
-        if (!name || !*name)
-            name = repair_name(loader->arena, path_last(loader->project_dir));
-        if (!*name && loader->diag->errors == errors) {
+        loader->project_name = name_in_files(loader);
+        if (string_is_empty(loader->project_name))
+            loader->project_name = repair_name(loader->arena, path_last(loader->project_dir));
+        is_good = *loader->project_name != '\0';
+        if (!is_good && loader->diag->errors == errors)
             diag_add(loader->diag, DIAG_ERROR, "project-name", NULL,
                     "the project name must not be empty; give one with -p or `name`");
-            r = -EINVAL;
-        }
-        loader->project_name = name;
     }
-    if (loader->project_name)
-        (void)strmap_set(&loader->environment, "COMPOSE_PROJECT_NAME",
-                (void *)(uintptr_t)loader->project_name);
-    return r;
+    (void)strmap_set(
+            &loader->environment, "COMPOSE_PROJECT_NAME", (void *)(uintptr_t)loader->project_name);
+    return is_good;
 }

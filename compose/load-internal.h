@@ -34,8 +34,10 @@ struct loader {
     struct strings env_file_paths;
     const char *project_dir; /* absolute */
     const char *project_name;
-    size_t expanded_bytes; /* what interpolation has added */
-    unsigned includes;     /* that were followed */
+    size_t expanded_bytes;    /* what interpolation has added */
+    unsigned includes;        /* that were followed */
+    int64_t writer_wait_usec; /* how long a FIFO may lack a writer */
+    bool lacks_variables; /* a file of variables has a mistake: what is not set may be set in it */
 };
 
 /* Files and a directory that make one tree: the project, or an include. */
@@ -59,8 +61,10 @@ struct project;
 int loader_load(struct loader *loader, struct project **ret_project, struct error **err);
 
 /* load-files.c */
-int loader_find_files(struct loader *loader, bool *ret_found);
-int loader_find_name(struct loader *loader);
+/* Finds the files and the variables; false: there is no compose file. Mistakes are in the diag. */
+bool loader_find_files(struct loader *loader);
+/* Settles what the project is called. False: what was asked for is no name, and something that would do was taken. */
+bool loader_find_name(struct loader *loader);
 bool loader_flag(const struct loader *loader, const char *name); /* a variable that says yes */
 void loader_read_env_file(struct loader *loader, const char *path, const struct strmap *outer,
         struct strmap *into, const struct source *at);

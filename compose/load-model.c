@@ -25,13 +25,16 @@ struct filling {
     struct loader *loader;
     const struct strmap *environment;
     const struct node *node; /* whose value is being filled in */
+    bool lacks_value;        /* it has a variable that may be set in a file that has a mistake */
 };
 
 static const char *lookup(void *userdata, const char *name)
 {
-    const struct filling *filling = userdata;
+    struct filling *filling = userdata;
+    const char *value = strmap_get(filling->environment, name);
 
-    return strmap_get(filling->environment, name);
+    filling->lacks_value |= !value && filling->loader->lacks_variables;
+    return value;
 }
 
 static struct source dollar_place(const struct filling *filling, size_t dollar)
@@ -80,7 +83,7 @@ static void unset(void *userdata, const char *name, size_t dollar)
     struct loader *loader = filling->loader;
     struct source at;
 
-    if (strmap_has(&loader->warned, name))
+    if (filling->lacks_value || strmap_has(&loader->warned, name))
         return; /* once for each variable: more of the same hides the rest */
     (void)strmap_set(&loader->warned, name, NULL);
     at = dollar_place(filling, dollar);
@@ -115,7 +118,13 @@ static struct node *fill_text(
     if (!strchr(node->text, '$'))
         return (struct node *)(uintptr_t)node;
     filled = node_copy(loader->arena, node);
-    if (interpolate_text(loader->arena, node->text, &ops, &text, &problem) == 0) {
+    int r = interpolate_text(loader->arena, node->text, &ops, &text, &problem);
+
+    if (filling.lacks_value && (r == 0 || problem.is_unset)) {
+        filled->flags |= NODE_BAD; /* whatever it is: that is no further mistake */
+        return filled;
+    }
+    if (r == 0) {
         filled->text = text;
         loader->expanded_bytes += strlen(text);
         if (loader->expanded_bytes <= EXPANDED_BYTES_MAX)
@@ -300,8 +309,9 @@ static struct node *find_base(struct extending *extending, const struct node *ex
     struct node *base;
 
     if (!wanted) {
-        diag_add(loader->diag, DIAG_ERROR, "extends", &extends->at,
-                "services.%s.extends: missing \"service\"", frame->service);
+        if (!(extends->flags & NODE_BAD))
+            diag_add(loader->diag, DIAG_ERROR, "extends", &extends->at,
+                    "services.%s.extends: missing \"service\"", frame->service);
         return NULL;
     }
     if (file_node && file_node->kind == NODE_TEXT && *file_node->text) {

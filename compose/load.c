@@ -14,9 +14,13 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/timefmt.h"
 #include "compose/document.h"
 #include "compose/load-internal.h"
 #include "compose/project.h"
+
+/* Programs that make a file when it is asked for (`-f <(…)`, a .env from a password manager) have it ready. */
+#define WRITER_WAIT_USEC (10 * USEC_PER_SEC)
 
 void loader_init(struct loader *loader, struct arena *arena, const struct load_options *options,
         struct diag *diag)
@@ -26,6 +30,7 @@ void loader_init(struct loader *loader, struct arena *arena, const struct load_o
         .arena = arena,
         .options = options,
         .diag = diag,
+        .writer_wait_usec = WRITER_WAIT_USEC,
         .context = {
             .arena = arena,
             .diag = diag,
@@ -381,16 +386,14 @@ static struct node *load_tree(struct loader *loader)
 
 static int open_files(struct loader *loader, struct error **err)
 {
-    bool found = false;
-    int r = loader_find_files(loader, &found);
-
-    if (r == 0 && !found)
-        return error_set_plain(err, ENOENT, NULL,
-                "no configuration file provided: not found (compose.yaml in %s or above)",
-                loader->options->working_dir);
-    if (r == 0)
-        r = loader_find_name(loader);
-    return r < 0 ? refuse(loader, err) : 0;
+    if (!loader_find_files(loader))
+        return diag_has_errors(loader->diag)
+                       ? refuse(loader, err)
+                       : error_set_plain(err, ENOENT, NULL,
+                                 "no configuration file provided: not found (compose.yaml in %s or above)",
+                                 loader->options->working_dir);
+    (void)loader_find_name(loader);
+    return 0;
 }
 
 int loader_load(struct loader *loader, struct project **ret_project, struct error **err)
@@ -429,10 +432,10 @@ int project_name_resolve(struct arena *arena, const struct load_options *options
         const char **ret_name, struct diag *diag, struct error **err)
 {
     auto_(loader_release) struct loader loader;
-    bool found;
 
     loader_init(&loader, arena, options, diag);
-    if (loader_find_files(&loader, &found) < 0 || loader_find_name(&loader) < 0)
+    (void)loader_find_files(&loader);
+    if (diag_has_errors(diag) || !loader_find_name(&loader))
         return refuse(&loader, err);
     *ret_name = loader.project_name;
     return 0;

@@ -246,7 +246,7 @@ TABLE(include_table, "include", env_file, "attribute of an include", .at_offset 
         NO_GIVEN, NO_KEY);
 
 static const struct attr include_attr = { "item", NO_FIELD(type_struct), .table = &include_table,
-    .expand = schema_expand_include };
+    .flags = ATTR_NULL, .expand = schema_expand_include };
 static const struct attr network_attr = { "item", NO_FIELD(type_struct), .table = &network_table,
     .flags = ATTR_NULL };
 static const struct attr volume_attr = { "item", NO_FIELD(type_struct), .table = &volume_table,

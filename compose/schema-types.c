@@ -89,6 +89,20 @@ static struct node *read_text_or_number(
     return read_text(context, attr, node);
 }
 
+/* A port of the host, or a range; "" is none. What else Docker Compose takes for a text fails when it starts. */
+static struct node *read_published(
+        struct schema_context *context, const struct attr *attr, const struct node *node)
+{
+    const char *text = node_scalar_text(context->arena, node);
+    uint16_t first, last;
+
+    if ((node->kind != NODE_INT && node->kind != NODE_TEXT) ||
+            (*text && parse_port_range(str_from(text), true, &first, &last) < 0))
+        return schema_refuse(context, node, attr->type->expected);
+    return node->kind == NODE_INT ? schema_derive_text(context, text, node)
+                                  : node_copy(context->arena, node);
+}
+
 static struct node *read_text_or_bool(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
@@ -1055,6 +1069,8 @@ TYPE(type_any, "anything", "anything", "{}", SHAPE_ANY, read_any, NULL);
 TYPE(type_text, "text", "a text", "{\"type\":\"string\"}", SHAPE_SCALAR, read_text, decode_text);
 TYPE(type_text_or_number, "text or number", "a text or an integer",
         "{\"type\":[\"string\",\"integer\"]}", SHAPE_SCALAR, read_text_or_number, decode_text);
+TYPE(type_published, "port", "a port such as 8080, or a range such as \"8000-8010\"",
+        "{\"type\":[\"string\",\"integer\"]}", SHAPE_SCALAR, read_published, decode_text);
 TYPE(type_text_or_bool, "text or boolean", "a text or a boolean",
         "{\"type\":[\"string\",\"boolean\"]}", SHAPE_SCALAR, read_text_or_bool, decode_text);
 TYPE(type_bool, "boolean", "true or false", JSON_REF("boolean"), SHAPE_SCALAR, read_bool,

@@ -6,6 +6,7 @@
 extern const struct attr_type type_any;              /* - */
 extern const struct attr_type type_text;             /* const char * */
 extern const struct attr_type type_text_or_number;   /* const char * */
+extern const struct attr_type type_published;        /* const char * */
 extern const struct attr_type type_text_or_bool;     /* const char * */
 extern const struct attr_type type_bool;             /* enum option_bool */
 extern const struct attr_type type_plain_bool;       /* the same, but no word for it */

@@ -102,6 +102,8 @@ struct node *schema_read(
         result->flags = NODE_RESET;
         return result;
     }
+    if (node->kind == NODE_TEXT && (node->flags & NODE_BAD))
+        return NULL; /* nobody knows what it says: nothing follows from it */
     if (schema_is_raw(context, node) && attr->type->shape == SHAPE_SCALAR)
         return node_copy(context->arena, node);
     size_t before = context->diag->len;

@@ -198,9 +198,12 @@ struct node *service_ports_read(
     for (uint32_t i = 0; i < node->len; i++) {
         size_t mark = schema_push_index(context, i);
         const struct node *item = node->items[i];
+        size_t errors = context->diag->errors;
         struct node *map = NULL;
 
-        if (item->kind == NODE_TEXT && schema_is_raw(context, item))
+        if (item->kind == NODE_TEXT && (item->flags & NODE_BAD))
+            list->flags |= NODE_BAD;
+        else if (item->kind == NODE_TEXT && schema_is_raw(context, item))
             map = node_copy(context->arena, item);
         else if (item->kind == NODE_TEXT || item->kind == NODE_INT)
             read_text(context, list, item, node_scalar_text(context->arena, item));
@@ -210,6 +213,8 @@ struct node *service_ports_read(
             schema_refuse(context, item, "a port such as \"8080:80\" or a mapping");
         if (map)
             node_list_append(context->arena, list, map);
+        if (context->diag->errors > errors)
+            list->flags |= NODE_BAD;
         schema_pop(context, mark);
     }
     return list;

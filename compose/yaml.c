@@ -18,6 +18,9 @@
 #include "compose/document.h"
 #include "compose/yaml-internal.h"
 
+#define YAML_TAG_PREFIX "tag:yaml.org,2002:"
+#define YAML_BINARY_TAG YAML_TAG_PREFIX "binary"
+
 /* One collection that is being read. */
 struct frame {
     struct node *node;
@@ -252,21 +255,25 @@ static void resolve_plain(struct reader *reader, struct node *node)
     }
 }
 
-/* The bytes of base64 text, or the text itself when it is none or holds NUL. */
+/* The bytes of base64 text; NULL when it is none or holds NUL. Only ends of lines may stand in it. */
 static const char *decode_base64(struct arena *arena, const char *text)
 {
     static const char alphabet[] =
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char *bytes = arena_alloc(arena, strlen(text) + 1), *out = bytes;
-    unsigned collected = 0, bits = 0;
+    unsigned collected = 0, bits = 0, digits = 0, padding = 0;
 
-    for (const char *p = text; *p && *p != '='; p++) {
+    for (const char *p = text; *p; p++) {
         const char *digit = strchr(alphabet, *p);
 
-        if (*p == ' ' || *p == '\n')
+        if (*p == '\r' || *p == '\n')
             continue;
-        if (!digit)
-            return text;
+        digits++;
+        padding += *p == '=';
+        if (*p == '=')
+            continue;
+        if (!digit || padding)
+            return NULL;
         collected = (collected << 6 | (unsigned)(digit - alphabet)) & 0xffffff;
         bits += 6;
         if (bits < 8)
@@ -274,10 +281,46 @@ static const char *decode_base64(struct arena *arena, const char *text)
         bits -= 8;
         *out = (char)(collected >> bits & 0xff);
         if (!*out++)
-            return text;
+            return NULL;
     }
     *out = '\0';
-    return bytes;
+    return digits % 4 || padding > 2 ? NULL : bytes;
+}
+
+/* Tags of YAML that say what a text has to be. */
+static const struct value_tag {
+    const char *tag;
+    enum node_kind kind;
+    unsigned flag; /* that the value has as well */
+} value_tags[] = {
+    { YAML_INT_TAG, NODE_INT, 0 },
+    { YAML_FLOAT_TAG, NODE_FLOAT, 0 },
+    { YAML_BOOL_TAG, NODE_BOOL, 0 },
+    { YAML_NULL_TAG, NODE_NULL, 0 },
+    { YAML_TIMESTAMP_TAG, NODE_TEXT, NODE_DATE },
+};
+
+static void refuse_tag(struct reader *reader, struct node *node, const char *tag)
+{
+    struct diag_entry *entry = diag_add(reader->diag, DIAG_ERROR, "schema", &node->at,
+            "%s: the tag !!%s does not fit \"%s\"", path_text(reader),
+            tag + strlen(YAML_TAG_PREFIX), node->text);
+
+    diag_hint(reader->diag, entry, "leave the tag out, or mend the value");
+    node->flags |= NODE_BAD;
+    reader->failed = true;
+}
+
+static void apply_value_tag(
+        struct reader *reader, struct node *node, const struct value_tag *value_tag)
+{
+    resolve_plain(reader, node);
+    if (value_tag->kind == NODE_FLOAT && node->kind == NODE_INT) {
+        node->number = (double)node->integer;
+        node->kind = NODE_FLOAT;
+    }
+    if (node->kind != value_tag->kind || (node->flags & value_tag->flag) != value_tag->flag)
+        refuse_tag(reader, node, value_tag->tag);
 }
 
 static void apply_tag(struct reader *reader, struct node *node, const char *tag, bool plain)
@@ -287,18 +330,19 @@ static void apply_tag(struct reader *reader, struct node *node, const char *tag,
             resolve_plain(reader, node);
         return;
     }
-    if (strcmp(tag, YAML_STR_TAG) == 0 || strcmp(tag, "!") == 0)
-        return;
-    if (strcmp(tag, YAML_INT_TAG) == 0 || strcmp(tag, YAML_FLOAT_TAG) == 0 ||
-            strcmp(tag, YAML_BOOL_TAG) == 0 || strcmp(tag, YAML_NULL_TAG) == 0) {
-        resolve_plain(reader, node);
-        if (strcmp(tag, YAML_FLOAT_TAG) == 0 && node->kind == NODE_INT) {
-            node->number = (double)node->integer;
-            node->kind = NODE_FLOAT;
+    for (size_t i = 0; i < ARRAY_LEN(value_tags); i++)
+        if (strcmp(tag, value_tags[i].tag) == 0) {
+            apply_value_tag(reader, node, &value_tags[i]);
+            return;
         }
+    if (strcmp(tag, YAML_BINARY_TAG) == 0) {
+        const char *bytes = decode_base64(reader->arena, node->text);
+
+        if (bytes)
+            node->text = bytes;
+        else
+            refuse_tag(reader, node, tag);
     }
-    if (strcmp(tag, "tag:yaml.org,2002:binary") == 0)
-        node->text = decode_base64(reader->arena, node->text);
     /* Other tags say nothing about the value: it stays a text. */
 }
 

@@ -6,11 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +22,7 @@
 #include "base/error.h"
 #include "base/fdio.h"
 #include "base/fs.h"
+#include "base/timefmt.h"
 
 static int tmp_fd = -EBADF; /* a directory of this run's own */
 static char tmp_path[] = "/tmp/berth-test-fs-XXXXXX";
@@ -86,6 +91,91 @@ static void directories_and_pipes_are_not_read_as_files(void **state)
     assert_int_equal(fs_read_file(tmp_fd, "fifo", 10, &data, NULL, &err), -EINVAL);
     assert_int_equal(fs_read_file(tmp_fd, "none", 10, &data, NULL, &err), -ENOENT);
     assert_null(data);
+}
+
+static int read_input(const char *name, int64_t wait_usec, char **ret_data, struct error **err)
+{
+    char path[128];
+    size_t len;
+
+    if (*name == '/')
+        snprintf(path, sizeof(path), "%s", name);
+    else
+        snprintf(path, sizeof(path), "%s/%s", tmp_path, name);
+    return fs_read_input(
+            &(struct fs_input){ .path = path, .max_bytes = 10, .writer_wait_usec = wait_usec },
+            ret_data, &len, err);
+}
+
+static void what_a_user_names_may_be_a_file_or_a_pipe_but_no_device(void **state)
+{
+    char pipe_name[FS_FD_PATH_MAX];
+    char *data = NULL;
+    auto_error struct error *err = NULL;
+    int from = -EBADF, to = -EBADF;
+
+    (void)state;
+    write_file(tmp_fd, "ten", "0123456789");
+    assert_int_equal(read_input("ten", 0, &data, &err), 1);
+    assert_string_equal(data, "0123456789");
+    free(data);
+    write_file(tmp_fd, "eleven", "0123456789a");
+    assert_int_equal(read_input("eleven", 0, &data, &err), -EFBIG);
+    assert_int_equal(fd_pipe(&from, &to), 0);
+    assert_int_equal(write(to, "piped", 5), 5);
+    close(to);
+    assert_int_equal(read_input(fs_fd_path(from, pipe_name), 0, &data, &err), 0);
+    assert_string_equal(data, "piped");
+    free(data);
+    close(from);
+    assert_int_equal(read_input("/dev/null", 0, &data, &err), 0);
+    assert_string_equal(data, "");
+    free(data);
+    assert_int_equal(read_input("/dev/zero", 0, &data, &err), -EINVAL);
+    assert_non_null(strstr(err->message, "a device"));
+    assert_int_equal(read_input("/tmp", 0, &data, &err), -EISDIR);
+    assert_int_equal(read_input("not-there", 0, &data, &err), -ENOENT);
+}
+
+static void a_socket_is_refused_as_what_it_is(void **state)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char *data = NULL;
+    auto_error struct error *err = NULL;
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", tmp_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(read_input("socket", 0, &data, &err), -EINVAL);
+    assert_non_null(strstr(err->message, "a socket"));
+}
+
+static void *write_to_fifo(void *path)
+{
+    auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    return write(fd, "late", 4) == 4 ? path : NULL;
+}
+
+static void a_fifo_is_read_when_somebody_writes_and_refused_when_nobody_does(void **state)
+{
+    auto_error struct error *err = NULL;
+    char *data = NULL, path[128];
+    pthread_t writer;
+    void *result;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/input", tmp_path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(read_input("input", 1000, &data, &err), -ETIMEDOUT);
+    assert_non_null(strstr(err->message, "no program writes to it"));
+    assert_int_equal(pthread_create(&writer, NULL, write_to_fifo, path), 0);
+    assert_int_equal(read_input("input", TIMEOUT_NEVER / 2, &data, &err), 0);
+    assert_int_equal(pthread_join(writer, &result), 0);
+    assert_ptr_equal(result, path);
+    assert_string_equal(data, "late");
+    free(data);
 }
 
 static void small_files_lose_their_last_newline(void **state)
@@ -312,6 +402,9 @@ int main(void)
         cmocka_unit_test(a_file_is_read_whole_up_to_its_limit),
         cmocka_unit_test(an_empty_file_and_kernel_files_without_size_are_read),
         cmocka_unit_test(directories_and_pipes_are_not_read_as_files),
+        cmocka_unit_test(what_a_user_names_may_be_a_file_or_a_pipe_but_no_device),
+        cmocka_unit_test(a_socket_is_refused_as_what_it_is),
+        cmocka_unit_test(a_fifo_is_read_when_somebody_writes_and_refused_when_nobody_does),
         cmocka_unit_test(small_files_lose_their_last_newline),
         cmocka_unit_test(replacing_keeps_the_old_file_until_the_new_one_is_whole),
         cmocka_unit_test(replacing_works_below_a_directory_and_leaves_nothing_when_it_fails),

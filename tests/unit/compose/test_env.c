@@ -138,16 +138,86 @@ static void every_mistake_of_a_file_is_reported_with_its_line(void **state)
     parsed_release(&parsed);
 }
 
+static void a_mistake_in_a_value_points_at_its_dollar(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned line, column;
+    } cases[] = {
+        { "A=x ${B?}", 1, 5 },
+        { "A=x $$ ${B?}", 1, 8 },
+        { "A=\"\\$x ${B?}\"", 1, 8 },
+        { "A=\"one\n two ${B?}\"", 2, 6 },
+        { "export A: '${X?}'\nC=\"${B?}\"", 2, 4 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct parsed parsed;
+
+        parse(&parsed, cases[i].text, false);
+        assert_int_equal(parsed.diag.errors, 1);
+        assert_int_equal(parsed.diag.items[0].at.line, cases[i].line);
+        assert_int_equal(parsed.diag.items[0].at.column, cases[i].column);
+        parsed_release(&parsed);
+    }
+}
+
+static void octal_escapes_are_those_of_docker_compose(void **state)
+{
+    static const struct {
+        const char *text, *value;
+    } cases[] = {
+        { "A=\"x\\0101y\"", "xAy" },
+        { "A=\"x\\0377y\"", "x\xc3\xbfy" },
+        { "A=\"x\\0400y\"", "x\\400y" },
+        { "A=\"x\\0189y\"", "x\\189y" },
+        { "A=\"x\\07y\"", "x\\7y" },
+        { "A=\"x\\000y\"", "x\\00y" },
+        { "A=\"x\\0y\"", "x\\y" },
+        { "A=\"x\\101y\"", "x\\101y" },
+        { "A=\"x\\0000y\"", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct parsed parsed;
+
+        parse(&parsed, cases[i].text, false);
+        assert_int_equal(parsed.diag.errors, cases[i].value ? 0 : 1);
+        if (cases[i].value)
+            assert_string_equal(value_of(&parsed, "A"), cases[i].value);
+        parsed_release(&parsed);
+    }
+}
+
+static void every_mistake_of_a_raw_file_is_reported_with_its_place(void **state)
+{
+    struct parsed parsed;
+
+    (void)state;
+    parse(&parsed, "GOOD=1\n  A B=2\n=3\nC=4\n", true);
+    assert_true(parsed.result < 0);
+    assert_int_equal(parsed.diag.errors, 2);
+    assert_int_equal(parsed.diag.items[0].at.line, 2);
+    assert_int_equal(parsed.diag.items[0].at.column, 3);
+    assert_int_equal(parsed.diag.items[1].at.line, 3);
+    assert_string_equal(value_of(&parsed, "C"), "4");
+    parsed_release(&parsed);
+}
+
 static void a_nul_byte_is_refused(void **state)
 {
     struct arena arena = ARENA_INIT;
     struct diag diag = DIAG_INIT;
     struct env_entries entries = { 0 };
-    const struct env_text text = { .file = "x.env", .data = "A=b\0c", .len = 5 };
+    const struct env_text text = { .file = "x.env", .data = "X=1\nA=b\0c", .len = 9 };
 
     (void)state;
     assert_true(env_parse(&arena, &text, NULL, &entries, &diag) < 0);
     assert_int_equal(diag.errors, 1);
+    assert_int_equal(diag.items[0].at.line, 2);
+    assert_int_equal(diag.items[0].at.column, 4);
     diag_release(&diag);
     arena_release(&arena);
 }
@@ -159,6 +229,9 @@ int main(void)
         cmocka_unit_test(a_key_without_a_value_is_left_out_when_it_is_unset),
         cmocka_unit_test(raw_values_are_taken_as_they_are),
         cmocka_unit_test(every_mistake_of_a_file_is_reported_with_its_line),
+        cmocka_unit_test(a_mistake_in_a_value_points_at_its_dollar),
+        cmocka_unit_test(octal_escapes_are_those_of_docker_compose),
+        cmocka_unit_test(every_mistake_of_a_raw_file_is_reported_with_its_place),
         cmocka_unit_test(a_nul_byte_is_refused),
     };
 

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -69,6 +70,26 @@ static void scalars_have_the_types_of_docker_compose(void **state)
             "[\"5\",7,1,\"x\",\"hi\"]");
     assert_canonical("[9223372036854775807, 9223372036854775808]",
             "[9223372036854775807,9223372036854775808]");
+}
+
+static void a_tag_that_does_not_fit_its_value_is_refused(void **state)
+{
+    static const char *const values[] = { "!!int foo", "!!int 1.5", "!!float x", "!!bool yes",
+        "!!null x", "!!timestamp x", "!!binary '***'", "!!binary aGk", "!!binary AA==" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        struct parsed parsed;
+        char text[64];
+
+        snprintf(text, sizeof(text), "a: %s\n", values[i]);
+        parse(&parsed, text);
+        assert_true(parsed.result < 0);
+        assert_int_equal(parsed.diag.errors, 1);
+        assert_int_equal(parsed.diag.items[0].at.column, 4);
+        assert_non_null(strstr(parsed.diag.items[0].message, "does not fit"));
+        parsed_release(&parsed);
+    }
 }
 
 static void merge_keys_give_way_to_own_keys_and_to_earlier_sources(void **state)
@@ -245,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalars_have_the_types_of_docker_compose),
+        cmocka_unit_test(a_tag_that_does_not_fit_its_value_is_refused),
         cmocka_unit_test(merge_keys_give_way_to_own_keys_and_to_earlier_sources),
         cmocka_unit_test(nodes_know_where_they_were_written),
         cmocka_unit_test(a_dollar_is_found_inside_of_any_kind_of_scalar),
