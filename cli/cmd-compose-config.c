@@ -371,6 +371,7 @@ static int load_for(struct compose *compose, const struct config_options *o, enu
         compose->load.services = (struct strings){ 0 };
     compose->load.select_services = compose->load.services.len > 0;
     compose->load.no_interpolate = o->no_interpolate || view == VIEW_VARIABLES;
+    compose->load.as_written = raw;
     compose->load.no_normalize = o->no_normalize || compose->options->compatibility;
     compose->load.no_path_resolution = o->no_path_resolution;
     compose->load.no_consistency = o->no_consistency || raw;

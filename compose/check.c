@@ -500,6 +500,12 @@ void project_check(const struct project *project, struct diag *diag)
         check_targets(&checker, service);
         check_addresses(&checker, service);
     }
-    check_container_names(&checker);
     check_cycles(&checker);
+}
+
+void project_check_chosen(const struct project *project, struct diag *diag)
+{
+    const struct checker checker = { .project = project, .diag = diag };
+
+    check_container_names(&checker);
 }

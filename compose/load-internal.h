@@ -99,3 +99,5 @@ void loader_resolve_label_files(struct loader *loader, struct node *service);
 
 /* check.c: what is wrong between the parts of a project. */
 void project_check(const struct project *project, struct diag *diag);
+/* The same of what only matters between services that are wanted at once. */
+void project_check_chosen(const struct project *project, struct diag *diag);

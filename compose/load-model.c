@@ -622,7 +622,7 @@ static void settle(struct loader *loader, const struct model_source *source, str
             node_set(loader->arena, build, "context", NULL, context);
             node_set(loader->arena, service, "build", NULL, build);
         }
-        if (loader->options->no_interpolate || !environment || environment->kind != NODE_MAP)
+        if (loader->options->as_written || !environment || environment->kind != NODE_MAP)
             continue;
         environment = node_copy(loader->arena, environment);
         NODE_FOREACH(environment, variable)

@@ -156,7 +156,7 @@ static void build_services(struct loader *loader, struct project *project, struc
     {
         bool enabled = is_enabled(entry->value, active);
 
-        if (entry->value->kind == NODE_MAP && enabled && !loader->options->no_interpolate) {
+        if (entry->value->kind == NODE_MAP && enabled && !loader->options->as_written) {
             entry->value = node_copy(loader->arena, entry->value);
             if (!loader->options->no_env_resolution)
                 loader_resolve_env_files(loader, entry->value);
@@ -313,6 +313,15 @@ static void select_services(struct loader *loader, struct project *project)
     project->services = kept;
 }
 
+static void choose_services(struct loader *loader, struct project *project)
+{
+    if (loader->options->select_services && loader->options->services.len) {
+        select_services(loader, project);
+        build_indexes(loader, project);
+    }
+    mark_used(project);
+}
+
 /* ------------------------------------------------------------------------------- public */
 
 /* Standard input leaves nothing that could be looked at again. */
@@ -357,11 +366,6 @@ static struct project *build_project(struct loader *loader, struct node *model)
     project->sources = list_sources(loader);
     build_resources(loader, project, model);
     build_indexes(loader, project);
-    if (loader->options->select_services && loader->options->services.len) {
-        select_services(loader, project);
-        build_indexes(loader, project);
-    }
-    mark_used(project);
     return project;
 }
 
@@ -406,10 +410,14 @@ int loader_load(struct loader *loader, struct project **ret_project, struct erro
     if (r < 0)
         return r;
     model = load_tree(loader);
-    if (model)
+    if (model) {
         *ret_project = build_project(loader, model);
-    if (*ret_project && !loader->options->no_consistency)
-        project_check(*ret_project, loader->diag);
+        if (!loader->options->no_consistency)
+            project_check(*ret_project, loader->diag); /* also what is not chosen */
+        choose_services(loader, *ret_project);
+        if (!loader->options->no_consistency)
+            project_check_chosen(*ret_project, loader->diag);
+    }
     diag_sort(loader->diag);
     return diag_has_errors(loader->diag) || !model ? refuse(loader, err) : 0;
 }

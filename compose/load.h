@@ -32,6 +32,7 @@ struct load_options {
     bool select_services;     /* keep only `services` and what they depend on */
     bool all_resources;       /* keep what no enabled service uses in the printed model */
     bool no_interpolate;
+    bool as_written; /* nothing comes from outside: variables without a value, env and label files */
     bool no_normalize;
     bool no_path_resolution;
     bool no_consistency;

@@ -127,11 +127,11 @@ static void normalise_service(struct loader *loader, struct node *service)
         build = node_copy(loader->arena, build);
         if (!is_present(build, "dockerfile") && !is_present(build, "dockerfile_inline"))
             set_implied(loader, build, "dockerfile", "Dockerfile");
-        if (!loader->options->no_interpolate)
+        if (!loader->options->as_written)
             fill_nulls(loader, build, "args", true);
         node_set(loader->arena, service, "build", NULL, build);
     }
-    if (!loader->options->no_interpolate)
+    if (!loader->options->as_written)
         fill_nulls(loader, service, "environment", false);
     imply_dependencies(loader, service);
 }

@@ -444,3 +444,14 @@ YAML
     [ "$(grep -c '^compose' <<<"$output")" -eq 2 ] # the same image once
     run -0 "$berth" compose config --resolve-image-digests --services
 }
+
+@test "a mistake counts also in a service that is not named, but for a container's name that is there twice" {
+    printf 'services:\n  a: {image: x, container_name: cc}\n  b: {image: y, container_name: cc}\n' >compose.yaml
+    run -1 "$berth" compose config
+    [[ $output == *'compose.yaml:3:17: services.b.container_name: '* ]]
+    run -0 "$berth" compose config a
+    printf '  c: {image: z, networks: [none]}\n' >>compose.yaml
+    run -1 "$berth" compose config a
+    [[ $output == *'compose.yaml:4:'*'no network "none"'* ]]
+    run -0 "$berth" compose config --no-consistency a
+}

@@ -61,7 +61,7 @@ static void parse(int argc, char **argv, struct load_options *options, struct pr
         else if (strcmp(arg, "--format") == 0)
             print->format = value && strcmp(value, "json") == 0 ? PRINT_JSON : PRINT_YAML, i++;
         else if (strcmp(arg, "--no-interpolate") == 0)
-            options->no_interpolate = print->no_interpolate = true;
+            options->no_interpolate = options->as_written = print->no_interpolate = true;
         else if (strcmp(arg, "--no-normalize") == 0)
             options->no_normalize = true;
         else if (strcmp(arg, "--no-path-resolution") == 0)

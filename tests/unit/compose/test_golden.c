@@ -120,7 +120,7 @@ static void parse_args(
             options->project_name = value;
             i++;
         } else if (strcmp(arg, "--no-interpolate") == 0) {
-            options->no_interpolate = true;
+            options->no_interpolate = options->as_written = true;
         } else {
             *ARRAY_APPEND_ARENA(arena, &options->services) = arg;
             options->select_services = true;
