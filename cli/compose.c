@@ -180,6 +180,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_version,
     &command_compose_volumes,
     &command_compose_wait,
+    &command_compose_watch,
 };
 
 /* Commands of Docker Compose that there are none of here yet. */
@@ -188,7 +189,6 @@ static const char *const absent_commands[] = {
     "bridge",
     "publish",
     "push",
-    "watch",
 };
 
 static int set_ansi(struct cli *cli, const struct compose_options *options)

@@ -22,6 +22,13 @@ const char *const service_condition_names[SERVICE_CONDITION_MAX_] = {
     [SERVICE_HEALTHY] = "service_healthy",
     [SERVICE_COMPLETED_SUCCESSFULLY] = "service_completed_successfully",
 };
+const char *const watch_action_names[WATCH_ACTION_MAX_] = {
+    [WATCH_REBUILD] = "rebuild",
+    [WATCH_SYNC] = "sync",
+    [WATCH_RESTART] = "restart",
+    [WATCH_SYNC_RESTART] = "sync+restart",
+    [WATCH_SYNC_EXEC] = "sync+exec",
+};
 const char *const mount_type_names[MOUNT_TYPE_MAX_] = {
     [MOUNT_BIND] = "bind",
     [MOUNT_VOLUME] = "volume",

@@ -146,6 +146,7 @@ enum watch_action {
     WATCH_SYNC_EXEC,
     WATCH_ACTION_MAX_,
 };
+extern const char *const watch_action_names[WATCH_ACTION_MAX_];
 struct watch_rule {
     const char *path; /* absolute */
     enum watch_action action;

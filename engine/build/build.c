@@ -112,42 +112,17 @@ static int take_lock(struct builder *b, struct error **err)
     return b->lock_fd < 0 ? error_set(err, b->lock_fd, NULL, "cannot take the lock of builds") : 0;
 }
 
-static int read_ignore_file(
-        struct builder *b, const char *path, bool *ret_found, struct error **err)
-{
-    auto_free char *text = NULL;
-    size_t len = 0;
-    auto_close int fd = fs_try_open_in_root(
-            b->context.root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-
-    *ret_found = fd >= 0;
-    if (fd == -ENOENT || fd == -ENOTDIR)
-        return 0;
-    if (fd < 0)
-        return error_set(err, fd, NULL, "cannot open %s", path);
-    int r = fs_read_fd(fd, LIMIT_DOCKERFILE_BYTES, &text, &len, err);
-    if (r < 0)
-        return error_wrap(err, r, "cannot read %s", path);
-    return ignore_parse(&b->arena, path, text, len, &b->context.ignore, err);
-}
-
 static int open_context(struct builder *b, struct error **err)
 {
     const char *context = b->options->context;
     const char *dockerfile = b->options->dockerfile ? b->options->dockerfile : "Dockerfile";
-    bool found = false;
 
     b->context.what = "the build context";
     b->context.root_fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (b->context.root_fd < 0)
         return error_set(err, errno, NULL, "cannot open the build context \"%s\"", context);
-    int r = 0;
-    if (!b->options->inline_text && !path_is_absolute(dockerfile))
-        r = read_ignore_file(
-                b, arena_printf(&b->arena, "%s.dockerignore", dockerfile), &found, err);
-    if (r >= 0 && !found)
-        r = read_ignore_file(b, ".dockerignore", &found, err);
-    return r;
+    return ignore_load(&b->arena, b->context.root_fd, b->options->inline_text ? NULL : dockerfile,
+            &b->context.ignore, err);
 }
 
 static int parse_text(

@@ -1,10 +1,14 @@
 #include "engine/build/ignore.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fs.h"
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -139,6 +143,39 @@ int ignore_parse(struct arena *arena, const char *file, const char *text, size_t
     }
     *ret = list;
     return 0;
+}
+
+static int read_file(struct arena *arena, int context_fd, const char *path, bool *ret_found,
+        struct ignore_list *ret, struct error **err)
+{
+    auto_free char *text = NULL;
+    size_t len = 0;
+    auto_close int fd = fs_try_open_in_root(context_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+    *ret_found = fd >= 0;
+    if (fd == -ENOENT || fd == -ENOTDIR)
+        return 0;
+    if (fd < 0)
+        return error_set(err, fd, NULL, "cannot open %s", path);
+    int r = fs_read_fd(fd, LIMIT_DOCKERFILE_BYTES, &text, &len, err);
+    if (r < 0)
+        return error_wrap(err, r, "cannot read %s", path);
+    return ignore_parse(arena, path, text, len, ret, err);
+}
+
+int ignore_load(struct arena *arena, int context_fd, const char *dockerfile,
+        struct ignore_list *ret, struct error **err)
+{
+    bool found = false;
+    int r = 0;
+
+    *ret = (struct ignore_list){ 0 };
+    if (dockerfile && !path_is_absolute(dockerfile))
+        r = read_file(arena, context_fd, arena_printf(arena, "%s.dockerignore", dockerfile), &found,
+                ret, err);
+    if (r >= 0 && !found)
+        r = read_file(arena, context_fd, ".dockerignore", &found, ret, err);
+    return r;
 }
 
 /* The pattern matches the path itself or a directory above it. */

@@ -25,6 +25,11 @@ struct ignore_list {
 int ignore_parse(struct arena *arena, const char *file, const char *text, size_t len,
         struct ignore_list *ret, struct error **err);
 
+/* The file that counts for builds of `dockerfile` (NULL: none that has a name) in that context: its own
+ * "NAME.dockerignore", else ".dockerignore". An empty list without one. */
+int ignore_load(struct arena *arena, int context_fd, const char *dockerfile,
+        struct ignore_list *ret, struct error **err);
+
 /* `path` is relative to the context, cleaned, without leading "/". */
 bool ignore_covers(const struct ignore_list *list, const char *path);
 

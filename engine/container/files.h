@@ -62,7 +62,17 @@ int container_copy_out(struct engine *engine, const char *reference, const char 
         const char *target, const struct container_copy_options *options, uint64_t *ret_bytes,
         struct error **err);
 
-/* The same with a tar archive (of any compression) from a descriptor, unpacked in the directory `target`, or to one. */
+/* Brings paths of the container to what they are on the host now, one after the other: a file or link is copied, its
+ * missing parents made; a directory is only made; what the host has no longer is removed. All of it belongs to the
+ * container's configured user, without one to whom it belongs outside. A file never replaces a directory. */
+struct container_sync_item {
+    const char *source; /* absolute */
+    const char *target; /* absolute, in the container */
+};
+int container_sync(struct engine *engine, const char *reference,
+        const struct container_sync_item *items, size_t count, struct error **err);
+
+/* container_copy_in and _out with a tar archive (of any compression) from a descriptor, unpacked in the directory `target`, or to one. */
 int container_copy_in_tar(struct engine *engine, const char *reference, int fd, const char *target,
         const struct container_copy_options *options, struct error **err);
 int container_copy_out_tar(struct engine *engine, const char *reference, const char *source, int fd,
