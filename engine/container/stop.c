@@ -334,6 +334,15 @@ static int timed_out(const char *reference, struct error **err)
             err, ETIMEDOUT, NULL, "timeout while waiting for container %s", reference);
 }
 
+/* Whoever ended it has started it again before we got the lock: a run that has an owner for as long as it lasts, and
+ * is not to be waited for with the lock held. */
+static bool runs(struct engine *engine, const char *id)
+{
+    auto_(control_close_p) struct control *again = NULL;
+
+    return container_connect(engine, id, &again, NULL) >= 0 && again;
+}
+
 int container_wait(struct engine *engine, const char *reference,
         enum container_wait_condition condition, int64_t deadline_usec, int *ret_exit_code,
         struct error **err)
@@ -367,7 +376,7 @@ int container_wait(struct engine *engine, const char *reference,
     auto_close int lock = container_lock(engine, id, NULL, err);
     if (lock < 0)
         return lock;
-    if (container_row_is_running(engine, id)) {
+    if (container_row_is_running(engine, id) && !(control && runs(engine, id))) {
         r = container_settle(engine, id, err);
         if (r < 0)
             return r;
@@ -378,7 +387,7 @@ int container_wait(struct engine *engine, const char *reference,
     if (c && condition == CONTAINER_WAIT_REMOVED)
         return error_set_plain(
                 err, EINVAL, NULL, "container %s ended but is not removed", reference);
-    *ret_exit_code = c ? c->state.exit_code : waiting.exit_code;
+    *ret_exit_code = c && !container_is_running(c) ? c->state.exit_code : waiting.exit_code;
     return 0;
 }
 
