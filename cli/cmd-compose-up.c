@@ -1,7 +1,7 @@
-/* compose up, create, down; up's attached part: logs of all containers, the first interrupt stops, the second kills. */
+/* compose up, create, scale, down. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 #include "base/error.h"
@@ -12,42 +12,40 @@
 #include "cli/commands.h"
 #include "cli/compose-up-words.h"
 #include "cli/compose.h"
-#include "cli/follow.h"
-#include "cli/log-view.h"
 #include "cli/owner.h"
 #include "cli/report.h"
+#include "cli/up-attached.h"
+#include "cli/watch.h"
 #include "compose/backend.h"
 #include "compose/project.h"
-#include "compose/run.h"
 
 struct up_options {
     struct up_words words;
-    const char *exit_code_from;
-    struct strings attach, no_attach;
-    bool detach, abort_on_exit, abort_on_failure, no_log_prefix, no_colour, timestamps,
-            attach_dependencies, menu, watch;
+    struct up_attached attached;
+    int menu; /* OPT_UNSET: COMPOSE_MENU, or as the terminal allows */
+    bool detach;
 };
-static const struct up_options up_defaults = { .words = UP_WORDS_INIT };
+static const struct up_options up_defaults = { .words = UP_WORDS_INIT, .menu = OPT_UNSET };
 
 #define AT(member) .offset = offsetof(struct up_options, member)
 
 static const struct opt up_opts[] = {
     { .name = "abort-on-container-exit",
             .type = &opt_flag,
-            AT(abort_on_exit),
+            AT(attached.abort_on_exit),
             .help = "Stop everything as soon as any container ends; not with -d" },
     { .name = "abort-on-container-failure",
             .type = &opt_flag,
-            AT(abort_on_failure),
+            AT(attached.abort_on_failure),
             .help = "Stop everything as soon as any container fails; not with -d" },
     { .name = "attach",
             .type = &opt_list,
             .arg = "SERVICE",
-            AT(attach),
+            AT(attached.attach),
             .help = "Follow only these services" },
     { .name = "attach-dependencies",
             .type = &opt_flag,
-            AT(attach_dependencies),
+            AT(attached.attach_dependencies),
             .help = "Follow dependencies as well" },
     UP_WORDS_CREATE_ROWS(struct up_options), UP_WORDS_MORE_ROWS(struct up_options),
     { .name = "detach",
@@ -58,33 +56,34 @@ static const struct opt up_opts[] = {
     { .name = "exit-code-from",
             .type = &opt_string,
             .arg = "SERVICE",
-            AT(exit_code_from),
+            AT(attached.exit_code_from),
             .help = "Return this service's exit status; implies --abort-on-container-exit" },
     { .name = "menu",
-            .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            .type = &opt_tristate,
             AT(menu),
-            .help = "Offer keyboard shortcuts" },
+            .help = "Offer keys on the terminal while attached; also COMPOSE_MENU" },
     { .name = "no-attach",
             .type = &opt_list,
             .arg = "SERVICE",
-            AT(no_attach),
+            AT(attached.no_attach),
             .help = "Do not follow these services" },
-    { .name = "no-color", .type = &opt_flag, AT(no_colour), .help = "No colours in the output" },
+    { .name = "no-color",
+            .type = &opt_flag,
+            AT(attached.no_colour),
+            .help = "No colours in the output" },
     { .name = "no-log-prefix",
             .type = &opt_flag,
-            AT(no_log_prefix),
+            AT(attached.no_log_prefix),
             .help = "No names before the lines" },
     { .name = "timestamps",
             .type = &opt_flag,
-            AT(timestamps),
+            AT(attached.timestamps),
             .help = "Put the time before each line" },
     { .name = "watch",
             .letter = 'w',
             .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
-            AT(watch),
-            .help = "Apply develop.watch rules" },
+            AT(attached.watch),
+            .help = "Follow the files of develop.watch meanwhile" },
     OPT_END
 };
 static const struct opt create_opts[] = { UP_WORDS_CREATE_ROWS(struct up_options), OPT_END };
@@ -93,25 +92,30 @@ static const struct opt create_opts[] = { UP_WORDS_CREATE_ROWS(struct up_options
 
 static int check_options(struct cli *cli, const struct up_options *o)
 {
+    const struct up_attached *a = &o->attached;
     const struct {
         bool a, b;
         const char *text;
     } conflicts[] = {
-        { o->detach, o->attach.len > 0, "--detach cannot be combined with --attach" },
-        { o->detach, o->attach_dependencies,
+        { o->detach, a->attach.len > 0, "--detach cannot be combined with --attach" },
+        { o->detach, a->attach_dependencies,
                 "--detach cannot be combined with --attach-dependencies" },
-        { o->detach, o->abort_on_exit || o->exit_code_from,
+        { o->detach, a->abort_on_exit || a->exit_code_from,
                 "--detach cannot be combined with --abort-on-container-exit" },
-        { o->detach, o->abort_on_failure,
+        { o->detach, a->abort_on_failure,
                 "--detach cannot be combined with --abort-on-container-failure" },
-        { o->words.wait, o->abort_on_exit || o->exit_code_from,
+        { o->words.wait, a->abort_on_exit || a->exit_code_from,
                 "--wait cannot be combined with --abort-on-container-exit" },
-        { o->words.wait, o->attach.len > 0, "--wait cannot be combined with --attach" },
+        { o->words.wait, a->attach.len > 0, "--wait cannot be combined with --attach" },
         { o->words.no_start, o->detach, "--detach cannot be combined with --no-start" },
-        { o->words.no_start, o->abort_on_exit || o->exit_code_from,
+        { o->words.no_start, a->abort_on_exit || a->exit_code_from,
                 "--no-start cannot be combined with --abort-on-container-exit" },
-        { o->abort_on_failure, o->abort_on_exit || o->exit_code_from,
+        { a->abort_on_failure, a->abort_on_exit || a->exit_code_from,
                 "--abort-on-container-failure and --abort-on-container-exit are incompatible" },
+        { o->words.no_build, a->watch, "--no-build and --watch are incompatible" },
+        { o->detach, a->watch, "--detach cannot be combined with --watch" },
+        { o->words.wait, a->watch, "--wait cannot be combined with --watch" },
+        { o->words.no_start, a->watch, "--no-start cannot be combined with --watch" },
     };
     int status = up_words_check(cli, &o->words);
 
@@ -121,182 +125,26 @@ static int check_options(struct cli *cli, const struct up_options *o)
     return status;
 }
 
-/* ------------------------------------------------------------------ attached */
-
-struct attached {
-    struct compose *compose;
-    const struct up_options *options;
-    struct log_view *view;
-    struct follow *follow;
-    const char
-            *exit_code_from; /* service whose status is ours; set by the first end that ends all */
-    int exit_status;
-};
-
-static bool has_word(const struct strings *list, const char *word)
-{
-    for (size_t i = 0; i < list->len; i++)
-        if (string_is_equal(list->items[i], word))
-            return true;
-    return false;
-}
-
-static bool is_followed(const struct attached *attached, const struct observed_container *container,
-        int argc, char **argv)
-{
-    const struct up_options *o = attached->options;
-    const struct service *service = project_find_service(
-            attached->compose->project, container->service);
-
-    if (container->oneoff || !service)
-        return false;
-    if (o->attach.len)
-        return has_word(&o->attach, container->service);
-    if (has_word(&o->no_attach, container->service) || service->attach == OPTION_FALSE)
-        return false;
-    if (argc == 0 || o->attach_dependencies)
-        return true;
-    for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], container->service) == 0)
-            return true;
-    return false;
-}
-
-/* Stop (or kill) everything of the project that runs; exit status. The interrupt that led here is over. */
-static int stop_all(struct attached *attached, enum plan_verb verb)
-{
-    struct compose *compose = attached->compose;
-    auto_error struct error *err = NULL;
-    auto_(diag_release) struct diag diag = DIAG_INIT;
-    auto_(plan_free_p) struct plan *plan = NULL;
-    struct plan_verb_options how = { .timeout_usec = compose_timeout_usec(
-                                             attached->options->words.timeout_sec) };
-    int status;
-
-    cli_interrupt_reset(compose->cli);
-    status = compose_observe(compose);
-    if (status)
-        return status;
-    struct plan_input input = compose_plan_input(compose);
-    int r = plan_verb(&input, verb, &how, &plan, &diag, &err);
-    return compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
-}
-
-static void stop_gracefully(struct attached *attached)
-{
-    int status = stop_all(attached, PLAN_VERB_STOP);
-
-    if (status > EXIT_STATUS_SIGNAL)
-        stop_all(attached, PLAN_VERB_KILL);
-    cli_interrupt_reset(attached->compose->cli);
-}
-
-static const struct observed_container *find_container(
-        const struct attached *attached, const char *id)
-{
-    return observed_find_container(&attached->compose->state, id);
-}
-
-/* True when this end is the end of all. */
-static bool on_ended(struct attached *attached, const char *id, int code, const char **ret_service)
-{
-    const struct up_options *o = attached->options;
-    const struct observed_container *container = find_container(attached, id);
-    char text[64];
-
-    snprintf(text, sizeof(text), "exited with code %d", code);
-    log_view_note(attached->view, id, text);
-    *ret_service = container ? container->service : NULL;
-    return o->abort_on_exit || o->exit_code_from || (o->abort_on_failure && code != 0);
-}
-
-/* Follows until all have ended, something ends it all, or the user interrupts. */
-static int follow_all(struct attached *attached, struct error **err)
-{
-    const char *id, *service;
-    bool aborted = false;
-    int code;
-
-    while (follow_alive(attached->follow) > 0) {
-        int r = follow_next(attached->follow, attached->view, &id, &code, err);
-
-        if (r < 0)
-            return r;
-        if (r == FOLLOW_OUTPUT_LOST)
-            return 0; /* the project goes on, as with a Docker whose output was closed */
-        if (r == FOLLOW_INTERRUPTED) {
-            fputs(aborted ? "" : "Gracefully Stopping... press Ctrl+C again to force\n", stderr);
-            attached->exit_status = EXIT_STATUS_SIGNAL + cli_interrupt_signal();
-            stop_gracefully(attached);
-            aborted = true;
-            continue;
-        }
-        bool ends = on_ended(attached, id, code, &service);
-        if (ends && !attached->exit_code_from)
-            attached->exit_code_from = service;
-        if (attached->exit_status == 0 && attached->exit_code_from &&
-                string_is_equal(service, attached->exit_code_from))
-            attached->exit_status = code;
-        if (ends && !aborted) {
-            fputs("Aborting on container exit...\n", stderr);
-            aborted = true;
-            stop_gracefully(attached);
-        }
-    }
-    return log_view_drain(attached->view, err);
-}
-
-static int attach_all(struct compose *compose, const struct up_options *o, int64_t started_nsec,
-        int argc, char **argv)
-{
-    struct cli *cli = compose->cli;
-    auto_error struct error *err = NULL;
-    struct log_view_options how = { .read = LOG_OPTIONS_INIT,
-        .timestamps = o->timestamps,
-        .no_prefix = o->no_log_prefix,
-        .no_colour = o->no_colour };
-    struct attached attached = {
-        .compose = compose, .options = o, .exit_code_from = o->exit_code_from
-    };
-    int status = compose_observe(compose), r;
-
-    if (atomic_load(&cli->interrupted)) { /* just before there was anything to follow */
-        stop_gracefully(&attached);
-        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
-    }
-    if (status)
-        return status;
-    how.read.follow = true;
-    how.read.since_nsec = started_nsec;
-    r = log_view_new(cli, cli->engine, &how, &attached.view, &err);
-    if (r >= 0)
-        r = follow_new(cli, &attached.follow, &err);
-    struct compose_containers containers = { 0 };
-    compose_containers(compose, 0, NULL, false, &containers);
-    for (size_t i = 0; i < containers.len && r >= 0; i++) {
-        auto_error struct error *no_log = NULL;
-        const struct observed_container *container = containers.items[i];
-
-        if (!is_followed(&attached, container, argc, argv))
-            continue;
-        if (log_view_add(attached.view, container->id, compose_short_name(compose, container),
-                    &no_log) < 0)
-            report_warning(cli, "%s: %s", container->name, no_log->message);
-        r = follow_add(attached.follow, container->id, &err);
-        if (r >= 0)
-            fprintf(stderr, "%s%s", follow_alive(attached.follow) == 1 ? "Attaching to " : ", ",
-                    compose_short_name(compose, container));
-    }
-    if (r >= 0 && follow_alive(attached.follow) > 0)
-        fputc('\n', stderr);
-    if (r >= 0)
-        r = follow_all(&attached, &err);
-    follow_free(attached.follow);
-    log_view_free(attached.view);
-    return r < 0 ? report_error(cli, err) : attached.exit_status;
-}
-
 /* ------------------------------------------------------------------ the commands */
+
+/* Keys are for who sits before a terminal. */
+static bool wants_menu(const struct cli *cli, const struct up_options *o)
+{
+    const char *asked = cli_env(cli, "COMPOSE_MENU");
+
+    if (!cli->out_is_terminal || !isatty(STDIN_FILENO))
+        return false;
+    return o->menu == OPT_UNSET ? !asked || cli_env_flag(cli, "COMPOSE_MENU") : o->menu;
+}
+
+/* Before anything is made: what --watch cannot do is no surprise afterwards. */
+static int load_rules(struct compose *compose, int argc, char **argv, struct watch_list *ret)
+{
+    struct strings services = compose_services(compose, argc, argv);
+
+    watch_build_always(compose);
+    return watch_load(compose, &services, ret);
+}
 
 static int up(struct cli *cli, const struct up_options *o, const char *command, bool no_start,
         int argc, char **argv)
@@ -305,8 +153,13 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(plan_free_p) struct plan *plan = NULL;
     auto_error struct error *err = NULL;
-    int64_t started_nsec = time_realtime_nsec();
+    struct up_attached attached = o->attached;
+    struct watch_list rules;
     int status = check_options(cli, o);
+
+    attached.started_nsec = time_realtime_nsec();
+    attached.timeout_sec = o->words.timeout_sec;
+    attached.menu = wants_menu(cli, o);
 
     if (status == 0)
         status = compose_open(cli, COMPOSE_NEED_PROJECT, argc, argv, &compose);
@@ -314,9 +167,11 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
         status = compose_check_supported(compose);
     if (status == 0 && compose->project->services.len == 0)
         status = report_failure(cli, "no service selected");
-    if (status == 0 && o->exit_code_from &&
-            !project_find_service(compose->project, o->exit_code_from))
-        status = report_failure(cli, "no such service: %s", o->exit_code_from);
+    if (status == 0 && attached.exit_code_from &&
+            !project_find_service(compose->project, attached.exit_code_from))
+        status = report_failure(cli, "no such service: %s", attached.exit_code_from);
+    if (status == 0 && attached.watch)
+        status = load_rules(compose, argc, argv, &rules);
     if (status == 0)
         status = compose_lock(compose);
     if (status == 0)
@@ -341,7 +196,7 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
     if (status == 0 && !compose->options->dry_run && !no_start && argc == 0)
         status = owner_start_target(compose);
     if (status == 0 && !compose->options->dry_run && !no_start && !o->detach && !o->words.wait)
-        status = attach_all(compose, o, started_nsec, argc, argv);
+        status = up_attach(compose, &attached, argc, argv);
     cli_interrupt_end(cli);
     return status;
 }

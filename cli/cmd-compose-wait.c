@@ -74,7 +74,7 @@ static int wait_and_take_down(struct compose *compose, const struct compose_cont
         r = follow_next(follow, NULL, &id, &code, &err);
     if (r < 0)
         return report_error(cli, err);
-    if (r != FOLLOW_ENDED)
+    if (r != FOLLOW_ENDED && r != FOLLOW_RESTARTED)
         return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
     print_end(cli, id, code);
     int status = take_down(compose);

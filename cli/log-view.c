@@ -185,6 +185,30 @@ void log_view_note(struct log_view *view, const char *container_id, const char *
     fflush(stdout);
 }
 
+void log_view_tell(struct log_view *view, const char *text)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(LINE_MAX_BYTES);
+    bool colour = view->cli->colour_out && !view->options.no_colour;
+
+    if (view->open_line)
+        strbuf_addc(&out, '\n');
+    view->open_line = NULL;
+    if (!view->options.no_prefix) {
+        strbuf_adds(&out, colour ? "\033[92m" : "");
+        for (unsigned i = 0; i < view->width; i++)
+            strbuf_addc(&out, ' ');
+        strbuf_addf(&out, "  \u29bf %s", colour ? "\033[0m" : "");
+    }
+    strbuf_addf(&out, "%s\n", text);
+    cli_print_text(view->cli, out.data, out.len);
+    fflush(stdout);
+}
+
+bool log_view_is_within_line(const struct log_view *view)
+{
+    return view->open_line;
+}
+
 int log_view_fd(const struct log_view *view)
 {
     return log_reader_fd(view->reader);

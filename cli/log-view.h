@@ -35,6 +35,12 @@ int log_view_drain(struct log_view *view, struct error **err);
 /* Prints a line of berth's own among them: "web-1 exited with code 0". */
 void log_view_note(struct log_view *view, const char *container_id, const char *text);
 
+/* Prints a line of no container: what `watch` says. */
+void log_view_tell(struct log_view *view, const char *text);
+
+/* True while the last line on the screen is not ended. */
+bool log_view_is_within_line(const struct log_view *view);
+
 /* To wait on. */
 int log_view_fd(const struct log_view *view);
 

@@ -32,7 +32,19 @@ static void on_fatal(int signo)
     raise(signo);
 }
 
-int terminal_raw(int fd, struct error **err)
+static void make_raw(struct termios *mode)
+{
+    cfmakeraw(mode);
+}
+
+static void make_keys(struct termios *mode)
+{
+    mode->c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    mode->c_cc[VMIN] = 1;
+    mode->c_cc[VTIME] = 0;
+}
+
+static int set_mode(int fd, void (*change)(struct termios *mode), struct error **err)
 {
     static const int fatal[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
     static bool registered;
@@ -49,7 +61,7 @@ int terminal_raw(int fd, struct error **err)
             signal(fatal[i], on_fatal);
     }
     mode = saved;
-    cfmakeraw(&mode);
+    change(&mode);
     raw_fd = fd;
     if (tcsetattr(fd, TCSADRAIN, &mode) < 0) {
         int code = errno;
@@ -58,4 +70,14 @@ int terminal_raw(int fd, struct error **err)
         return error_set(err, code, NULL, "cannot change the terminal's settings");
     }
     return 0;
+}
+
+int terminal_raw(int fd, struct error **err)
+{
+    return set_mode(fd, make_raw, err);
+}
+
+int terminal_keys(int fd, struct error **err)
+{
+    return set_mode(fd, make_keys, err);
 }

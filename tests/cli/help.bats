@@ -78,14 +78,12 @@ all_commands() {
     [[ $output == *'not supported'* ]]
     run -1 "$berth" build --secret id=x .
     [[ $output == *'"--secret" is not supported'* ]]
-    run -1 "$berth" compose up --watch
-    [[ $output == *'not supported'* ]]
     run -1 "$berth" -H tcp://x ps
     [[ $output == *'not supported'* ]]
 }
 
 @test "Docker Compose's commands that there are none of here say so" {
-    for command in watch push publish bridge; do
+    for command in publish bridge; do
         run -1 "$berth" compose $command
         [[ $output == *"not supported yet"* ]]
     done

@@ -196,3 +196,56 @@ YAML
     run -0 berth compose watch --dry-run
     assert_output_has "Would watch $WORK/src: sync service \"web\" at /app"
 }
+
+@test "up --watch shows what watching does among the logs, and goes on with the container that a rebuild makes" {
+    cat >compose.yaml <<'YAML'
+name: watched
+services:
+  web:
+    build: { context: ., dockerfile_inline: "FROM busybox\nCOPY src/a /a\n" }
+    init: true
+    command: [sh, -c, 'echo "a is $$(cat /a)"; exec sleep 1000']
+    develop: { watch: [{ path: ./src, action: rebuild }] }
+YAML
+    echo 1 >src/a
+    berth compose up --watch >out 2>&1 3>&- &
+    WATCHER=$!
+    wait_for 120 grep -q '⦿ Watch enabled' out || { cat out >&2; false; }
+    wait_for 60 grep -qx 'web-1  | a is 1' out
+    echo 2 >src/a
+    wait_for 120 grep -qx 'web-1  | a is 2' out || { cat out >&2; false; }
+    grep -qF '⦿ service(s) ["web"] successfully built' out
+    kill -0 $WATCHER
+    kill -TERM $WATCHER
+    local code=0
+    wait $WATCHER || code=$?
+    WATCHER=
+    [ $code = 143 ]
+    grep -q '⦿ Watch disabled' out
+    [ -z "$(berth compose ps -q)" ]
+}
+
+@test "logs -f and up follow containers that are restarted, replaced and added" {
+    cat >compose.yaml <<'YAML'
+name: watched
+services:
+  web: { image: busybox, init: true, command: [sh, -c, 'echo "I am $$HOSTNAME $$VALUE"; exec sleep 1000'], environment: { VALUE: "${VALUE:-1}" } }
+YAML
+    berth compose up -d
+    berth compose logs -f >out 2>&1 3>&- &
+    WATCHER=$!
+    wait_for 60 grep -q 'web-1.*I am .* 1' out
+    is_twice() { [ "$(grep -c 'web-1.*I am .* 1' out)" = 2 ]; }
+    berth compose restart -t 0
+    wait_for 60 is_twice
+    berth compose up -d --scale web=2
+    wait_for 60 grep -q 'web-2.*I am .* 1' out
+    VALUE=2 berth compose up -d -t 0 --scale web=2
+    wait_for 60 grep -q 'web-1.*I am .* 2' out
+    kill -0 $WATCHER
+    berth compose kill
+    local code=0
+    wait $WATCHER || code=$?
+    WATCHER=
+    [ $code = 0 ]
+}

@@ -49,6 +49,28 @@ PY
 }
 teardown() { berth_teardown; }
 
+@test "up offers keys: w follows files and stops that, d leaves the project in the background" {
+    mkdir src
+    cat >compose.yaml <<'YAML'
+name: keys
+services:
+  web:
+    image: busybox
+    init: true
+    command: [sleep, "1000"]
+    develop: { watch: [{ path: ./src, action: sync, target: /app }] }
+YAML
+    run -0 python3 user.py 'expect:Attaching to web-1' 'expect:w Enable Watch   d Detach' send:w 'expect:Watch enabled' \
+        'expect:w Disable Watch' send:w 'expect:Watch disabled' 'expect:Enable Watch' send:d -- berth compose up
+    [ "$output" = "status 0" ]
+    [ "$(berth inspect -f '{{.State.Running}}' keys-web-1)" = true ]
+    run -0 python3 user.py 'expect:Enable Watch' 'send:\x03' 'expect:Gracefully Stopping' -- berth compose up
+    [ "$output" = "status 130" ]
+    [ "$(berth inspect -f '{{.State.Running}}' keys-web-1)" = false ]
+    COMPOSE_MENU=false run -0 python3 user.py 'expect:Attaching to web-1' 'send:\x03' 'expect:Gracefully Stopping' -- berth compose up
+    [ "$output" = "status 130" ]
+}
+
 @test "run -it gives a terminal, passes the size and its changes on, and restores the user's" {
     run timeout 300 python3 user.py 'expect:/ #' 'send:stty size\n' 'expect:24 80' 'size:40x100' \
         'send:stty size\n' 'expect:40 100' 'send:tty; exit 6\n' 'expect:/dev/pts/' \
