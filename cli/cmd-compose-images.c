@@ -1,4 +1,4 @@
-/* compose build, pull, images. */
+/* compose build, pull, push, images. */
 #include <errno.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@
 #include "engine/image/image.h"
 #include "engine/image/ref.h"
 
-/* Loads, plans and carries out; `make` is plan_build or plan_pull. */
+/* Loads, plans and carries out; `make` is plan_build, plan_pull or plan_push. */
 static int run_images_plan(struct cli *cli, struct plan_images_options *how, bool quiet, int argc,
         char **argv,
         int (*make)(const struct plan_input *, const struct plan_images_options *, struct plan **,
@@ -49,7 +49,7 @@ static int run_images_plan(struct cli *cli, struct plan_images_options *how, boo
 struct build_options {
     const char *progress;
     struct strings args;
-    bool no_cache, pull, quiet, with_deps, refused;
+    bool no_cache, pull, push, quiet, with_deps, refused;
     struct strings refused_list;
 };
 #define AT(member) .offset = offsetof(struct build_options, member)
@@ -65,14 +65,15 @@ static const struct opt build_opts[] = { { .name = "build-arg",
                                                  .help = "Set a build argument" },
     { .name = "no-cache", .type = &opt_flag, AT(no_cache), .help = "Run every instruction again" },
     { .name = "pull", .type = &opt_flag, AT(pull), .help = "Look for newer base images" },
+    { .name = "push", .type = &opt_flag, AT(push), .help = "Send the images to their registries" },
     { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Hide build output" },
     { .name = "with-dependencies",
             .type = &opt_flag,
             AT(with_deps),
             .help = "Build dependencies too" },
     REFUSED("builder", opt_list), REFUSED("check", opt_list), REFUSED("memory", opt_list),
-    REFUSED("print", opt_list), REFUSED("provenance", opt_list), REFUSED("push", opt_list),
-    REFUSED("sbom", opt_list), REFUSED("ssh", opt_list), OPT_END };
+    REFUSED("print", opt_list), REFUSED("provenance", opt_list), REFUSED("sbom", opt_list),
+    REFUSED("ssh", opt_list), OPT_END };
 #undef AT
 
 static int run_build(struct cli *cli, const void *data, int argc, char **argv)
@@ -93,7 +94,10 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
 
         strmap_set(&args, key, (void *)value);
     }
-    return run_images_plan(cli, &how, o->quiet, argc, argv, plan_build);
+    int status = run_images_plan(cli, &how, o->quiet, argc, argv, plan_build);
+
+    return status || !o->push ? status
+                              : run_images_plan(cli, &how, o->quiet, argc, argv, plan_push);
 }
 
 const struct command command_compose_build = {
@@ -156,6 +160,43 @@ const struct command command_compose_pull = {
     .opts = pull_opts,
     .options_bytes = sizeof(struct pull_options),
     .run = run_pull,
+};
+
+/* ------------------------------------------------------------------ push */
+
+struct push_options {
+    bool ignore_failures, include_deps, quiet;
+};
+#define AT(member) .offset = offsetof(struct push_options, member)
+static const struct opt push_opts[] = { { .name = "ignore-push-failures",
+                                                .type = &opt_flag,
+                                                AT(ignore_failures),
+                                                .help = "Go on when a push fails" },
+    { .name = "include-deps",
+            .type = &opt_flag,
+            AT(include_deps),
+            .help = "Include what the services depend on" },
+    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "No progress" },
+    OPT_END };
+#undef AT
+
+static int run_push(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct push_options *o = data;
+    struct plan_images_options how = {
+        .with_deps = o->include_deps, .quiet = o->quiet, .ignore_failures = o->ignore_failures
+    };
+
+    return run_images_plan(cli, &how, o->quiet, argc, argv, plan_push);
+}
+
+const struct command command_compose_push = {
+    .name = "push",
+    .usage = "[OPTIONS] [SERVICE...]",
+    .summary = "Send images that services build to their registries",
+    .opts = push_opts,
+    .options_bytes = sizeof(struct push_options),
+    .run = run_push,
 };
 
 /* ------------------------------------------------------------------ images */

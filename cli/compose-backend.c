@@ -351,6 +351,16 @@ static int pull(struct backend *backend, const struct backend_pull_spec *spec,
     return r;
 }
 
+static int push(struct backend *backend, const struct backend_push_spec *spec,
+        const struct backend_call *call, struct error **err)
+{
+    struct relay relay = { .call = call };
+    struct progress progress = { relay_event, &relay };
+    struct image_push_options options = { .progress = spec->quiet ? NULL : &progress };
+
+    return image_push(engine_of(backend), spec->image, &options, NULL, err);
+}
+
 static struct build_pair *build_pairs(
         struct arena *arena, const struct pairs *from, const struct strmap *more, size_t *ret_count)
 {
@@ -794,6 +804,7 @@ static const struct backend_ops engine_backend_ops = {
     .project_forget = forget_project,
     .image_pull = pull,
     .image_build = build,
+    .image_push = push,
     .image_remove = remove_image,
     .network_create = create_network,
     .network_remove = remove_network,

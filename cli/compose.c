@@ -165,6 +165,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_port,
     &command_compose_ps,
     &command_compose_pull,
+    &command_compose_push,
     &command_compose_restart,
     &command_compose_rm,
     &command_compose_run,
@@ -188,7 +189,6 @@ static const char *const absent_commands[] = {
     "alpha",
     "bridge",
     "publish",
-    "push",
 };
 
 static int set_ansi(struct cli *cli, const struct compose_options *options)

@@ -55,6 +55,7 @@ static const struct command *const commands[] = {
     &command_quadlet,
     &command_build,
     &command_pull,
+    &command_push,
     &command_images,
     &command_tag,
     &command_rmi,

@@ -317,6 +317,18 @@ static int fake_image_build(struct backend *backend, const struct backend_build_
     return end(engine, r);
 }
 
+static int fake_image_push(struct backend *backend, const struct backend_push_spec *spec,
+        const struct backend_call *call, struct error **err)
+{
+    struct record_engine *engine = engine_of(backend);
+    int r = begin(engine, "push-image", spec->image, err);
+
+    (void)call;
+    if (r >= 0 && !strmap_has(&engine->images, spec->image))
+        r = error_set_plain(err, ENOENT, NULL, "no such image: %s", spec->image);
+    return end(engine, r);
+}
+
 static int fake_image_remove(struct backend *backend, const char *image,
         const struct backend_call *call, struct error **err)
 {
@@ -821,6 +833,7 @@ static const struct backend_ops fake_ops = {
     .project_forget = fake_project_forget,
     .image_pull = fake_image_pull,
     .image_build = fake_image_build,
+    .image_push = fake_image_push,
     .image_remove = fake_image_remove,
     .network_create = fake_network_create,
     .network_remove = fake_network_remove,

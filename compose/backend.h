@@ -81,6 +81,13 @@ struct backend_build_spec {
     bool no_cache, pull, quiet; /* from the command line; the file's own are in service->build */
 };
 
+struct backend_push_spec {
+    const struct project *project;
+    const struct service *service;
+    const char *image; /* reference, which says where to */
+    bool quiet;
+};
+
 struct backend_network_spec {
     const struct project *project;
     const struct project_network *network;
@@ -221,6 +228,8 @@ struct backend_ops {
             const struct backend_call *call, char **ret_id, struct error **err);
     int (*image_build)(struct backend *backend, const struct backend_build_spec *spec,
             const struct backend_call *call, char **ret_id, struct error **err);
+    int (*image_push)(struct backend *backend, const struct backend_push_spec *spec,
+            const struct backend_call *call, struct error **err); /* NULL: it cannot */
     int (*image_remove)(struct backend *backend, const char *image, const struct backend_call *call,
             struct error **err);
 

@@ -1,4 +1,4 @@
-/* The plans of `pull` and `build`: only images, no containers. */
+/* The plans of `pull`, `build` and `push`: only images, no containers. */
 #include "compose/plan-up-internal.h"
 
 #include "base/str.h"
@@ -88,6 +88,53 @@ int plan_build(const struct plan_input *input, const struct plan_images_options 
             continue;
         image->build_spec->no_cache = options->no_cache;
         image->build_spec->pull = options->pull;
+    }
+    plan_finish(plan);
+    *ret = TAKE(plan);
+    return 0;
+}
+
+static void add_push(struct plan *plan, const struct plan_input *input,
+        const struct plan_images_options *options, const struct service *service, const char *image)
+{
+    struct plan_step *step = plan_add(plan, PLAN_PUSH_IMAGE, "Image", image);
+    struct backend_push_spec *spec = ARENA_NEW(&plan->arena, struct backend_push_spec);
+
+    *spec = (struct backend_push_spec){
+        .project = input->project, .service = service, .image = image, .quiet = options->quiet
+    };
+    step->push = spec;
+    step->service = service->name;
+    step->optional = options->ignore_failures;
+    plan_add_reason(plan, &step->reasons, &service->at, "asked for");
+}
+
+int plan_push(const struct plan_input *input, const struct plan_images_options *options,
+        struct plan **ret, struct diag *diag, struct error **err)
+{
+    auto_(plan_free_p) struct plan *plan = plan_new("push", input);
+    struct graph_selection selection;
+    struct strmap seen;
+    int r = select_services(plan, input, options, &selection, err);
+
+    (void)diag;
+    if (r < 0)
+        return r;
+    strmap_init_arena(&seen, &plan->arena);
+    for (size_t i = 0; i < input->graph->nodes.len; i++) {
+        const struct graph_node *node = input->graph->order[i];
+
+        if (node->kind != GRAPH_SERVICE || !graph_is_selected(&selection, node) ||
+                !node->service->image || !is_buildable(node))
+            continue;
+        if (!strmap_has(&seen, node->service->image))
+            add_push(plan, input, options, node->service, node->service->image);
+        strmap_set(&seen, node->service->image, NULL);
+        ARRAY_FOREACH(&node->service->build.tags, tag) {
+            if (!strmap_has(&seen, *tag))
+                add_push(plan, input, options, node->service, *tag);
+            strmap_set(&seen, *tag, NULL);
+        }
     }
     plan_finish(plan);
     *ret = TAKE(plan);

@@ -37,6 +37,7 @@ enum tally {
     TALLY_REMOVE,
     TALLY_REMOVE_NETWORK,
     TALLY_REMOVE_VOLUME,
+    TALLY_PUSH,
     TALLY_REMOVE_IMAGE,
     TALLY_MAX_,
 };
@@ -61,6 +62,7 @@ static const struct {
     [TALLY_REMOVE] = { "remove", "container", "" },
     [TALLY_REMOVE_NETWORK] = { "remove", "network", "" },
     [TALLY_REMOVE_VOLUME] = { "remove", "volume", "" },
+    [TALLY_PUSH] = { "push", "image", "" },
     [TALLY_REMOVE_IMAGE] = { "remove", "image", "" },
 };
 _Static_assert(ARRAY_LEN(tally_words) == TALLY_MAX_, "words for every tally");
@@ -73,6 +75,8 @@ static enum tally tally_of(const struct plan_step *step)
         return TALLY_PULL;
     case PLAN_BUILD_IMAGE:
         return TALLY_BUILD;
+    case PLAN_PUSH_IMAGE:
+        return TALLY_PUSH;
     case PLAN_REMOVE_IMAGE:
         return TALLY_REMOVE_IMAGE;
     case PLAN_CREATE_NETWORK:

@@ -19,6 +19,7 @@ static const struct action_words {
 } actions[] = {
     [PLAN_PULL_IMAGE] = { "pull-image", "Pulling", "Pulled" },
     [PLAN_BUILD_IMAGE] = { "build-image", "Building", "Built" },
+    [PLAN_PUSH_IMAGE] = { "push-image", "Pushing", "Pushed" },
     [PLAN_REMOVE_IMAGE] = { "remove-image", "Removing", "Removed" },
     [PLAN_CREATE_NETWORK] = { "create-network", "Creating", "Created" },
     [PLAN_REMOVE_NETWORK] = { "remove-network", "Removing", "Removed" },

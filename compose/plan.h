@@ -37,6 +37,7 @@ struct service;
 enum plan_action {
     PLAN_PULL_IMAGE,
     PLAN_BUILD_IMAGE,
+    PLAN_PUSH_IMAGE,
     PLAN_REMOVE_IMAGE,
     PLAN_CREATE_NETWORK,
     PLAN_REMOVE_NETWORK,
@@ -125,6 +126,7 @@ struct plan_step {
     union {
         const struct backend_pull_spec *pull;
         const struct backend_build_spec *build;
+        const struct backend_push_spec *push;
         const struct backend_network_spec *network;
         const struct backend_volume_spec *volume;
         const struct backend_container_spec *container;
@@ -251,6 +253,10 @@ struct plan_images_options {
 int plan_pull(const struct plan_input *input, const struct plan_images_options *options,
         struct plan **ret, struct diag *diag, struct error **err);
 int plan_build(const struct plan_input *input, const struct plan_images_options *options,
+        struct plan **ret, struct diag *diag, struct error **err);
+
+/* The images that services build and name, under all their names. */
+int plan_push(const struct plan_input *input, const struct plan_images_options *options,
         struct plan **ret, struct diag *diag, struct error **err);
 
 enum plan_rmi { PLAN_RMI_NONE, PLAN_RMI_LOCAL, PLAN_RMI_ALL };

@@ -174,6 +174,10 @@ int run_step(struct backend *backend, const struct plan_step *step, const char *
         if (!ops->image_build)
             return error_set_plain(err, EOPNOTSUPP, NULL, "this engine cannot build images");
         return ops->image_build(backend, step->build, call, ret_id, err);
+    case PLAN_PUSH_IMAGE:
+        if (!ops->image_push)
+            return error_set_plain(err, EOPNOTSUPP, NULL, "this engine cannot push images");
+        return ops->image_push(backend, step->push, call, err);
     case PLAN_REMOVE_IMAGE:
         return ops->image_remove(backend, step->name, call, err);
     case PLAN_CREATE_NETWORK:

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/dl.h"
 #include "base/error.h"
@@ -108,7 +109,9 @@ struct http_client {
     /* headers of the answer */
     size_t header_bytes;
     struct strings challenges;
-    char *content_type, *location;
+    char *content_type, *location, *redirect;
+    int body_fd;
+    uint64_t body_bytes, body_left;
     int64_t length, retry_after_sec;
     uint64_t range_from;
 };
@@ -120,6 +123,7 @@ static void forget_answer(struct http_client *c)
     ARRAY_RELEASE(&c->challenges);
     free(TAKE(c->content_type));
     free(TAKE(c->location));
+    free(TAKE(c->redirect));
     c->length = c->retry_after_sec = -1;
     c->range_from = 0;
     c->header_bytes = 0;
@@ -179,6 +183,9 @@ static void on_field(struct http_client *c, struct str name, struct str value)
     } else if (strcmp(key, "content-type") == 0) {
         free(c->content_type);
         c->content_type = mem_strndup(value.data, value.len);
+    } else if (strcmp(key, "location") == 0) {
+        free(c->location);
+        c->location = mem_strndup(value.data, value.len);
     } else if (strcmp(key, "content-length") == 0 && parse_uint64(value, INT64_MAX, &number) == 0) {
         c->length = (int64_t)number;
     } else if (strcmp(key, "retry-after") == 0 && parse_uint64(value, INT32_MAX, &number) == 0) {
@@ -217,6 +224,35 @@ static size_t on_header(char *data, size_t size, size_t count, void *userdata)
                 str_trim((struct str){ line.data + colon + 1, line.len - (size_t)colon - 1 }));
     }
     return size * count;
+}
+
+static size_t on_upload(char *data, size_t size, size_t count, void *userdata)
+{
+    struct http_client *c = userdata;
+    size_t want = size * count;
+    ssize_t n;
+
+    if (want > c->body_left)
+        want = (size_t)c->body_left;
+    do
+        n = want ? read(c->body_fd, data, want) : 0;
+    while (n < 0 && errno == EINTR);
+    if (n < 0 || (n == 0 && want > 0))
+        return CURL_READFUNC_ABORT;
+    c->body_left -= (uint64_t)n;
+    return (size_t)n;
+}
+
+/* libcurl sends again by itself what a connection from before lost. */
+static int on_seek(void *userdata, curl_off_t offset, int origin)
+{
+    struct http_client *c = userdata;
+
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > c->body_bytes ||
+            lseek(c->body_fd, offset, SEEK_SET) < 0)
+        return CURL_SEEKFUNC_FAIL;
+    c->body_left = c->body_bytes - (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
 }
 
 /* ---- clients ---- */
@@ -262,6 +298,7 @@ static int request_failed(struct http_client *c, struct error **err)
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
@@ -337,6 +374,10 @@ static void set_options(struct http_client *c, const struct http_request *reques
     }
     if (request->accept)
         add_header(c, "Accept", request->accept);
+    if (request->content_type)
+        add_header(c, "Content-Type", request->content_type);
+    if (request->body_bytes > 0)
+        add_header(c, "Expect", ""); /* no waiting for a 100 that may not come */
     if (request->authorization)
         add_header(c, "Authorization", request->authorization);
     if (c->headers)
@@ -351,6 +392,46 @@ static void set_options(struct http_client *c, const struct http_request *reques
     }
 }
 
+static int set_body(struct http_client *c, const struct http_request *request, struct error **err)
+{
+    bool sends = request->method && strcmp(request->method, "HEAD") != 0;
+
+    if (request->method && !sends)
+        lib.easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
+    if (!sends)
+        return 0;
+    c->body_fd = request->body_fd;
+    c->body_bytes = c->body_left = request->body_bytes;
+    if (request->body_bytes > 0 && lseek(request->body_fd, 0, SEEK_SET) < 0)
+        return error_set(err, errno, NULL, "cannot read what is to be sent");
+    lib.easy_setopt(c->easy, CURLOPT_UPLOAD, 1L);
+    lib.easy_setopt(c->easy, CURLOPT_READFUNCTION, on_upload);
+    lib.easy_setopt(c->easy, CURLOPT_READDATA, c);
+    lib.easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
+    lib.easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
+    lib.easy_setopt(c->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->body_bytes);
+    lib.easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, request->method);
+    return 0;
+}
+
+/* A Location may be relative to what was asked for. */
+static void resolve_location(struct http_client *c, const char *base)
+{
+    CURLU *url = c->location ? lib.url() : NULL;
+    char *absolute = NULL;
+
+    if (!url)
+        return;
+    if (lib.url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+            lib.url_set(url, CURLUPART_URL, c->location, 0) == CURLUE_OK &&
+            lib.url_get(url, CURLUPART_URL, &absolute, 0) == CURLUE_OK) {
+        free(c->location);
+        c->location = mem_strdup(absolute);
+        lib.release(absolute);
+    }
+    lib.url_cleanup(url);
+}
+
 int http_open(struct http_client *client, const struct http_request *request,
         struct http_response *ret, struct error **err)
 {
@@ -362,6 +443,9 @@ int http_open(struct http_client *client, const struct http_request *request,
     c->cancel = request->cancel;
     c->message[0] = 0;
     set_options(c, request);
+    int sent = set_body(c, request, err);
+    if (sent < 0)
+        return sent;
     if (lib.multi_add_handle(c->multi, c->easy) != CURLM_OK)
         return error_set_plain(err, EPROTO, NULL, "cannot start the transfer");
     c->active = true;
@@ -375,12 +459,14 @@ int http_open(struct http_client *client, const struct http_request *request,
         return request_failed(c, err);
     lib.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     lib.easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &redirect);
-    c->location = mem_strdup(redirect);
+    c->redirect = mem_strdup(redirect);
+    resolve_location(c, request->url);
     *ret = (struct http_response){
         .status = (unsigned)status,
         .length = c->length,
         .range_from = c->range_from,
-        .redirect = c->location,
+        .redirect = c->redirect,
+        .location = c->location,
         .content_type = c->content_type,
         .challenges = &c->challenges,
         .retry_after_sec = c->retry_after_sec,

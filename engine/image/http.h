@@ -24,8 +24,12 @@ struct http_request {
     const char *url;
     const char *authorization; /* value of the header; NULL: none. Never logged, never in errors. */
     const char *accept;        /* value of the header; NULL: none */
-    const char *form;          /* POST of application/x-www-form-urlencoded; NULL: GET */
-    uint64_t range_from;       /* Range: bytes=N-; 0: the whole */
+    const char *form;          /* POST of application/x-www-form-urlencoded; NULL: none */
+    const char *method;        /* "HEAD", "POST" or "PUT"; NULL: GET, or POST with a form */
+    const char *content_type;  /* of the body; NULL: not said */
+    int body_fd;         /* of POST and PUT: body_bytes from its beginning; may be sent anew */
+    uint64_t body_bytes; /* 0: an empty body, and body_fd does not count */
+    uint64_t range_from; /* Range: bytes=N-; 0: the whole */
     struct http_tls tls;
     const atomic_bool *cancel;
 };
@@ -36,6 +40,7 @@ struct http_response {
     int64_t length;                   /* Content-Length of this body, -1 unknown */
     uint64_t range_from;              /* of a 206: where the body begins */
     const char *redirect;             /* absolute URL of a 3xx's Location; NULL: none */
+    const char *location;             /* the same of any answer */
     const char *content_type;         /* NULL: none */
     const struct strings *challenges; /* values of WWW-Authenticate */
     int64_t retry_after_sec;          /* -1: not said */

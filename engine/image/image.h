@@ -157,6 +157,16 @@ struct image_import_options {
 int image_import(struct engine *engine, int fd, const struct image_import_options *options,
         char **ret_id, struct error **err);
 
+struct image_push_options {
+    bool insecure; /* as in image_pull_options */
+    const struct progress *progress;
+};
+
+/* Sends the image of that name to the registry that the name says. Its configuration stays as it is; layers go as they
+ * came, or as plain tar archives. *ret_digest (given; may be NULL) is the manifest's there. */
+int image_push(struct engine *engine, const char *name, const struct image_push_options *options,
+        char **ret_digest, struct error **err);
+
 /* ---- names, lists, removal ---- */
 
 /* Gives the image `source` the name `target` too (moving it there if another image has it). */

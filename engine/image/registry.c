@@ -47,7 +47,7 @@ struct registry {
     char *ca_file, *cert_file, *key_file; /* NULL: none */
     bool insecure; /* HTTP is allowed: by the user, or because it cannot leave the machine */
     bool trusted;  /* … by the user: then certificates of others need not be good either */
-    bool loopback;
+    bool loopback, pushes;
     struct credentials credentials;
     pthread_mutex_t lock;        /* for what follows */
     const char *scheme;          /* "https" or "http"; NULL: not found out yet */
@@ -126,6 +126,7 @@ int registry_new(const struct registry_options *options, struct registry **ret, 
     registry->host = mem_strdup(options->endpoint->host);
     registry->endpoint_path = mem_strdup(options->endpoint->path);
     registry->loopback = host_is_loopback(registry->host);
+    registry->pushes = options->pushes;
     registry->trusted = options->insecure || options->endpoint->insecure;
     registry->insecure = registry->trusted || registry->loopback;
     find_certificates(registry);
@@ -244,7 +245,9 @@ static int answer_failed(
     case 401:
     case 403:
         return error_set_plain(err, EACCES, NULL,
-                "pull access denied for %s, repository does not exist or may require a login: %s",
+                registry->pushes ? "push access denied for %s: %s"
+                                 : "pull access denied for %s, repository does not exist or may "
+                                   "require a login: %s",
                 image_ref_familiar(name), why);
     case 404:
         return error_set_plain(err, ENOENT, NULL, "%s", why);
@@ -312,7 +315,8 @@ static int request_token(struct registry *registry, struct http_client *client,
 {
     auto_(strbuf_release) struct strbuf query = STRBUF_INIT(URL_MAX_BYTES);
     auto_(secret_release) struct secret basic = SECRET_INIT;
-    auto_free char *scope = mem_printf("repository:%s:pull", registry->endpoint_path);
+    auto_free char *scope = mem_printf(
+            "repository:%s:%s", registry->endpoint_path, registry->pushes ? "pull,push" : "pull");
     auto_free char *url = NULL, *answer = NULL;
     struct http_request request = { .tls = tls_of(registry), .cancel = cancel };
     struct http_response response;
@@ -392,14 +396,14 @@ static int authenticate(struct registry *registry, struct http_client *client,
 
 /* ---- requests ---- */
 
-/* Follows redirects; only the registry itself gets the Authorization header. */
-static int open_following(struct registry *registry, struct http_client *client,
+/* Follows redirects; only the registry itself (`base`) gets the Authorization header. */
+static int open_following(struct registry *registry, struct http_client *client, const char *base,
         const struct http_request *first, struct http_response *ret, struct error **err)
 {
     struct http_request request = *first;
     auto_free char *url = mem_strdup(first->url);
     auto_(http_url_release) struct http_url origin = { 0 };
-    int r = http_url_parse(url, &origin, err);
+    int r = http_url_parse(base, &origin, err);
 
     for (unsigned i = 0; r >= 0 && i <= REDIRECTS_MAX; i++) {
         auto_(http_url_release) struct http_url target = { 0 };
@@ -429,18 +433,21 @@ static int open_following(struct registry *registry, struct http_client *client,
                            err, EPROTO, NULL, "registry %s redirects too often", registry->host);
 }
 
-/* One request with what authentication it takes. Any status but 401 is success. */
+/* One request with what authentication it takes; `what` is below the repository, or a whole address that the
+ * registry gave. Any status but 401 is success. */
 static int open_authorized(struct registry *registry, struct http_client *client, const char *what,
         struct http_request *request, struct http_response *ret, struct error **err)
 {
     const char *scheme = NULL;
-    auto_free char *url = NULL;
+    auto_free char *base = NULL, *url = NULL;
     bool renewed = false;
     int r = find_scheme(registry, client, request->cancel, &scheme, err);
 
     if (r < 0)
         return r;
-    url = mem_printf("%s://%s/v2/%s/%s", scheme, registry->host, registry->endpoint_path, what);
+    base = mem_printf("%s://%s/v2/", scheme, registry->host);
+    url = strstr(what, "://") ? mem_strdup(what)
+                              : mem_printf("%s%s/%s", base, registry->endpoint_path, what);
     request->url = url;
     request->tls = tls_of(registry);
     for (;;) {
@@ -453,7 +460,7 @@ static int open_authorized(struct registry *registry, struct http_client *client
             secret_set(&authorization, registry->authorization.data, registry->authorization.len);
         pthread_mutex_unlock(&registry->lock);
         request->authorization = authorization.data;
-        r = open_following(registry, client, request, ret, err);
+        r = open_following(registry, client, base, request, ret, err);
         request->authorization = NULL;
         if (r < 0 || ret->status != 401)
             return r;
@@ -628,4 +635,83 @@ int registry_get_blob(struct registry_blob *blob, char **ret, size_t *ret_len, s
     *ret = TAKE(data);
     *ret_len = len;
     return 0;
+}
+
+/* ---- sending ---- */
+
+/* -ENOENT is what a HEAD has no words for. */
+int registry_has_blob(struct registry *registry, struct http_client *client, const char *digest,
+        const atomic_bool *cancel, struct error **err)
+{
+    auto_free char *what = mem_printf("blobs/%s", digest);
+    auto_error struct error *missing = NULL;
+    struct http_request request = { .method = "HEAD", .cancel = cancel };
+    struct http_response response;
+    int r = open_patiently(registry, client, what, &request, &response, &missing);
+
+    if (r == -ENOENT)
+        return 0;
+    return r < 0 ? error_move(err, TAKE(missing)) : 1;
+}
+
+/* Where the registry wants the blob. Given. */
+static int begin_upload(struct registry *registry, struct http_client *client,
+        const atomic_bool *cancel, char **ret, struct error **err)
+{
+    struct http_request request = { .method = "POST", .cancel = cancel };
+    struct http_response response;
+    int r = open_patiently(registry, client, "blobs/uploads/", &request, &response, err);
+
+    if (r < 0)
+        return r;
+    if (!response.location || !strstr(response.location, "://"))
+        return error_set_plain(
+                err, EPROTO, NULL, "registry %s does not say where to send to", registry->host);
+    *ret = mem_strdup(response.location);
+    return 0;
+}
+
+int registry_put_blob(struct registry *registry, struct http_client *client, const char *digest,
+        int fd, uint64_t size_bytes, const atomic_bool *cancel, struct error **err)
+{
+    for (unsigned failures = 0;; failures++) {
+        auto_free char *place = NULL, *what = NULL;
+        struct http_request request = { .method = "PUT",
+            .content_type = "application/octet-stream",
+            .body_fd = fd,
+            .body_bytes = size_bytes,
+            .cancel = cancel };
+        struct http_response response;
+        int r = begin_upload(registry, client, cancel, &place, err);
+
+        if (r < 0)
+            return r;
+        what = mem_printf("%s%cdigest=%s", place, strchr(place, '?') ? '&' : '?', digest);
+        /* One try each: what was sent in part is begun anew. */
+        r = open_authorized(registry, client, what, &request, &response, err);
+        if (r >= 0 && response.status < 300)
+            return 0;
+        if (r >= 0)
+            r = answer_failed(registry, client, response.status, err);
+        if (r != -EAGAIN || failures + 1 >= FAILURES_MAX)
+            return r;
+        r = pause_before_retry(failures, -1, cancel, err);
+        if (r < 0)
+            return r;
+    }
+}
+
+int registry_put_manifest(struct registry *registry, struct http_client *client,
+        const char *reference, const char *media_type, int fd, uint64_t size_bytes,
+        const atomic_bool *cancel, struct error **err)
+{
+    auto_free char *what = mem_printf("manifests/%s", reference);
+    struct http_request request = { .method = "PUT",
+        .content_type = media_type,
+        .body_fd = fd,
+        .body_bytes = size_bytes,
+        .cancel = cancel };
+    struct http_response response;
+
+    return open_patiently(registry, client, what, &request, &response, err);
 }

@@ -21,6 +21,7 @@ struct registry_options {
     const char *domain, *path;           /* of the reference: whose credentials are used */
     const struct registry_endpoint *endpoint;
     bool insecure; /* HTTP is fine, and TLS is not verified */
+    bool pushes;   /* the rights to write are asked for, too */
 };
 
 /* -EACCES … when credentials cannot be read. No request is made. */
@@ -51,3 +52,18 @@ struct byte_source registry_blob_source(struct registry_blob *blob);
 
 /* A small blob whole. */
 int registry_get_blob(struct registry_blob *blob, char **ret, size_t *ret_len, struct error **err);
+
+/* ---- sending, to a registry that was made with `pushes` ---- */
+
+/* 1 when it has the blob, else 0. */
+int registry_has_blob(struct registry *registry, struct http_client *client, const char *digest,
+        const atomic_bool *cancel, struct error **err);
+
+/* size_bytes from the beginning of `fd`, which can seek; the registry checks the digest. */
+int registry_put_blob(struct registry *registry, struct http_client *client, const char *digest,
+        int fd, uint64_t size_bytes, const atomic_bool *cancel, struct error **err);
+
+/* Under a tag or digest. What it names must be there. */
+int registry_put_manifest(struct registry *registry, struct http_client *client,
+        const char *reference, const char *media_type, int fd, uint64_t size_bytes,
+        const atomic_bool *cancel, struct error **err);

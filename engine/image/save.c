@@ -1,7 +1,6 @@
 /* image_save: one tar that is an OCI layout (oci-layout, index.json, blobs/) and a docker-archive
  * (manifest.json) at once, as Docker writes since version 25. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,30 +12,19 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
-#include "engine/archive/decompress.h"
 #include "engine/archive/tar-write.h"
 #include "engine/engine-internal.h"
 #include "engine/image/image.h"
 #include "engine/image/ref.h"
 #include "engine/image/rows-internal.h"
 #include "engine/image/store-internal.h"
+#include "engine/image/stored-layer.h"
 #include "engine/progress.h"
 
 #define MEDIA_CONFIG "application/vnd.oci.image.config.v1+json"
 #define MEDIA_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define MEDIA_INDEX "application/vnd.oci.image.index.v1+json"
 #define BLOB_DIR "blobs/sha256/"
-
-/* How a layer goes into the archive. */
-struct saved_layer {
-    const char *diff_id;
-    char blob[DIGEST_TEXT_MAX];   /* the blob's digest in the archive */
-    char stored[DIGEST_TEXT_MAX]; /* the store's blob; empty: made again from the directory */
-    char dir[DIGEST_SHA256_HEX + 1];
-    const char *media_type;
-    bool decompress; /* the store's blob is compressed in a way that layers are not */
-    uint64_t size_bytes;
-};
 
 struct saved_image {
     struct image *image;
@@ -75,139 +63,6 @@ static int write_out(void *userdata, const void *data, size_t len, struct error 
     return r;
 }
 
-/* ---- one layer as bytes ---- */
-
-struct tally {
-    struct digest *digest;
-    const struct byte_sink *next; /* NULL: only counts */
-    uint64_t size_bytes;
-};
-
-static int tally_write(void *userdata, const void *data, size_t len, struct error **err)
-{
-    struct tally *tally = userdata;
-
-    tally->size_bytes += len;
-    digest_update(tally->digest, data, len);
-    return tally->next ? tally->next->write(tally->next->userdata, data, len, err) : 0;
-}
-
-static int copy_source(
-        const struct byte_source *source, const struct byte_sink *sink, struct error **err)
-{
-    char buffer[65536];
-    ssize_t n;
-
-    while ((n = byte_source_read(source, buffer, sizeof(buffer), err)) > 0) {
-        int r = sink->write(sink->userdata, buffer, (size_t)n, err);
-
-        if (r < 0)
-            return r;
-    }
-    return (int)n;
-}
-
-static int emit_blob(const struct save *save, const struct saved_layer *layer,
-        const struct byte_sink *sink, struct error **err)
-{
-    auto_(decompress_free_p) struct decompress *decompress = NULL;
-    auto_close int fd = store_open_blob(save->engine, layer->stored, err);
-    struct byte_source source = byte_source_from_fd(&fd), inner;
-    int r;
-
-    if (fd < 0)
-        return fd;
-    if (!layer->decompress)
-        return copy_source(&source, sink, err);
-    r = decompress_new(&source, &decompress, err);
-    if (r < 0)
-        return r;
-    inner = decompress_source(decompress);
-    return copy_source(&inner, sink, err);
-}
-
-static int emit_directory(const struct save *save, const struct saved_layer *layer,
-        const struct byte_sink *sink, struct error **err)
-{
-    auto_free char *path = mem_printf(STORE_LAYERS "/%s/diff", layer->dir);
-    auto_close int fd = openat(
-            save->engine->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    uint64_t size_bytes;
-
-    if (fd < 0)
-        return error_set(err, errno, NULL, "cannot open layer %.19s", layer->diff_id);
-    return tar_write_layer(sink, fd, &size_bytes, err);
-}
-
-/* All bytes of the layer's blob into `next` (NULL: nowhere), with their digest and number. */
-static int emit_layer(const struct save *save, const struct saved_layer *layer,
-        const struct byte_sink *next, char digest[static DIGEST_TEXT_MAX], uint64_t *ret_size,
-        struct error **err)
-{
-    struct tally tally = { .next = next };
-    struct byte_sink sink = { .write = tally_write, .userdata = &tally };
-    auto_(digest_free_p) struct digest *hash = NULL;
-    int r = digest_new("sha256", &hash, err);
-
-    if (r < 0)
-        return r;
-    tally.digest = hash;
-    r = *layer->stored ? emit_blob(save, layer, &sink, err)
-                       : emit_directory(save, layer, &sink, err);
-    if (r < 0)
-        return r;
-    digest_finish(hash, digest);
-    *ret_size = tally.size_bytes;
-    return 0;
-}
-
-static int describe_layer(
-        struct save *save, const char *diff_id, struct saved_layer *ret, struct error **err)
-{
-    auto_(stmt_done_p) struct stmt *stmt = NULL;
-    char digest[DIGEST_TEXT_MAX];
-    struct stat st;
-    const char *media_type;
-    int r = db_query(save->engine->db, &stmt, err,
-            "SELECT dir, blob_digest, media_type FROM layers WHERE diff_id = ?", "t", diff_id);
-
-    if (r >= 0)
-        r = stmt_step(stmt, err);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return error_set_plain(err, ENOENT, NULL, "layer %s is not in the store", diff_id);
-    *ret = (struct saved_layer){ .diff_id = diff_id, .media_type = MEDIA_TAR };
-    snprintf(ret->dir, sizeof(ret->dir), "%s", stmt_text(stmt, 0));
-    snprintf(ret->blob, sizeof(ret->blob), "%s", diff_id);
-    if (!stmt_is_null(stmt, 1))
-        snprintf(ret->stored, sizeof(ret->stored), "%s", stmt_text(stmt, 1));
-    media_type = stmt_text(stmt, 2);
-    if (media_type && strcmp(media_type, MEDIA_TAR_GZIP) == 0)
-        ret->media_type = MEDIA_TAR_GZIP;
-    else if (media_type && strcmp(media_type, MEDIA_TAR_ZSTD) == 0)
-        ret->media_type = MEDIA_TAR_ZSTD;
-    else
-        ret->decompress = media_type && strcmp(media_type, MEDIA_TAR) != 0;
-    if (*ret->stored && !ret->decompress) {
-        auto_close int fd = store_open_blob(save->engine, ret->stored, err);
-
-        if (fd < 0)
-            return fd;
-        if (fstat(fd, &st) < 0)
-            return error_set(err, errno, NULL, "cannot read blob %s", ret->stored);
-        snprintf(ret->blob, sizeof(ret->blob), "%s", ret->stored);
-        ret->size_bytes = (uint64_t)st.st_size;
-        return 0;
-    }
-    /* The header wants the size before the bytes: made twice, kept never. */
-    r = emit_layer(save, ret, NULL, digest, &ret->size_bytes, err);
-    if (r >= 0 && strcmp(digest, diff_id) != 0)
-        r = error_set_plain(
-                err, EBADMSG, NULL, "the contents of layer %s were changed in the store", diff_id);
-    return r;
-}
-
 /* ---- members of the archive ---- */
 
 static int write_header(struct save *save, const char *digest, uint64_t size, struct error **err)
@@ -234,7 +89,7 @@ static int write_blob_text(struct save *save, const char *text, char digest[stat
     return r < 0 ? r : tar_write_padding(&save->sink, len, err);
 }
 
-static int write_layer(struct save *save, const struct saved_layer *layer, struct error **err)
+static int write_layer(struct save *save, const struct stored_layer *layer, struct error **err)
 {
     char digest[DIGEST_TEXT_MAX], id[13];
     uint64_t size;
@@ -248,7 +103,7 @@ static int write_layer(struct save *save, const struct saved_layer *layer, struc
             &(struct progress_event){ .kind = PROGRESS_START, .id = id, .text = "Saving layer" });
     r = write_header(save, layer->blob, layer->size_bytes, err);
     if (r >= 0)
-        r = emit_layer(save, layer, &save->sink, digest, &size, err);
+        r = stored_layer_emit(save->engine, layer, &save->sink, digest, &size, err);
     if (r < 0)
         return r;
     if (size != layer->size_bytes || strcmp(digest, layer->blob) != 0)
@@ -287,9 +142,9 @@ static int save_one(struct save *save, const struct saved_image *saved, json_t *
     int r;
 
     ARRAY_FOREACH(&image->diff_ids, diff_id) {
-        struct saved_layer layer;
+        struct stored_layer layer;
 
-        r = describe_layer(save, *diff_id, &layer, err);
+        r = stored_layer_describe(save->engine, *diff_id, &layer, err);
         if (r >= 0)
             r = write_layer(save, &layer, err);
         if (r < 0)

@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# Images that go to a registry, and come back from it as they were.
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+    berth_setup
+    import_busybox
+    python3 "$BATS_TEST_DIRNAME/registry/store.py" "$STATE" 3>&- &
+    SERVER=$!
+    wait_for 60 test -s "$STATE/port"
+    REGISTRY=127.0.0.1:$(cat "$STATE/port")
+    export REGISTRY
+}
+
+teardown() {
+    [ -z "${SERVER:-}" ] || kill "$SERVER" || :
+    berth_teardown
+}
+
+@test "an image is pushed once, its layers are not sent twice, and it comes back the same" {
+    local id
+    echo 'FROM busybox' >Dockerfile
+    echo 'RUN echo made >/made' >>Dockerfile
+    berth build -q -t "$REGISTRY/team/app:1" . >/dev/null
+    id=$(berth image inspect -f '{{.Id}}' "$REGISTRY/team/app:1")
+    run -0 berth push "$REGISTRY/team/app:1"
+    assert_output_has "The push refers to repository [$REGISTRY/team/app]"
+    assert_output_has "1: digest: sha256:"
+    [ "$(grep -c '^PUT .*blobs' "$STATE/log")" = 3 ]
+    berth tag "$REGISTRY/team/app:1" "$REGISTRY/team/app:2"
+    run -0 berth push -q "$REGISTRY/team/app:2"
+    [ "$output" = "$REGISTRY/team/app:2" ]
+    [ "$(grep -c '^PUT .*blobs' "$STATE/log")" = 3 ]
+    [ "$(grep -c '^PUT .*manifests' "$STATE/log")" = 2 ]
+    berth rmi "$REGISTRY/team/app:1" "$REGISTRY/team/app:2"
+    berth pull -q "$REGISTRY/team/app:2"
+    [ "$(berth image inspect -f '{{.Id}}' "$REGISTRY/team/app:2")" = "$id" ]
+    run -0 berth run --rm "$REGISTRY/team/app:2" cat /made
+    [ "$output" = made ]
+    [ -z "$(ls -A "$BERTH_ROOT/tmp")" ]
+}
+
+@test "cut and refused uploads are begun anew, what is not allowed is said" {
+    berth tag busybox "$REGISTRY/cut/x"
+    run -0 berth push "$REGISTRY/cut/x"
+    berth tag busybox "$REGISTRY/busy/x"
+    run -0 berth push "$REGISTRY/busy/x"
+    berth tag busybox "$REGISTRY/deny/x"
+    run -1 berth push "$REGISTRY/deny/x"
+    assert_output_has "push access denied for $REGISTRY/deny/x: nobody writes here"
+    berth tag busybox "$REGISTRY/login/x"
+    run -1 berth push "$REGISTRY/login/x"
+    assert_output_has 'wants a user name and a password'
+    mkdir -p "$HOME/.docker"
+    printf '{"auths":{"%s":{"auth":"%s"}}}' "$REGISTRY" "$(printf user:word | base64)" >"$HOME/.docker/config.json"
+    run -0 berth push "$REGISTRY/login/x"
+    run -1 berth push "$REGISTRY/none"
+    assert_output_has "An image does not exist locally with the tag: $REGISTRY/none"
+    run -1 berth push "busybox@$(berth image inspect -f '{{.Id}}' busybox)"
+    assert_output_has 'cannot push a digest reference'
+}
+
+@test "compose push and build --push send the images that services build" {
+    cat >compose.yaml <<YAML
+name: pushed
+services:
+  web:
+    image: $REGISTRY/team/web:1
+    build: { dockerfile_inline: "FROM busybox\nRUN echo web >/web\n", tags: ["$REGISTRY/team/web:latest"] }
+    depends_on: [db]
+  db: { image: $REGISTRY/team/db, build: { dockerfile_inline: "FROM busybox\n" } }
+  other: { image: busybox }
+  nameless: { build: { dockerfile_inline: "FROM busybox\n" } }
+YAML
+    berth compose build -q
+    run -0 berth compose push --dry-run web
+    assert_output_has "push      Image $REGISTRY/team/web:1"
+    assert_output_lacks team/db
+    [ "$(grep -c PUT "$STATE/log")" = 0 ]
+    run -0 berth compose push web
+    assert_output_has "$REGISTRY/team/web:1  Pushed"
+    [ "$(grep -c '^PUT .*team/web/manifests/\(1\|latest\) 201' "$STATE/log")" = 2 ]
+    ! grep -q team/db "$STATE/log"
+    run -0 berth compose push --include-deps -q web
+    grep -q 'PUT /v2/team/db/manifests/latest 201' "$STATE/log"
+    sed -i "s|$REGISTRY/team/db|$REGISTRY/deny/db|" compose.yaml
+    run -1 berth compose build --push -q
+    assert_output_has 'push access denied'
+    run -0 berth compose push --ignore-push-failures
+    assert_output_has 'push access denied'
+}
