@@ -12,6 +12,7 @@
 #include "cli/specs.h"
 #include "compose/project.h"
 #include "compose/state.h"
+#include "engine/container/cdi.h"
 #include "engine/container/container.h"
 
 struct build_up {
@@ -232,6 +233,64 @@ static int fill_files(struct build_up *b)
     return r;
 }
 
+/* ------------------------------------------------------------------ devices */
+
+#define GPU_KIND "nvidia.com/gpu"
+#define GPUS_MAX 1024
+
+/* "0" of the driver nvidia (or of none) is nvidia.com/gpu=0; with cdi the ids are complete. */
+static void add_device_id(struct build_up *b, struct strings *names, const char *id)
+{
+    *ARRAY_APPEND_ARENA(b->arena, names) = strchr(id, '=')
+                                                   ? arena_strdup(b->arena, id)
+                                                   : arena_printf(b->arena, GPU_KIND "=%s", id);
+}
+
+static int add_device_request(
+        struct build_up *b, const struct device_request *request, struct strings *names)
+{
+    bool any = !request->count.set || request->count.value < 0;
+
+    if (!string_is_empty(request->driver) && strcmp(request->driver, "nvidia") != 0 &&
+            strcmp(request->driver, "cdi") != 0)
+        return error_set_plain(b->err, EOPNOTSUPP, &request->at,
+                "could not select device driver \"%s\": only cdi and nvidia are known",
+                request->driver);
+    ARRAY_FOREACH(&request->device_ids, id)
+        add_device_id(b, names, *id);
+    if (request->device_ids.len > 0)
+        return 0;
+    if (string_is_equal(request->driver, "cdi"))
+        return error_set_plain(b->err, EINVAL, &request->at,
+                "device driver \"cdi\" needs device_ids, such as \"vendor.com/class=name\"");
+    if (!any && request->count.value > GPUS_MAX)
+        return error_set_plain(
+                b->err, EINVAL, &request->at, "at most %d devices can be asked for", GPUS_MAX);
+    if (any)
+        add_device_id(b, names, "all");
+    for (int64_t i = 0; !any && i < request->count.value; i++)
+        add_device_id(b, names, arena_printf(b->arena, "%lld", (long long)i));
+    return 0;
+}
+
+static int fill_device_requests(struct build_up *b)
+{
+    struct strings names = { 0 };
+    int r = 0;
+
+    ARRAY_FOREACH(&b->service->devices, device)
+        if (cdi_is_device(device->source))
+            add_device_id(b, &names, device->source);
+    ARRAY_FOREACH(&b->service->gpus, request)
+        if (r >= 0)
+            r = add_device_request(b, request, &names);
+    ARRAY_FOREACH(&b->service->deploy.resources.reservations.devices, request)
+        if (r >= 0)
+            r = add_device_request(b, request, &names);
+    b->config->cdi_devices = spec_vector(b->arena, &names);
+    return r;
+}
+
 /* ------------------------------------------------------------------ network */
 
 static int fill_port(struct build_up *b, const struct service_port *port)
@@ -293,8 +352,11 @@ static int fill_network(struct build_up *b)
     }
     if (b->spec->networks) {
         ARRAY_FOREACH(b->spec->networks, attachment) {
+            struct strings names = attachment->aliases;
+            ARRAY_FOREACH(&attachment->links, link)
+                *ARRAY_APPEND_ARENA(b->arena, &names) = *link;
             struct container_network network = { .network = attachment->network,
-                .aliases = spec_vector(b->arena, &attachment->aliases) };
+                .aliases = spec_vector(b->arena, &names) };
 
             if (attachment->config) {
                 network.ipv4 = attachment->config->ipv4_address;
@@ -305,8 +367,13 @@ static int fill_network(struct build_up *b)
             *ARRAY_APPEND_ARENA(b->arena, &c->networks) = network;
         }
     }
-    if (b->spec->links && b->spec->links->len > 0)
-        r = refuse(b, NULL, "external_links", b->spec->links->items[0].container);
+    for (size_t i = 0; b->spec->external_links && i < b->spec->external_links->len && r >= 0; i++) {
+        struct container *other;
+
+        r = container_get(b->engine, b->arena, b->spec->external_links->items[i], &other, b->err);
+        if (r < 0)
+            error_wrap(b->err, r, "services.%s.external_links", s->name);
+    }
     ARRAY_FOREACH(&s->ports, port)
         if (r >= 0 && !b->spec->no_ports)
             r = fill_port(b, port);
@@ -342,10 +409,13 @@ static void fill_rights(struct build_up *b)
     c->cap_drop = spec_vector(b->arena, &s->cap_drop);
     c->security_opt = spec_vector(b->arena, &s->security_opt);
     c->device_cgroup_rules = spec_vector(b->arena, &s->device_cgroup_rules);
-    ARRAY_FOREACH(&s->devices, device)
+    ARRAY_FOREACH(&s->devices, device) {
+        if (cdi_is_device(device->source))
+            continue; /* fill_device_requests */
         *ARRAY_APPEND_ARENA(b->arena, &c->devices) = (struct container_device){ device->source,
             device->target ? device->target : device->source,
             device->permissions ? device->permissions : "rwm" };
+    }
     copy_pairs(b->arena, &s->sysctls, &c->sysctls);
     c->pid_mode = joined_mode(b->arena, s->pid, b->spec->join_pid);
     c->ipc_mode = joined_mode(b->arena, s->ipc, b->spec->join_ipc);
@@ -353,6 +423,30 @@ static void fill_rights(struct build_up *b)
     c->userns_mode = s->userns_mode;
     c->cgroupns_mode = s->cgroup;
     c->cgroup_parent = s->cgroup_parent;
+}
+
+static void add_rates(
+        struct build_up *b, enum container_io_kind kind, const struct device_rates *rates)
+{
+    ARRAY_FOREACH(rates, rate)
+        *ARRAY_APPEND_ARENA(b->arena, &b->config->io_limits) = (struct container_io_limit){
+            container_io_kinds[kind], rate->path, (uint64_t)rate->rate.bytes
+        };
+}
+
+static void fill_block_io(struct build_up *b)
+{
+    const struct blkio_config *io = &b->service->blkio_config;
+
+    b->config->blkio_weight = io->weight.value;
+    ARRAY_FOREACH(&io->weight_device, weight)
+        *ARRAY_APPEND_ARENA(b->arena, &b->config->io_limits) = (struct container_io_limit){
+            container_io_kinds[CONTAINER_IO_WEIGHT], weight->path, (uint64_t)weight->weight.value
+        };
+    add_rates(b, CONTAINER_IO_READ_BPS, &io->device_read_bps);
+    add_rates(b, CONTAINER_IO_WRITE_BPS, &io->device_write_bps);
+    add_rates(b, CONTAINER_IO_READ_IOPS, &io->device_read_iops);
+    add_rates(b, CONTAINER_IO_WRITE_IOPS, &io->device_write_iops);
 }
 
 static void fill_limits(struct build_up *b)
@@ -372,7 +466,11 @@ static void fill_limits(struct build_up *b)
     c->cpu_shares = s->cpu_shares.value;
     c->cpu_period_usec = s->cpu_period.value;
     c->cpu_quota_usec = s->cpu_quota.value;
+    c->cpu_rt_period_usec = s->cpu_rt_period.value;
+    c->cpu_rt_runtime_usec = s->cpu_rt_runtime.value;
     c->cpuset_cpus = s->cpuset;
+    c->has_memory_swappiness = s->mem_swappiness.set;
+    c->memory_swappiness = s->mem_swappiness.value;
     c->oom_kill_disable = s->oom_kill_disable == OPTION_TRUE;
     c->has_oom_score_adj = s->oom_score_adj.set;
     c->oom_score_adj = s->oom_score_adj.value;
@@ -459,9 +557,12 @@ int compose_container_config(struct engine *engine, struct arena *arena,
     fill_process(&b);
     fill_rights(&b);
     fill_limits(&b);
+    fill_block_io(&b);
     fill_health(&b);
     fill_labels(&b);
     int r = fill_files(&b);
+    if (r >= 0)
+        r = fill_device_requests(&b);
     if (r >= 0)
         r = fill_network(&b);
     if (r >= 0)

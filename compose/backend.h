@@ -107,6 +107,7 @@ struct backend_attachment {
     const char *key;                      /* its key in the file */
     const struct service_network *config; /* addresses and so on; NULL when nothing is said */
     struct strings aliases;               /* names it answers to there, service name included */
+    struct strings links;                 /* "NAME:ALIAS": what it alone calls others there */
 };
 struct backend_attachments {
     struct backend_attachment
@@ -131,15 +132,6 @@ struct backend_volumes_froms {
     size_t len, cap;
 };
 
-struct backend_link {
-    const char *container; /* name */
-    const char *alias;
-};
-struct backend_links {
-    struct backend_link *items;
-    size_t len, cap;
-};
-
 /* What `run` asks for beyond the service; the service pointer is then a changed copy of the file's, so
  * that command, entrypoint, environment and so on need no second place. */
 struct backend_container_spec {
@@ -159,7 +151,7 @@ struct backend_container_spec {
     const struct backend_carried_volumes
             *volumes; /* anonymous volumes of the container that it replaces */
     const struct backend_volumes_froms *volumes_from;
-    const struct backend_links *links;
+    const struct strings *external_links; /* containers that must be there: names */
     /* Containers (names) whose namespaces `service:x` and `container:x` modes join; NULL for none. */
     const char *join_network, *join_ipc, *join_pid;
     /* Id of the container that this one stands in for, or NULL. That one still exists, and may run, with the

@@ -76,21 +76,55 @@ static bool is_in_network(const struct service *service, const char *network)
     return false;
 }
 
-/* "db:database" in the links of another service of the network is a further name of db there. */
-static void add_linked_names(
+const char *up_first_container(struct up *up, const char *service_name)
+{
+    const struct graph_node *node = graph_find(up->input->graph, GRAPH_SERVICE, service_name);
+    const struct up_service *service = node ? up_service_of(up, node) : NULL;
+
+    return service && service->instances.len ? service->instances.items[0]->name : NULL;
+}
+
+/* The highest gw_priority gives the default route, which the first network has. */
+static bool comes_before(const struct service_network *a, const struct service_network *b)
+{
+    int64_t gateway = a->gw_priority.value - b->gw_priority.value;
+
+    return gateway ? gateway > 0 : a->priority.value > b->priority.value;
+}
+
+static void add_link(struct arena *arena, struct backend_attachment *attachment, const char *name,
+        const char *alias)
+{
+    if (strcmp(name, alias) != 0)
+        *ARRAY_APPEND_ARENA(arena, &attachment->links) = arena_printf(arena, "%s:%s", name, alias);
+}
+
+/* "db:database" is what this service alone calls db; so are "db" and, as ever with links, "db-1". */
+static void add_links(
         struct up *up, const struct service *service, struct backend_attachment *attachment)
 {
     struct arena *arena = &up->plan->arena;
-    size_t len = strlen(service->name);
 
-    ARRAY_FOREACH(&up->input->project->services, other) {
-        if (!is_in_network(other, attachment->key))
+    ARRAY_FOREACH(&service->links, link) {
+        const char *colon = strchr(*link, ':');
+        const char *name = colon ? arena_strndup(arena, *link, (size_t)(colon - *link)) : *link;
+        const struct service *other = project_find_service(up->input->project, name);
+        const char *container = up_first_container(up, name);
+
+        if (!other || !is_in_network(other, attachment->key))
             continue;
-        ARRAY_FOREACH(&other->links, link) {
-            if (strncmp(*link, service->name, len) == 0 && (*link)[len] == ':' && (*link)[len + 1])
-                *ARRAY_APPEND_ARENA(arena, &attachment->aliases) = arena_strdup(
-                        arena, *link + len + 1);
-        }
+        if (colon && colon[1])
+            add_link(arena, attachment, name, colon + 1);
+        if (container)
+            add_link(arena, attachment, container, arena_printf(arena, "%s-1", name));
+    }
+    /* Of whichever network the other container is in, too. */
+    ARRAY_FOREACH(&service->external_links, link) {
+        const char *colon = strchr(*link, ':');
+
+        if (colon && colon[1])
+            add_link(arena, attachment, arena_strndup(arena, *link, (size_t)(colon - *link)),
+                    colon + 1);
     }
 }
 
@@ -106,7 +140,6 @@ static const struct backend_attachments *attachments(
     ARRAY_FOREACH(&service->networks, config) {
         const struct project_network *network = project_find_network(
                 up->input->project, config->network);
-        int64_t priority = config->priority.set ? config->priority.value : 0;
 
         if (!network)
             continue;
@@ -121,30 +154,18 @@ static const struct backend_attachments *attachments(
             ARRAY_FOREACH(&config->aliases, alias) {
                 *ARRAY_APPEND_ARENA(arena, &attachment.aliases) = *alias;
             }
-            add_linked_names(up, service, &attachment);
         }
+        add_links(up, service, &attachment);
         ARRAY_APPEND_ARENA(arena, list);
         /* By falling priority, else by name, which is the order they come in. */
         size_t at = list->len - 1;
-        while (at > 0) {
-            const struct option_int *before = &list->items[at - 1].config->priority;
-
-            if ((before->set ? before->value : 0) >= priority)
-                break;
+        while (at > 0 && comes_before(config, list->items[at - 1].config)) {
             list->items[at] = list->items[at - 1];
             at--;
         }
         list->items[at] = attachment;
     }
     return list;
-}
-
-const char *up_first_container(struct up *up, const char *service_name)
-{
-    const struct graph_node *node = graph_find(up->input->graph, GRAPH_SERVICE, service_name);
-    const struct up_service *service = node ? up_service_of(up, node) : NULL;
-
-    return service && service->instances.len ? service->instances.items[0]->name : NULL;
 }
 
 /* "service:x" and "container:x" to a container's name; *ret NULL for all other modes. */
@@ -163,21 +184,15 @@ static int join_target(struct up *up, const struct service *service, const char 
             service->name, field, other);
 }
 
-/* Containers of other projects; links to services are further names of those (add_linked_names). */
-static const struct backend_links *container_links(struct up *up, const struct service *service)
+/* The containers of other projects that its links name. */
+static const struct strings *external_containers(struct up *up, const struct service *service)
 {
     struct arena *arena = &up->plan->arena;
-    struct backend_links *links = ARENA_NEW(arena, struct backend_links);
+    struct strings *names = ARENA_NEW(arena, struct strings);
 
-    ARRAY_FOREACH(&service->external_links, link) {
-        const char *colon = strchr(*link, ':');
-
-        *ARRAY_APPEND_ARENA(arena, links) = (struct backend_link){
-            .container = colon ? arena_strndup(arena, *link, (size_t)(colon - *link)) : *link,
-            .alias = colon ? colon + 1 : *link,
-        };
-    }
-    return links;
+    ARRAY_FOREACH(&service->external_links, link)
+        *ARRAY_APPEND_ARENA(arena, names) = arena_strndup(arena, *link, strcspn(*link, ":"));
+    return names;
 }
 
 /* "service[:mode]" or "container:name[:mode]". */
@@ -263,7 +278,7 @@ int up_container_spec(struct up *up, struct up_instance *instance, const char *t
         .labels = container_labels(up, instance, temporary != NULL),
         .networks = attachments(up, instance, !instance->no_aliases),
         .volumes = carried_volumes(up, instance),
-        .links = container_links(up, service),
+        .external_links = external_containers(up, service),
         .replaces = temporary ? instance->old->id : NULL,
     };
     if ((r = join_target(up, service, "network_mode", service->network_mode, &spec->join_network,

@@ -12,7 +12,6 @@
 #define PLAN_MODEL_CONFIGS "x-configs"
 #define PLAN_MODEL_SECRETS "x-secrets"
 #define PLAN_MODEL_IMPLIED "x-implied"
-#define PLAN_MODEL_LINKS "x-linked-as" /* names that other services' links give it */
 
 /* Values in reasons are shortened to about this much. */
 #define PLAN_VALUE_MAX_BYTES 80

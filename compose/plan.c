@@ -299,24 +299,6 @@ static void add_implied(
     }
 }
 
-/* Names that other services' links give it: part of what its container is made from. */
-static void add_links(
-        const struct project *project, const struct service *service, struct strbuf *out)
-{
-    size_t count = 0, len = strlen(service->name);
-
-    ARRAY_FOREACH(&project->services, other) {
-        ARRAY_FOREACH(&other->links, link) {
-            if (strncmp(*link, service->name, len) != 0 || (*link)[len] != ':' || !(*link)[len + 1])
-                continue;
-            strbuf_adds(out, count++ ? "," : ",\"" PLAN_MODEL_LINKS "\":[");
-            json_print_text(*link + len + 1, out);
-        }
-    }
-    if (count)
-        strbuf_addc(out, ']');
-}
-
 const char *plan_service_model(
         struct arena *arena, const struct project *project, const struct service *service)
 {
@@ -327,7 +309,6 @@ const char *plan_service_model(
 
     add_digests(&service->configs, &project->config_index, PLAN_MODEL_CONFIGS, &extra);
     add_digests(&service->secrets, &project->secret_index, PLAN_MODEL_SECRETS, &extra);
-    add_links(project, service, &extra);
     strbuf_adds(&path, "");
     add_implied(&path, service->model, &implied, &extra);
     if (implied)

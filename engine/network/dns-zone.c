@@ -111,6 +111,25 @@ static bool read_forward(struct dns_zone *zone, struct str *line)
     return true;
 }
 
+static bool read_link(struct dns_zone *zone, struct str *line)
+{
+    const char *address, *name, *alias;
+    uint32_t client;
+
+    if (!next_word(line, &zone->arena, &address) || address_parse(address, &client) < 0 ||
+            !next_word(line, &zone->arena, &name) || !next_word(line, &zone->arena, &alias))
+        return false;
+    for (size_t i = 0; i < zone->hosts.len; i++) {
+        struct dns_host *host = &zone->hosts.items[i];
+
+        if (host->address == client && host->links.len < DNS_LINKS_MAX)
+            *ARRAY_APPEND_ARENA(&zone->arena, &host->links) = (struct dns_link){
+                lower_case(&zone->arena, alias), lower_case(&zone->arena, name)
+            };
+    }
+    return true;
+}
+
 static bool read_line(struct dns_zone *zone, struct str line)
 {
     const char *keyword, *value;
@@ -121,6 +140,8 @@ static bool read_line(struct dns_zone *zone, struct str line)
         return read_host(zone, &line);
     if (string_is_equal(keyword, "forward"))
         return read_forward(zone, &line);
+    if (string_is_equal(keyword, "link"))
+        return read_link(zone, &line);
     if (string_is_equal(keyword, "internal"))
         return zone->internal = true;
     if (!next_word(&line, &zone->arena, &value))
@@ -158,16 +179,22 @@ int dns_zone_parse(const char *text, size_t len, struct dns_zone **ret, struct e
     return 0;
 }
 
-/* Is the client (a host of `home`) in this zone, too? */
-static bool is_visible(
+/* The client (a host of `home`) as a host of this zone; NULL when it is none. */
+static const struct dns_host *find_self(
         const struct dns_zone *zone, const struct dns_zone *home, const struct dns_host *client)
 {
     if (zone == home)
-        return true;
+        return client;
     for (size_t i = 0; client && i < zone->hosts.len; i++)
         if (string_is_equal(zone->hosts.items[i].container_id, client->container_id))
-            return true;
-    return false;
+            return &zone->hosts.items[i];
+    return NULL;
+}
+
+static bool is_visible(
+        const struct dns_zone *zone, const struct dns_zone *home, const struct dns_host *client)
+{
+    return zone == home || find_self(zone, home, client);
 }
 
 /* `name` in the zone, also as NAME.NETWORK. */
@@ -234,12 +261,34 @@ static enum dns_lookup answer_reverse(const struct dns_zones *zones, const struc
     return result;
 }
 
+/* What the client alone calls it, in whichever of its networks. */
+static const struct dns_addresses *find_linked(const struct dns_zones *zones,
+        const struct dns_zone *home, const struct dns_host *client, const char *name)
+{
+    for (size_t i = 0; client && i < zones->len; i++) {
+        const struct dns_host *self = find_self(zones->items[i], home, client);
+
+        for (size_t j = 0; self && j < self->links.len; j++) {
+            const struct dns_link *link = &self->links.items[j];
+            const struct dns_addresses *found = strcmp(link->alias, name) == 0
+                                                        ? find_name(zones->items[i], link->name)
+                                                        : NULL;
+
+            if (found)
+                return found;
+        }
+    }
+    return NULL;
+}
+
 /* The zone that the query came in on comes first, then the others in their order. */
 static const struct dns_addresses *find_visible(const struct dns_zones *zones,
         const struct dns_zone *home, const struct dns_host *client, const char *name)
 {
-    const struct dns_addresses *found = find_name(home, name);
+    const struct dns_addresses *found = find_linked(zones, home, client, name);
 
+    if (!found)
+        found = find_name(home, name);
     for (size_t i = 0; !found && i < zones->len; i++)
         if (is_visible(zones->items[i], home, client))
             found = find_name(zones->items[i], name);

@@ -5,6 +5,7 @@
  *     subnet 172.18.0.0/16
  *     internal                        (nothing is passed on for its containers)
  *     host 172.18.0.2 0123456789ab… NAME NAME …      (container id, then its names)
+ *     link 172.18.0.2 NAME ALIAS      (what this client alone calls another one)
  *     forward 172.18.0.2 1.1.1.1 …    (where this client's queries go instead of the host's servers)
  *
  * A container sees the names of the networks that it is in, and of no other: who asks is known by the
@@ -23,6 +24,7 @@ struct error;
 #define DNS_ZONE_FILE_MAX_BYTES (4u << 20)
 #define DNS_ID_MAX 65
 #define DNS_FORWARD_MAX 3
+#define DNS_LINKS_MAX 64
 
 struct dns_host {
     uint32_t address;
@@ -30,6 +32,14 @@ struct dns_host {
     const char *name; /* the first: what PTR gives */
     const char *forward[DNS_FORWARD_MAX];
     size_t forward_len;
+    struct {
+        struct dns_link *items;
+        size_t len, cap;
+    } links;
+};
+
+struct dns_link {
+    const char *alias, *name; /* lower case */
 };
 
 struct dns_addresses {

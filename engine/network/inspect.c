@@ -167,7 +167,8 @@ static json_t *dns_names(const struct network_endpoint *endpoint)
     }
     json_array_append_new(names, json_string(endpoint->container_name));
     for (size_t i = 0; i < endpoint->alias_len; i++)
-        if (!string_is_equal(endpoint->aliases[i], endpoint->container_name))
+        if (!string_is_equal(endpoint->aliases[i], endpoint->container_name) &&
+                !strchr(endpoint->aliases[i], ':'))
             json_array_append_new(names, jsonx_text(endpoint->aliases[i]));
     json_array_append_new(names, json_stringn(endpoint->container_id, 12));
     if (endpoint->hostname)
@@ -175,17 +176,31 @@ static json_t *dns_names(const struct network_endpoint *endpoint)
     return names;
 }
 
+/* The aliases that are (`links`), or are not, what the container calls others; null without any. */
+static json_t *aliases_or_links(const struct network_endpoint *it, bool links)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < it->alias_len; i++)
+        if ((strchr(it->aliases[i], ':') != NULL) == links)
+            json_array_append_new(list, jsonx_text(it->aliases[i]));
+    if (json_array_size(list) > 0)
+        return list;
+    json_decref(list);
+    return json_null();
+}
+
 static json_t *endpoint_object(const struct network_endpoint *it)
 {
     char address[ADDRESS_TEXT_MAX], gateway[ADDRESS_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX],
             id[DIGEST_TEXT_MAX];
     bool on = it->active;
-    json_t *aliases = it->alias_len ? jsonx_strings(it->aliases, it->alias_len) : json_null();
 
-    return json_pack("{s:n, s:n, s:o, s:s, s:n, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}",
-            "IPAMConfig", "Links", "Aliases", aliases, "MacAddress",
-            on ? address_format_mac(it->mac, mac) : "", "DriverOpts", "GwPriority", 0, "NetworkID",
-            it->network->id, "EndpointID", on ? endpoint_id(it, id) : "", "Gateway",
+    return json_pack("{s:n, s:o, s:o, s:s, s:n, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}",
+            "IPAMConfig", "Links", aliases_or_links(it, true), "Aliases",
+            aliases_or_links(it, false), "MacAddress", on ? address_format_mac(it->mac, mac) : "",
+            "DriverOpts", "GwPriority", 0, "NetworkID", it->network->id, "EndpointID",
+            on ? endpoint_id(it, id) : "", "Gateway",
             on && !it->network->internal ? address_format(it->network->gateway, gateway) : "",
             "IPAddress", on ? address_format(it->address, address) : "", "IPPrefixLen",
             on ? (int)it->network->prefix_len : 0, "IPv6Gateway", "", "GlobalIPv6Address", "",

@@ -34,6 +34,18 @@ static void add_name(struct strbuf *out, const char *name)
         strbuf_addf(out, " %s", name);
 }
 
+/* "TARGET:ALIAS" of this endpoint's aliases. */
+static void format_links(const struct network_endpoint *it, const char *address, struct strbuf *out)
+{
+    for (size_t i = 0; i < it->alias_len; i++) {
+        const char *colon = strchr(it->aliases[i], ':');
+
+        if (colon && colon > it->aliases[i] && is_word(it->aliases[i]) && colon[1])
+            strbuf_addf(out, "link %s %.*s %s\n", address, (int)(colon - it->aliases[i]),
+                    it->aliases[i], colon + 1);
+    }
+}
+
 static void format_host(const struct network_endpoint *it, struct strbuf *out)
 {
     char address[ADDRESS_TEXT_MAX];
@@ -41,10 +53,12 @@ static void format_host(const struct network_endpoint *it, struct strbuf *out)
     strbuf_addf(out, "host %s %s", address_format(it->address, address), it->container_id);
     add_name(out, it->container_name);
     for (size_t i = 0; i < it->alias_len; i++)
-        add_name(out, it->aliases[i]);
+        if (!strchr(it->aliases[i], ':'))
+            add_name(out, it->aliases[i]);
     strbuf_addf(out, " %.12s", it->container_id);
     add_name(out, it->hostname);
     strbuf_addc(out, '\n');
+    format_links(it, address, out);
     if (it->dns_len == 0)
         return;
     strbuf_addf(out, "forward %s", address);

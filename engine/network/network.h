@@ -86,10 +86,12 @@ int network_prune(
         struct engine *engine, struct arena *arena, struct strings *ret_names, struct error **err);
 
 struct network_connect_options {
-    const char *network;        /* name or id */
-    const char *ipv4;           /* fixed address, NULL: chosen */
-    const char *mac;            /* "02:42:…", NULL: chosen */
-    const char *const *aliases; /* further names, borrowed */
+    const char *network; /* name or id */
+    const char *ipv4;    /* fixed address, NULL: chosen */
+    const char *mac;     /* "02:42:…", NULL: chosen */
+    /* Further names, borrowed. One with a colon, "TARGET:ALIAS", is no name of the container, but what it alone calls
+     * another one of the network. */
+    const char *const *aliases;
     size_t alias_len;
     int position; /* order of the interfaces: eth<position>; the lowest that can has the default route */
 };

@@ -118,20 +118,38 @@ static bool has_alias(const struct plan *plan, const char *container, const char
     return false;
 }
 
-static void a_link_is_a_further_name_of_what_it_links_to(void **state)
+static bool has_link(const struct plan *plan, const char *container, const char *link)
+{
+    ARRAY_FOREACH(&plan->steps, it) {
+        const struct plan_step *step = *it;
+
+        if (step->action != PLAN_CREATE_CONTAINER || strcmp(step->name, container) != 0)
+            continue;
+        ARRAY_FOREACH(&step->container->networks->items[0].links, name)
+            if (strcmp(*name, link) == 0)
+                return true;
+    }
+    return false;
+}
+
+static void a_link_is_what_the_linking_service_alone_calls_another(void **state)
 {
     struct world w;
 
     (void)state;
     world_init(&w, "services: {a: {image: app, links: ['db:store', db]}, db: {image: app}}\n");
     struct plan *plan = world_up(&w, UP());
-    assert_true(has_alias(plan, "demo-db-1", "store"));
-    assert_false(has_alias(plan, "demo-a-1", "store"));
+    assert_false(has_alias(plan, "demo-db-1", "store"));
+    assert_true(has_link(plan, "demo-a-1", "db:store"));
+    assert_true(has_link(plan, "demo-a-1", "demo-db-1:db-1"));
+    assert_false(has_link(plan, "demo-db-1", "db:store"));
     assert_int_equal(world_run(&w, plan), 0);
     plan_free(plan);
     assert_string_equal(do_up(&w, UP()), "nothing to do\n");
     world_load(&w, "services: {a: {image: app, links: ['db:other']}, db: {image: app}}\n");
-    assert_contains(do_up(&w, UP()), "services.db.x-linked-as changed: [\"store\"] -> [\"other\"]");
+    const char *text = do_up(&w, UP());
+    assert_contains(text, "services.a.links");
+    assert_null(strstr(text, "services.db"));
     world_release(&w);
 }
 
@@ -195,7 +213,7 @@ int main(void)
         cmocka_unit_test(what_was_written_and_differs_counts_though_there_is_a_default),
         cmocka_unit_test(writing_a_default_out_changes_nothing),
         cmocka_unit_test(a_network_of_an_older_berth_is_not_made_anew_for_a_default),
-        cmocka_unit_test(a_link_is_a_further_name_of_what_it_links_to),
+        cmocka_unit_test(a_link_is_what_the_linking_service_alone_calls_another),
         cmocka_unit_test(content_of_a_files_secret_or_config_belongs_to_the_container),
     };
 
