@@ -165,6 +165,7 @@ void rule_not_supported(struct lint *lint, const struct project *project)
 
     (void)project_check_supported(project, &found);
     ARRAY_FOREACH(&found, entry)
-        lint_add(lint, &entry->at, "%s", entry->message);
+        if (entry->severity == DIAG_ERROR)
+            lint_add(lint, &entry->at, "%s", entry->message);
     diag_release(&found);
 }

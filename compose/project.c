@@ -352,6 +352,11 @@ static void check_value(struct support *support, const struct attr *attr, const 
         refuse_support(support, at, NULL);
         return;
     }
+    if (attr->engine == SUPPORT_FOREIGN) {
+        diag_add(support->diag, DIAG_NOTE, NULL, at,
+                "%s: has no effect outside of Swarm and Windows", support->path.data);
+        return;
+    }
     if (attr->unsupported && attr->unsupported(node))
         refuse_support(support, at, node->kind == NODE_TEXT ? node->text : NULL);
     if (attr->type->shape == SHAPE_STRUCT && node->kind == NODE_MAP)

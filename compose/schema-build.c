@@ -155,9 +155,9 @@ TABLE(develop_table, "develop", develop, "attribute of develop", AT(develop), GI
 /* -------------------------------------------------------------------------------- blkio */
 
 static const struct attr device_weight_table_rows[] = {
-    { "path", FIELD(device_weight, path, type_text), REFUSED, .spec = "05-services.md#blkio_config",
+    { "path", FIELD(device_weight, path, type_text), .spec = "05-services.md#blkio_config",
             .help = "The device." },
-    { "weight", FIELD(device_weight, weight, type_int), .min = 0, .max = 1000, REFUSED,
+    { "weight", FIELD(device_weight, weight, type_int), .min = 0, .max = 1000,
             .flags = ATTR_BARE_NUMBERS, .spec = "05-services.md#blkio_config",
             .help = "Share of the bandwidth, 10 to 1000." },
 };
@@ -167,9 +167,9 @@ static const struct attr device_weight_attr = { "item", NO_FIELD(type_struct),
     .table = &device_weight_table };
 
 static const struct attr device_rate_table_rows[] = {
-    { "path", FIELD(device_rate, path, type_text), REFUSED, .spec = "05-services.md#blkio_config",
+    { "path", FIELD(device_rate, path, type_text), .spec = "05-services.md#blkio_config",
             .help = "The device." },
-    { "rate", FIELD(device_rate, rate, type_size), REFUSED, WHOLE_BYTES,
+    { "rate", FIELD(device_rate, rate, type_size), WHOLE_BYTES,
             .spec = "05-services.md#blkio_config", .help = "Bytes or operations in a second." },
 };
 TABLE(device_rate_table, "device rate", device_rate, "attribute of a device rate", AT(device_rate),
@@ -178,22 +178,22 @@ static const struct attr device_rate_attr = { "item", NO_FIELD(type_struct),
     .table = &device_rate_table };
 
 static const struct attr blkio_config_table_rows[] = {
-    { "weight", FIELD(blkio_config, weight, type_int), .min = 0, .max = 1000, REFUSED,
+    { "weight", FIELD(blkio_config, weight, type_int), .min = 0, .max = 1000,
             .flags = ATTR_BARE_NUMBERS, .spec = "05-services.md#blkio_config",
             .help = "Share of the bandwidth, 10 to 1000." },
     { "weight_device", FIELD(blkio_config, weight_device, type_list), .items = &device_weight_attr,
-            REFUSED, .spec = "05-services.md#blkio_config", .help = "Share by device." },
+            .spec = "05-services.md#blkio_config", .help = "Share by device." },
     { "device_read_bps", FIELD(blkio_config, device_read_bps, type_list),
-            .items = &device_rate_attr, REFUSED, .spec = "05-services.md#blkio_config",
+            .items = &device_rate_attr, .spec = "05-services.md#blkio_config",
             .help = "Bytes read in a second." },
     { "device_read_iops", FIELD(blkio_config, device_read_iops, type_list),
-            .items = &device_rate_attr, REFUSED, .spec = "05-services.md#blkio_config",
+            .items = &device_rate_attr, .spec = "05-services.md#blkio_config",
             .help = "Reads in a second." },
     { "device_write_bps", FIELD(blkio_config, device_write_bps, type_list),
-            .items = &device_rate_attr, REFUSED, .spec = "05-services.md#blkio_config",
+            .items = &device_rate_attr, .spec = "05-services.md#blkio_config",
             .help = "Bytes written in a second." },
     { "device_write_iops", FIELD(blkio_config, device_write_iops, type_list),
-            .items = &device_rate_attr, REFUSED, .spec = "05-services.md#blkio_config",
+            .items = &device_rate_attr, .spec = "05-services.md#blkio_config",
             .help = "Writes in a second." },
 };
 TABLE(blkio_config_table, "blkio_config", blkio_config, "attribute of blkio_config",
@@ -205,27 +205,27 @@ static const char *const update_orders[] = { "start-first", "stop-first", NULL }
 
 static const struct attr update_config_table_rows[] = {
     { "parallelism", FIELD(update_config, parallelism, type_int), .min = 0, .max = COUNT_MAX,
-            REFUSED, .flags = ATTR_KEEP_ZERO, .spec = "deploy.md#update_config",
+            FOREIGN, .flags = ATTR_KEEP_ZERO, .spec = "deploy.md#update_config",
             .help = "How many containers at a time." },
-    { "delay", FIELD(update_config, delay, type_duration), REFUSED,
+    { "delay", FIELD(update_config, delay, type_duration), FOREIGN,
             .spec = "deploy.md#update_config", .help = "Time between groups." },
-    { "failure_action", FIELD(update_config, failure_action, type_text), REFUSED,
+    { "failure_action", FIELD(update_config, failure_action, type_text), FOREIGN,
             .spec = "deploy.md#update_config", .help = "What a failed update does." },
-    { "monitor", FIELD(update_config, monitor, type_duration), REFUSED,
+    { "monitor", FIELD(update_config, monitor, type_duration), FOREIGN,
             .spec = "deploy.md#update_config", .help = "How long a new container is watched." },
-    { "max_failure_ratio", FIELD(update_config, max_failure_ratio, type_number), REFUSED,
+    { "max_failure_ratio", FIELD(update_config, max_failure_ratio, type_number), FOREIGN,
             .flags = ATTR_SHORT_FLOAT, .spec = "deploy.md#update_config",
             .help = "Share of failures that is put up with." },
-    { "order", FIELD(update_config, order, type_word), .names = update_orders, REFUSED,
+    { "order", FIELD(update_config, order, type_word), .names = update_orders, FOREIGN,
             .spec = "deploy.md#update_config", .help = "start-first or stop-first." },
 };
 TABLE(update_config_table, "update_config", update_config, "attribute of an update configuration",
         AT(update_config), GIVEN(update_config), NO_KEY);
 
 static const struct attr discrete_resource_table_rows[] = {
-    { "kind", FIELD(generic_resource, kind, type_text), REFUSED, .flags = ATTR_KEEP_ZERO,
+    { "kind", FIELD(generic_resource, kind, type_text), FOREIGN, .flags = ATTR_KEEP_ZERO,
             .spec = "deploy.md#resources", .help = "Kind of resource." },
-    { "value", FIELD(generic_resource, value, type_int), REFUSED, .flags = ATTR_KEEP_ZERO,
+    { "value", FIELD(generic_resource, value, type_int), FOREIGN, .flags = ATTR_KEEP_ZERO,
             .spec = "deploy.md#resources", .help = "How many." },
 };
 
@@ -241,7 +241,7 @@ TABLE(discrete_resource_table, "discrete resource", generic_resource,
 
 static const struct attr generic_resource_table_rows[] = {
     { "discrete_resource_spec", FIELD(generic_resource_item, discrete_resource_spec, type_struct),
-            .table = &discrete_resource_table, REFUSED, .spec = "deploy.md#resources",
+            .table = &discrete_resource_table, FOREIGN, .spec = "deploy.md#resources",
             .help = "A resource that is counted." },
 };
 TABLE(generic_resource_table, "generic resource", generic_resource_item,
@@ -260,14 +260,14 @@ TABLE(limits_table, "limits", resource, "attribute of resource limits", AT(resou
         GIVEN(resource), NO_KEY);
 
 static const struct attr reservations_table_rows[] = {
-    { "cpus", FIELD(resource, cpus, type_number), REFUSED, .flags = ATTR_SHORT_FLOAT,
+    { "cpus", FIELD(resource, cpus, type_number), FOREIGN, .flags = ATTR_SHORT_FLOAT,
             .spec = "deploy.md#cpus", .help = "Processor time, 1 is one processor." },
     { "memory", FIELD(resource, memory, type_text_size), .spec = "deploy.md#memory",
             .help = "Memory." },
-    { "devices", FIELD(resource, devices, type_list), .items = &device_request_attr, REFUSED,
+    { "devices", FIELD(resource, devices, type_list), .items = &device_request_attr,
             .spec = "deploy.md#devices", .help = "Devices such as GPUs." },
     { "generic_resources", FIELD(resource, generic_resources, type_list),
-            .items = &generic_resource_attr, REFUSED, .spec = "deploy.md#resources",
+            .items = &generic_resource_attr, FOREIGN, .spec = "deploy.md#resources",
             .help = "Resources that the platform counts." },
 };
 TABLE(reservations_table, "reservations", resource, "attribute of resource reservations",
@@ -285,12 +285,12 @@ TABLE(resources_table, "resources", resources, "attribute of resources", AT(reso
 static const struct attr restart_policy_table_rows[] = {
     { "condition", FIELD(deploy_restart_policy, condition, type_text),
             .spec = "deploy.md#restart_policy", .help = "none, on-failure or any." },
-    { "delay", FIELD(deploy_restart_policy, delay, type_duration), REFUSED, .flags = ATTR_KEEP_ZERO,
+    { "delay", FIELD(deploy_restart_policy, delay, type_duration), FOREIGN, .flags = ATTR_KEEP_ZERO,
             .spec = "deploy.md#restart_policy", .help = "Time between attempts." },
     { "max_attempts", FIELD(deploy_restart_policy, max_attempts, type_int), .min = 0,
             .max = COUNT_MAX, .flags = ATTR_KEEP_ZERO, .spec = "deploy.md#restart_policy",
             .help = "How often." },
-    { "window", FIELD(deploy_restart_policy, window, type_duration), REFUSED,
+    { "window", FIELD(deploy_restart_policy, window, type_duration), FOREIGN,
             .flags = ATTR_KEEP_ZERO, .spec = "deploy.md#restart_policy",
             .help = "How long it takes to tell whether a restart worked." },
 };
@@ -299,7 +299,7 @@ TABLE(restart_policy_table, "restart_policy", deploy_restart_policy,
         NO_KEY);
 
 static const struct attr preference_table_rows[] = {
-    { "spread", FIELD(placement_preference, spread, type_text), REFUSED,
+    { "spread", FIELD(placement_preference, spread, type_text), FOREIGN,
             .spec = "deploy.md#placement", .help = "Spread over the values of this label." },
 };
 TABLE(preference_table, "preference", placement_preference, "attribute of a placement preference",
@@ -308,12 +308,12 @@ static const struct attr preference_attr = { "item", NO_FIELD(type_struct),
     .table = &preference_table };
 
 static const struct attr placement_table_rows[] = {
-    { "constraints", FIELD(placement, constraints, type_texts), REFUSED,
+    { "constraints", FIELD(placement, constraints, type_texts), FOREIGN,
             .spec = "deploy.md#placement", .help = "Conditions that a node must meet." },
-    { "preferences", FIELD(placement, preferences, type_list), .items = &preference_attr, REFUSED,
+    { "preferences", FIELD(placement, preferences, type_list), .items = &preference_attr, FOREIGN,
             .spec = "deploy.md#placement", .help = "What is wished of nodes." },
     { "max_replicas_per_node", FIELD(placement, max_replicas_per_node, type_int), .min = 0,
-            .max = COUNT_MAX, REFUSED, .spec = "deploy.md#placement",
+            .max = COUNT_MAX, FOREIGN, .spec = "deploy.md#placement",
             .help = "How many containers a node runs at most." },
 };
 TABLE(placement_table, "placement", placement, "attribute of placement", AT(placement),
@@ -324,21 +324,21 @@ static const struct attr deploy_table_rows[] = {
             .spec = "deploy.md#mode", .help = "replicated, global, or a job form of them." },
     { "replicas", FIELD(deploy, replicas, type_int), .flags = ATTR_KEEP_ZERO,
             .spec = "deploy.md#replicas", .help = "How many containers." },
-    { "labels", FIELD(deploy, labels, type_pairs), .flags = ATTR_DROP_NULL, REFUSED,
+    { "labels", FIELD(deploy, labels, type_pairs), .flags = ATTR_DROP_NULL, FOREIGN,
             .spec = "deploy.md#labels", .help = "Labels of the service, not of its containers." },
     { "update_config", FIELD(deploy, update_config, type_struct), .table = &update_config_table,
-            REFUSED, .spec = "deploy.md#update_config", .help = "How updates are rolled out." },
+            FOREIGN, .spec = "deploy.md#update_config", .help = "How updates are rolled out." },
     { "rollback_config", FIELD(deploy, rollback_config, type_struct), .table = &update_config_table,
-            REFUSED, .spec = "deploy.md#rollback_config", .help = "How updates are taken back." },
+            FOREIGN, .spec = "deploy.md#rollback_config", .help = "How updates are taken back." },
     { "resources", FIELD(deploy, resources, type_struct), .table = &resources_table,
             .flags = ATTR_JSON_EMPTY, .spec = "deploy.md#resources",
             .help = "Limits and reservations." },
     { "restart_policy", FIELD(deploy, restart_policy, type_struct), .table = &restart_policy_table,
             .spec = "deploy.md#restart_policy", .help = "When containers are restarted." },
-    { "placement", FIELD(deploy, placement, type_struct), .table = &placement_table, REFUSED,
+    { "placement", FIELD(deploy, placement, type_struct), .table = &placement_table, FOREIGN,
             .flags = ATTR_JSON_EMPTY, .spec = "deploy.md#placement",
             .help = "Where containers may run." },
-    { "endpoint_mode", FIELD(deploy, endpoint_mode, type_text), REFUSED,
+    { "endpoint_mode", FIELD(deploy, endpoint_mode, type_text), FOREIGN,
             .spec = "deploy.md#endpoint_mode", .help = "vip or dnsrr." },
 };
 TABLE(deploy_table, "deploy", deploy, "attribute of deploy", AT(deploy), GIVEN(deploy), NO_KEY);

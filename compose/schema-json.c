@@ -103,6 +103,8 @@ static void add_description(const struct attr *attr, struct strbuf *out)
     strbuf_adds(&text, attr->help);
     if (attr->engine == SUPPORT_REFUSED)
         strbuf_adds(&text, " Not carried out by berth's own engine yet.");
+    if (attr->engine == SUPPORT_FOREIGN)
+        strbuf_adds(&text, " Has no effect outside of Swarm and Windows.");
     strbuf_adds(out, "{\"description\":");
     json_print_text(text.data, out);
 }

@@ -51,6 +51,8 @@ static const char *support_of(const struct attr *attr)
         return attr->unsupported ? "in part" : "yes";
     case SUPPORT_REFUSED:
         return "not yet";
+    case SUPPORT_FOREIGN:
+        return "no effect";
     case SUPPORT_ELSEWHERE:
         return "yes";
     }

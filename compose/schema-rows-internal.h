@@ -19,6 +19,7 @@
     .type = &attr_type, .offset = offsetof(struct structure, member)
 #define NO_FIELD(attr_type) .type = &attr_type, .offset = ATTR_NO_OFFSET
 #define REFUSED .engine = SUPPORT_REFUSED
+#define FOREIGN .engine = SUPPORT_FOREIGN
 #define ELSEWHERE .engine = SUPPORT_ELSEWHERE
 
 #define TABLE(c_name, table_name, structure, describes, ...) \

@@ -69,14 +69,15 @@ bool enable_ipv4_unsupported(const struct node *node)
 
 bool log_driver_unsupported(const struct node *node)
 {
-    static const char *const known[] = { "json-file", "none", NULL };
+    static const char *const known[] = { "json-file", "local", "journald", "none", NULL };
 
     return !is_one_of(node, known);
 }
 
 bool deploy_mode_unsupported(const struct node *node)
 {
-    static const char *const known[] = { "replicated", NULL };
+    /* On one machine, as many replicas as asked for, or as Swarm's global has it there: one. */
+    static const char *const known[] = { "replicated", "global", NULL };
 
     return !is_one_of(node, known);
 }

@@ -53,7 +53,8 @@ enum path_rule {
 
 enum attr_support {
     SUPPORT_FULL,
-    SUPPORT_REFUSED,   /* read, checked and printed; up says "not supported yet" */
+    SUPPORT_REFUSED, /* read, checked and printed; up says "not supported yet" */
+    SUPPORT_FOREIGN, /* for Swarm or Windows: up goes on without it, as Docker Compose does, and says so */
     SUPPORT_ELSEWHERE, /* has its effect before or outside of the engine (profiles, develop) */
 };
 
