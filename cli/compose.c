@@ -235,6 +235,14 @@ static int run_group(struct cli *cli, const void *data, int argc, char **argv)
     return cli_run_subcommand(cli, &group, argc, argv);
 }
 
+void compose_shorthand(struct cli *cli, struct command *command, struct compose_options *options)
+{
+    *options = compose_defaults;
+    command->common_opts = common_opts;
+    command->common_options = options;
+    cli->compose_options = options;
+}
+
 const struct command command_compose = {
     .name = "compose",
     .usage = "[OPTIONS] COMMAND",

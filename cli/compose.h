@@ -26,6 +26,11 @@ struct compose_options {
     bool adopt, all_resources, compatibility, dry_run, timings, verbose, version, no_ansi;
 };
 
+/* For `berth up` and `berth down`: the options that all commands of the group take, into `options`, which first gets
+ * its defaults. */
+struct command;
+void compose_shorthand(struct cli *cli, struct command *command, struct compose_options *options);
+
 enum compose_need {
     COMPOSE_NEED_PROJECT, /* files must be there and right */
     COMPOSE_NEED_NAME,    /* a name is enough: files are read when there are any */

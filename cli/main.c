@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/compose.h"
 #include "cli/report.h"
 #include "cli/version.h"
 #include "engine/engine.h"
@@ -131,8 +132,12 @@ static int run_root(struct cli *cli, const void *data, int argc, char **argv)
         return 0;
     }
     struct command table[ARRAY_LEN(commands) + 1] = { 0 };
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+    struct compose_options compose;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         table[i] = *commands[i];
+        if (commands[i] == &command_up || commands[i] == &command_down)
+            compose_shorthand(cli, &table[i], &compose);
+    }
     struct command root = {
         .name = "berth",
         .usage = "COMMAND",
@@ -142,7 +147,9 @@ static int run_root(struct cli *cli, const void *data, int argc, char **argv)
         .subcommands = table,
         .stop_at_first_argument = true,
     };
-    return cli_run_subcommand(cli, &root, argc, argv);
+    int status = cli_run_subcommand(cli, &root, argc, argv);
+    cli->compose_options = NULL;
+    return status;
 }
 
 static unsigned terminal_width(const struct cli *cli)

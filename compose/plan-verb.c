@@ -226,6 +226,45 @@ static void select_restarted(struct verbing *v)
     }
 }
 
+static bool has_container(const struct verbing *v, const char *service)
+{
+    ARRAY_FOREACH(&v->all.input->state->containers, c)
+        if (existing_is_ours(&v->all, c) && !c->oneoff && strcmp(c->service, service) == 0)
+            return true;
+    return false;
+}
+
+/* An edge along which `start` takes another service along: of what is not required, what is there; and no job that is
+ * done. */
+static bool takes_along(const struct verbing *v, const struct dependency *edge)
+{
+    if (edge->condition == SERVICE_COMPLETED_SUCCESSFULLY && has_container(v, edge->service))
+        return false;
+    return edge->required != OPTION_FALSE || has_container(v, edge->service);
+}
+
+/* start takes along what the named services depend on. */
+static void select_needed(struct verbing *v)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        STRMAP_FOREACH(&v->all.services, entry) {
+            const struct known_service *known = entry->value;
+
+            if (!known->selected || !known->service)
+                continue;
+            ARRAY_FOREACH(&known->service->depends_on, d) {
+                struct known_service *other = strmap_get(&v->all.services, d->service);
+
+                if (other && !other->selected && takes_along(v, d))
+                    other->selected = changed = true;
+            }
+        }
+    }
+}
+
 static bool stops(enum plan_verb verb)
 {
     return verb == PLAN_VERB_STOP || verb == PLAN_VERB_KILL || verb == PLAN_VERB_RM;
@@ -277,6 +316,8 @@ int plan_verb(const struct plan_input *input, enum plan_verb verb,
         return r;
     if (verb == PLAN_VERB_RESTART && !options->no_deps)
         select_restarted(&v);
+    if (verb == PLAN_VERB_START)
+        select_needed(&v);
     for (size_t i = 0; i < v.all.order_len; i++) {
         size_t at = stops(verb) ? v.all.order_len - 1 - i : i;
 

@@ -910,7 +910,7 @@ static void starting_what_was_never_created_is_an_error(void **state)
     world_init(&w, two);
     assert_null(world_verb(
             &w, PLAN_VERB_START, &(struct plan_verb_options){ .services = NAMES("web") }));
-    assert_string_equal(error_text(&w), "service \"web\" has no container to start");
+    assert_string_equal(error_text(&w), "service \"db\" has no container to start");
     world_release(&w);
 }
 
