@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/objects.h"
+#include "cli/prune.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
 #include "engine/container/usage.h"
@@ -11,15 +12,27 @@
 /* `docker container x` is `docker x`. */
 struct prune_options {
     bool force;
+    struct strings filters;
 };
-static const struct opt prune_opts[] = { { .name = "force",
-                                                 .letter = 'f',
-                                                 .type = &opt_flag,
-                                                 .offset = offsetof(struct prune_options, force),
-                                                 .help = "Do not ask" },
+static const struct opt prune_opts[] = { { .name = "filter",
+                                                 .type = &opt_list,
+                                                 .arg = "KEY=VALUE",
+                                                 .offset = offsetof(struct prune_options, filters),
+                                                 .help = "until, label, label!" },
+    { .name = "force",
+            .letter = 'f',
+            .type = &opt_flag,
+            .offset = offsetof(struct prune_options, force),
+            .help = "Do not ask" },
     OPT_END };
 
-int container_prune_print(struct cli *cli, struct engine *engine, uint64_t *bytes)
+static const char *label_of(const void *labels, const char *key)
+{
+    return container_pairs_get(labels, key);
+}
+
+int container_prune_print(
+        struct cli *cli, struct engine *engine, const struct prune_filter *prune, uint64_t *bytes)
 {
     auto_error struct error *err = NULL;
     struct container_filter filter = { .all = true };
@@ -33,7 +46,8 @@ int container_prune_print(struct cli *cli, struct engine *engine, uint64_t *byte
         auto_error struct error *failure = NULL;
         const struct container *container = containers.items[i];
 
-        if (container_is_running(container))
+        if (container_is_running(container) || !prune_filter_takes(prune, container->created_nsec,
+                                                       label_of, &container->config.labels))
             continue;
         uint64_t size = container_size(engine, container->id);
         if (container_remove(
@@ -54,17 +68,21 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct prune_options *options = data;
     auto_error struct error *err = NULL;
+    struct prune_filter prune;
     uint64_t bytes = 0;
 
     (void)argv;
     if (argc)
         return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (prune_parse_filters(&cli->arena, &options->filters,
+                &(struct prune_words){ .knows_time = true }, &prune, &err) < 0)
+        return report_error(cli, err);
     if (!options->force && !cli_confirm(cli, "This removes all stopped containers."))
         return 0;
     struct engine *engine = cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
-    int status = container_prune_print(cli, engine, &bytes);
+    int status = container_prune_print(cli, engine, &prune, &bytes);
     cli_print(cli, "Total reclaimed space: %s\n", format_size(&cli->arena, bytes));
     return status;
 }

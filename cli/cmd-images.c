@@ -19,6 +19,7 @@
 #include "cli/image-progress.h"
 #include "cli/list.h"
 #include "cli/objects.h"
+#include "cli/prune.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "engine/build/change.h"
@@ -148,7 +149,7 @@ static void add_image_row(struct arena *arena, json_t *rows, const struct image 
     json_array_append_new(rows, row);
 }
 
-static void add_image_rows(
+void image_rows(
         struct arena *arena, json_t *rows, const struct image *image, bool no_trunc, int64_t now)
 {
     for (size_t i = 0; i < image->tags.len; i++) {
@@ -196,7 +197,7 @@ static int run_images(struct cli *cli, const void *data, int argc, char **argv)
                     options->no_trunc ? list.items[i]->id
                                       : format_short_id(&cli->arena, list.items[i]->id));
         else
-            add_image_rows(&cli->arena, rows, list.items[i], options->no_trunc, now);
+            image_rows(&cli->arena, rows, list.items[i], options->no_trunc, now);
     }
     if (options->quiet && !options->format)
         return 0;
@@ -689,6 +690,7 @@ static int run_history(struct cli *cli, const void *data, int argc, char **argv)
 
 struct image_prune_options {
     bool all, force;
+    struct strings filters;
 };
 #define AT(member) .offset = offsetof(struct image_prune_options, member)
 static const struct opt image_prune_opts[] = {
@@ -697,6 +699,11 @@ static const struct opt image_prune_opts[] = {
             .type = &opt_flag,
             AT(all),
             .help = "Also tagged images that no container uses" },
+    { .name = "filter",
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(filters),
+            .help = "until, label, label!, dangling" },
     { .name = "force", .letter = 'f', .type = &opt_flag, AT(force), .help = "Do not ask" }, OPT_END
 };
 #undef AT
@@ -706,16 +713,20 @@ static int run_image_prune(struct cli *cli, const void *data, int argc, char **a
     const struct image_prune_options *options = data;
     auto_error struct error *err = NULL;
     auto_(image_removal_release) struct image_removal removal = { 0 };
+    struct prune_filter prune;
+    bool all = options->all;
 
     (void)argv;
     if (argc != 0)
         return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
-    if (!options->force &&
-            !cli_confirm(cli, options->all ? "This removes all images without a container."
-                                           : "This removes all dangling images."))
+    if (prune_parse_filters(&cli->arena, &options->filters,
+                &(struct prune_words){ .knows_time = true, .all = &all }, &prune, &err) < 0)
+        return report_error(cli, err);
+    if (!options->force && !cli_confirm(cli, all ? "This removes all images without a container."
+                                                 : "This removes all dangling images."))
         return 0;
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || image_prune(engine, options->all, &removal, &err) < 0)
+    if (!engine || image_prune(engine, all, &prune, &removal, &err) < 0)
         return report_error(cli, err);
     if (removal.untagged.len || removal.deleted.len)
         cli_print(cli, "Deleted Images:\n");

@@ -1,11 +1,10 @@
-/* start, stop, restart, kill, pause, unpause, rm, wait, rename: one engine call per container, each
+/* start, stop, restart, kill, pause, unpause, rm, rename: one engine call per container, each
  * container on its own: a failure is reported and the next one is tried. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/foreground.h"
@@ -329,32 +328,6 @@ const struct command command_rm = {
     .opts = rm_opts,
     .options_bytes = sizeof(struct rm_options),
     .run = run_rm,
-};
-
-/* ------------------------------------------------------------------ wait */
-
-static int wait_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
-        struct error **err)
-{
-    int code = 0;
-    int r = container_wait(engine, name, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &code, err);
-
-    (void)data;
-    if (r >= 0)
-        cli_print(cli, "%d\n", code);
-    return r;
-}
-
-static int run_wait(struct cli *cli, const void *data, int argc, char **argv)
-{
-    return for_each(cli, &command_wait, argc, argv, wait_one, data, false);
-}
-
-const struct command command_wait = {
-    .name = "wait",
-    .usage = "CONTAINER [CONTAINER...]",
-    .summary = "Wait until containers stop, then print their exit codes",
-    .run = run_wait,
 };
 
 /* ------------------------------------------------------------------ rename */

@@ -16,11 +16,11 @@ struct logs_options {
     bool follow, timestamps, details;
 };
 #define AT(member) .offset = offsetof(struct logs_options, member)
-static const struct opt logs_opts[] = { { .name = "details",
-                                                .type = &opt_flag,
-                                                .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-                                                AT(details),
-                                                .help = "Show extra attributes" },
+static const struct opt logs_opts[] = {
+    { .name = "details",
+            .type = &opt_flag,
+            AT(details),
+            .help = "Put what the log options select before each line" },
     { .name = "follow",
             .letter = 'f',
             .type = &opt_flag,
@@ -47,7 +47,8 @@ static const struct opt logs_opts[] = { { .name = "details",
             .arg = "TIME",
             AT(until),
             .help = "End at a time, or at an age such as 10m" },
-    OPT_END };
+    OPT_END
+};
 #undef AT
 
 static int run_logs(struct cli *cli, const void *data, int argc, char **argv)
@@ -55,9 +56,10 @@ static int run_logs(struct cli *cli, const void *data, int argc, char **argv)
     const struct logs_options *options = data;
     auto_error struct error *err = NULL;
     auto_(log_view_free_p) struct log_view *view = NULL;
-    struct log_view_options how = {
-        .timestamps = options->timestamps, .no_prefix = true, .split_streams = true
-    };
+    struct log_view_options how = { .timestamps = options->timestamps,
+        .details = options->details,
+        .no_prefix = true,
+        .split_streams = true };
     struct container *container;
     int status = cli_check_arguments(cli, &command_logs, argc, 1, 1);
 

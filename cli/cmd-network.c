@@ -12,6 +12,7 @@
 #include "cli/format.h"
 #include "cli/list.h"
 #include "cli/objects.h"
+#include "cli/prune.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "engine/network/network.h"
@@ -288,6 +289,7 @@ static int run_create(struct cli *cli, const void *data, int argc, char **argv)
 
 struct force_options {
     bool force;
+    struct strings filters; /* of prune */
 };
 static const struct opt force_opts[] = { { .name = "force",
                                                  .letter = 'f',
@@ -295,11 +297,16 @@ static const struct opt force_opts[] = { { .name = "force",
                                                  .offset = offsetof(struct force_options, force),
                                                  .help = "A missing network is no error" },
     OPT_END };
-static const struct opt prune_opts[] = { { .name = "force",
-                                                 .letter = 'f',
-                                                 .type = &opt_flag,
-                                                 .offset = offsetof(struct force_options, force),
-                                                 .help = "Do not ask" },
+static const struct opt prune_opts[] = { { .name = "filter",
+                                                 .type = &opt_list,
+                                                 .arg = "KEY=VALUE",
+                                                 .offset = offsetof(struct force_options, filters),
+                                                 .help = "until, label, label!" },
+    { .name = "force",
+            .letter = 'f',
+            .type = &opt_flag,
+            .offset = offsetof(struct force_options, force),
+            .help = "Do not ask" },
     OPT_END };
 
 static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
@@ -332,15 +339,19 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
     const struct force_options *options = data;
     auto_error struct error *err = NULL;
     struct strings names = { 0 };
+    struct prune_filter prune;
 
     (void)argv;
     if (argc)
         return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (prune_parse_filters(&cli->arena, &options->filters,
+                &(struct prune_words){ .knows_time = true }, &prune, &err) < 0)
+        return report_error(cli, err);
     if (!options->force &&
             !cli_confirm(cli, "This removes all networks that no container is connected to."))
         return 0;
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || network_prune(engine, &cli->arena, &names, &err) < 0 ||
+    if (!engine || network_prune(engine, &cli->arena, &prune, &names, &err) < 0 ||
             network_tidy(engine, &err) < 0)
         return report_error(cli, err);
     objects_print_pruned(cli, "Networks", &names);

@@ -327,7 +327,6 @@ static const struct opt inspect_opts[] = { { .name = "format",
     { .name = "size",
             .letter = 's',
             .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
             AT(size),
             .help = "Sizes of the file systems" },
     OPT_END };
@@ -401,22 +400,21 @@ static int inspect_one(struct engine *engine, struct arena *arena, const char *t
     return error_set_plain(err, ENOENT, NULL, "No such %s: %s", type ? type : "object", name);
 }
 
-static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
+/* What it wrote, and that with its image. */
+static void add_sizes(struct engine *engine, json_t *object)
 {
-    const struct inspect_options *options = data;
-    int status = cli_check_arguments(cli, &command_inspect, argc, 1, -1);
+    auto_(image_free_p) struct image *image = NULL;
+    const char *image_id = jsonx_string(object, "Image");
+    uint64_t size = container_size(engine, jsonx_string(object, "Id"));
 
-    if (status)
-        return status;
-    bool known = !options->type;
-    for (size_t i = 0; i < ARRAY_LEN(inspectors); i++)
-        known |= options->type && strcmp(options->type, inspectors[i].type) == 0;
-    if (!known)
-        return report_failure(cli, "\"%s\" is not a valid value for --type", options->type);
-    return inspect_objects(cli, options->type, options->format, argc, argv);
+    if (!string_is_empty(image_id))
+        (void)image_lookup(engine, image_id, &image, NULL);
+    json_object_set_new(object, "SizeRw", json_integer((json_int_t)size));
+    json_object_set_new(object, "SizeRootFs",
+            json_integer((json_int_t)(size + (image ? image->size_bytes : 0))));
 }
 
-int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv)
+static int inspect(struct cli *cli, const struct inspect_options *options, int argc, char **argv)
 {
     auto_error struct error *err = NULL;
     auto_json json_t *objects = json_array();
@@ -429,14 +427,36 @@ int inspect_objects(struct cli *cli, const char *type, const char *format, int a
         auto_error struct error *failure = NULL;
         json_t *object = NULL;
 
-        if (inspect_one(engine, &cli->arena, type, argv[i], &object, &failure) < 0)
+        if (inspect_one(engine, &cli->arena, options->type, argv[i], &object, &failure) < 0)
             status = report_error(cli, failure);
         else
             json_array_append_new(objects, object);
+        if (object && options->size && json_object_get(object, "HostConfig"))
+            add_sizes(engine, object);
     }
-    if (list_print_inspect(cli, format, objects, &err) < 0)
+    if (list_print_inspect(cli, options->format, objects, &err) < 0)
         return report_error(cli, err);
     return status;
+}
+
+static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct inspect_options *options = data;
+    int status = cli_check_arguments(cli, &command_inspect, argc, 1, -1);
+
+    if (status)
+        return status;
+    bool known = !options->type;
+    for (size_t i = 0; i < ARRAY_LEN(inspectors); i++)
+        known |= options->type && strcmp(options->type, inspectors[i].type) == 0;
+    if (!known)
+        return report_failure(cli, "\"%s\" is not a valid value for --type", options->type);
+    return inspect(cli, options, argc, argv);
+}
+
+int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv)
+{
+    return inspect(cli, &(struct inspect_options){ .type = type, .format = format }, argc, argv);
 }
 
 const struct opt objects_inspect_opts[] = {

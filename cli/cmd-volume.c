@@ -13,6 +13,7 @@
 #include "cli/format.h"
 #include "cli/list.h"
 #include "cli/objects.h"
+#include "cli/prune.h"
 #include "cli/report.h"
 #include "cli/specs.h"
 #include "cli/table.h"
@@ -77,7 +78,7 @@ static int read_filters(struct arena *arena, const struct strings *words,
     return 0;
 }
 
-static json_t *volume_row(struct arena *arena, const struct volume *volume)
+json_t *volume_row(struct arena *arena, const struct volume *volume)
 {
     json_t *row = json_object();
 
@@ -191,6 +192,7 @@ static int run_create(struct cli *cli, const void *data, int argc, char **argv)
 
 struct rm_options {
     bool force, all;
+    struct strings filters;
 };
 static const struct opt rm_opts[] = { { .name = "force",
                                               .letter = 'f',
@@ -203,6 +205,11 @@ static const struct opt prune_opts[] = { { .name = "all",
                                                  .type = &opt_flag,
                                                  .offset = offsetof(struct rm_options, all),
                                                  .help = "Also volumes with a name" },
+    { .name = "filter",
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            .offset = offsetof(struct rm_options, filters),
+            .help = "all, label, label!" },
     { .name = "force",
             .letter = 'f',
             .type = &opt_flag,
@@ -236,19 +243,23 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct rm_options *options = data;
     auto_error struct error *err = NULL;
+    struct prune_filter prune;
     struct strings names = { 0 };
+    bool all = options->all;
     uint64_t bytes = 0;
 
     (void)argv;
     if (argc)
         return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+    if (prune_parse_filters(&cli->arena, &options->filters, &(struct prune_words){ .all = &all },
+                &prune, &err) < 0)
+        return report_error(cli, err);
     if (!options->force &&
-            !cli_confirm(cli,
-                    options->all ? "This removes all volumes that no container uses."
-                                 : "This removes all anonymous volumes that no container uses."))
+            !cli_confirm(cli, all ? "This removes all volumes that no container uses."
+                                  : "This removes all anonymous volumes that no container uses."))
         return 0;
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || volume_prune(engine, &cli->arena, options->all, &names, &bytes, &err) < 0)
+    if (!engine || volume_prune(engine, &cli->arena, all, &prune, &names, &bytes, &err) < 0)
         return report_error(cli, err);
     objects_print_pruned(cli, "Volumes", &names);
     cli_print(cli, "%sTotal reclaimed space: %s\n", names.len ? "\n" : "",

@@ -14,8 +14,8 @@ extern const struct command command_attach, command_build, command_compose, comm
         command_volume, command_wait, command_container;
 
 /* A container's files and numbers. */
-extern const struct command command_commit, command_diff, command_events, command_export,
-        command_stats, command_update;
+extern const struct command command_commit, command_df, command_diff, command_events,
+        command_export, command_stats, command_update;
 
 /* A project's containers one by one. */
 extern const struct command command_compose_attach, command_compose_commit, command_compose_cp,

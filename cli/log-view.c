@@ -1,7 +1,10 @@
 #include "cli/log-view.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -127,6 +130,50 @@ static void add_prefix(struct log_view *view, const struct source_view *source, 
         strbuf_adds(out, "\033[0m");
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* As in the query of a URL. */
+static void add_escaped(struct strbuf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (isalnum(c) || strchr("-_.~", c))
+            strbuf_addc(out, (char)c);
+        else if (c == ' ')
+            strbuf_addc(out, '+');
+        else
+            strbuf_addf(out, "%%%02X", c);
+    }
+}
+
+/* "a=1,b=2 ", by name: Docker's --details. */
+static void add_details(const json_t *attrs, struct strbuf *out)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct strings keys = { 0 };
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)attrs, key, value) *
+            ARRAY_APPEND_ARENA(&arena, &keys) = arena_strdup(&arena, key);
+    if (keys.len)
+        qsort(keys.items, keys.len, sizeof(*keys.items), compare_texts);
+    ARRAY_FOREACH(&keys, name) {
+        const char *text = json_string_value(json_object_get(attrs, *name));
+
+        if (name != keys.items)
+            strbuf_addc(out, ',');
+        add_escaped(out, *name);
+        strbuf_addc(out, '=');
+        add_escaped(out, text ? text : "");
+    }
+    strbuf_addc(out, ' ');
+}
+
 static void print_entry(struct log_view *view, const struct log_entry *entry)
 {
     struct source_view *source = entry->userdata;
@@ -143,6 +190,8 @@ static void print_entry(struct log_view *view, const struct log_entry *entry)
         add_prefix(view, source, &out);
         if (view->options.timestamps)
             strbuf_addf(&out, "%s ", entry->time);
+        if (view->options.details)
+            add_details(entry->attrs, &out);
     }
     strbuf_add(&out, entry->text, entry->len);
     bool ends = entry->len > 0 && entry->text[entry->len - 1] == '\n';

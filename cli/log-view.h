@@ -14,6 +14,7 @@ struct error;
 struct log_view_options {
     struct log_options read;
     bool timestamps;
+    bool details;   /* the attributes that the log options select, before each line */
     bool no_prefix; /* no "name  | " in front */
     bool no_colour;
     bool split_streams; /* standard error goes to standard error (docker logs) */

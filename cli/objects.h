@@ -19,6 +19,15 @@ struct strings;
 json_t *container_row(
         struct arena *arena, const struct container *container, bool no_trunc, int64_t now_nsec);
 
+/* What `volume ls` knows of a volume. New reference. */
+struct volume;
+json_t *volume_row(struct arena *arena, const struct volume *volume);
+
+/* What `images` knows of an image, a row for each of its names. */
+struct image;
+void image_rows(struct arena *arena, json_t *rows, const struct image *image, bool no_trunc,
+        int64_t now_nsec);
+
 /* `inspect` of objects of one type ("image", NULL: any) through the format; exit status. */
 int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv);
 
@@ -32,8 +41,10 @@ int objects_inspect(struct cli *cli, const char *type, const void *data, int arg
 /* What `prune` has removed: "Deleted Networks:" and their names; nothing without names. */
 void objects_print_pruned(struct cli *cli, const char *what, const struct strings *names);
 
-/* Removes all stopped containers, prints which, and adds what they took to *bytes; exit status. */
-int container_prune_print(struct cli *cli, struct engine *engine, uint64_t *bytes);
+/* Removes all stopped containers that the filter takes, prints which, and adds what they took to *bytes; exit status. */
+struct prune_filter;
+int container_prune_print(
+        struct cli *cli, struct engine *engine, const struct prune_filter *prune, uint64_t *bytes);
 
 /* Gives what happens to how->take, between --since and --until (NULL: not given); exit status. */
 int events_show(struct cli *cli, const char *since, const char *until, struct events_options *how);

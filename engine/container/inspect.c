@@ -2,16 +2,22 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/json/json.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/inspect-mounts.h"
 #include "engine/container/oci-spec.h"
 #include "engine/container/runtimes.h"
+#include "engine/container/root-internal.h"
+#include "engine/monitor/monitor-config.h"
+#include "engine/runtime/capability.h"
 #include "engine/network/network.h"
 
 #define SHM_DEFAULT_BYTES (INT64_C(64) << 20)
 #define NSEC_PER_USEC_INT 1000
+#define PORT_KEY_MAX 32
 
 static json_t *text_or_empty(const char *text)
 {
@@ -104,8 +110,17 @@ static json_t *build_config(const struct container *c)
             jsonx_text(string_is_empty(f->hostname) ? short_id : f->hostname), "Domainname",
             text_or_empty(f->domainname), "User", text_or_empty(f->user), "AttachStdin", false,
             "AttachStdout", false, "AttachStderr", false);
-    if (container_vector_len(f->exposed_ports))
-        json_object_set_new(config, "ExposedPorts", set_of(f->exposed_ports));
+    json_t *exposed = set_of(f->exposed_ports);
+    for (size_t i = 0; i < f->ports.len; i++) {
+        const struct container_port *p = &f->ports.items[i];
+        char key[PORT_KEY_MAX];
+
+        snprintf(key, sizeof(key), "%u/%s", p->container_port, p->protocol ? p->protocol : "tcp");
+        json_object_set_new(exposed, key, json_object());
+    }
+    if (json_object_size(exposed) > 0)
+        json_object_set(config, "ExposedPorts", exposed);
+    json_decref(exposed);
     json_object_set_new(config, "Tty", json_boolean(f->tty));
     json_object_set_new(config, "OpenStdin", json_boolean(f->open_stdin));
     json_object_set_new(config, "StdinOnce", json_false());
@@ -151,7 +166,7 @@ static json_t *build_port_bindings(const struct container_config *f)
 
     for (size_t i = 0; i < f->ports.len; i++) {
         const struct container_port *p = &f->ports.items[i];
-        char key[32], host[16] = "";
+        char key[PORT_KEY_MAX], host[16] = "";
         json_t *entries;
 
         snprintf(key, sizeof(key), "%u/%s", p->container_port, p->protocol ? p->protocol : "tcp");
@@ -168,36 +183,6 @@ static json_t *build_port_bindings(const struct container_config *f)
                 json_pack("{s:s, s:s}", "HostIp", p->host_ip ? p->host_ip : "", "HostPort", host));
     }
     return bindings;
-}
-
-static json_t *build_binds(struct arena *arena, const struct container_config *f)
-{
-    json_t *binds = json_array();
-
-    for (size_t i = 0; i < f->mounts.len; i++) {
-        const struct container_mount *m = &f->mounts.items[i];
-
-        if (m->type == CONTAINER_MOUNT_TMPFS || m->anonymous || !m->from_short_form)
-            continue;
-        json_array_append_new(binds, jsonx_text(arena_printf(arena, "%s:%s:%s", m->source,
-                                             m->target, m->read_only ? "ro" : "rw")));
-    }
-    if (json_array_size(binds) == 0) {
-        json_decref(binds);
-        return json_null();
-    }
-    return binds;
-}
-
-static json_t *build_tmpfs(const struct container_config *f)
-{
-    json_t *tmpfs = json_object();
-
-    for (size_t i = 0; i < f->mounts.len; i++)
-        if (f->mounts.items[i].type == CONTAINER_MOUNT_TMPFS)
-            json_object_set_new(tmpfs, f->mounts.items[i].target,
-                    text_or_empty(f->mounts.items[i].tmpfs_options));
-    return tmpfs;
 }
 
 static json_t *build_ulimits(const struct container_config *f)
@@ -314,19 +299,34 @@ static void add_limits(json_t *host, const struct container_config *f)
     json_object_set_new(host, "DeviceCgroupRules", list_or_null(f->device_cgroup_rules));
 }
 
+/* In the kernel's names, whatever way they were written. */
+static json_t *capabilities(struct arena *arena, char *const *names)
+{
+    json_t *list_of = container_vector_len(names) ? json_array() : json_null();
+
+    for (; names && *names; names++) {
+        int number = capability_parse(str_from(*names));
+
+        json_array_append_new(list_of, jsonx_text(number >= 0 && capability_name((unsigned)number)
+                                                          ? capability_name((unsigned)number)
+                                                          : arena_strdup(arena, "ALL")));
+    }
+    return list_of;
+}
+
 static json_t *build_host_config(struct arena *arena, const struct container *c)
 {
     const struct container_config *f = &c->config;
     json_t *host = json_pack("{s:o, s:s, s:{s:s, s:o}, s:s, s:o, s:{s:s, s:i}, s:b}", "Binds",
-            build_binds(arena, f), "ContainerIDFile", "", "LogConfig", "Type",
+            inspect_binds(arena, f), "ContainerIDFile", "", "LogConfig", "Type",
             string_is_empty(f->log_driver) ? "json-file" : f->log_driver, "Config",
             container_pairs_to_json(&f->log_options), "NetworkMode", network_mode(arena, f),
             "PortBindings", build_port_bindings(f), "RestartPolicy", "Name",
             container_restart_names[f->restart], "MaximumRetryCount", (int)f->restart_max_retries,
             "AutoRemove", f->auto_remove);
 
-    json_object_set_new(host, "CapAdd", list_or_null(f->cap_add));
-    json_object_set_new(host, "CapDrop", list_or_null(f->cap_drop));
+    json_object_set_new(host, "CapAdd", capabilities(arena, f->cap_add));
+    json_object_set_new(host, "CapDrop", capabilities(arena, f->cap_drop));
     json_object_set_new(host, "UsernsMode", text_or_empty(f->userns_mode));
     json_object_set_new(
             host, "CgroupnsMode", json_string(f->cgroupns_mode ? f->cgroupns_mode : "host"));
@@ -346,10 +346,12 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
         json_object_set_new(host, "Init", json_true());
     if (f->sysctls.len)
         json_object_set_new(host, "Sysctls", container_pairs_to_json(&f->sysctls));
-    json_t *tmpfs = build_tmpfs(f);
+    json_t *tmpfs = inspect_tmpfs(f), *mounts = inspect_mount_specs(f);
     if (json_object_size(tmpfs) > 0)
         json_object_set(host, "Tmpfs", tmpfs);
     json_decref(tmpfs);
+    if (mounts)
+        json_object_set_new(host, "Mounts", mounts);
     json_object_set_new(host, "VolumesFrom", list_or_null(f->volumes_from));
     json_object_set_new(host, "Runtime",
             jsonx_text(string_is_empty(f->runtime) ? RUNTIME_EMBEDDED : f->runtime));
@@ -361,34 +363,43 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
     return host;
 }
 
-/* ---- Mounts ---- */
-
-static json_t *build_mounts(struct engine *engine, struct arena *arena, const struct container *c)
+/* Top first, as overlay has them; "" when the image is gone. */
+static const char *lower_dirs(struct engine *engine, struct arena *arena, const struct container *c)
 {
-    json_t *mounts = json_array();
+    struct strings dirs = { 0 };
+    const char *text = "";
 
-    for (size_t i = 0; i < c->config.mounts.len; i++) {
-        const struct container_mount *m = &c->config.mounts.items[i];
-        json_t *mount = json_pack("{s:s}", "Type", container_mount_type_names[m->type]);
-        const char *source = m->source ? m->source : "";
+    if (container_base_dirs(engine, arena, c->image_id, &c->config, &dirs, NULL) < 0)
+        return "";
+    for (size_t i = 0; i < dirs.len; i++)
+        text = arena_printf(arena, "%s%s%s", dirs.items[i], i ? ":" : "", text);
+    return text;
+}
 
-        if (m->type == CONTAINER_MOUNT_VOLUME) {
-            json_object_set_new(mount, "Name", jsonx_text(source));
-            source = arena_printf(arena, "%s/volumes/%s/_data", engine->options.root_dir, source);
-        }
-        json_object_set_new(mount, "Source", jsonx_text(source));
-        json_object_set_new(mount, "Destination", jsonx_text(m->target));
-        if (m->type == CONTAINER_MOUNT_VOLUME)
-            json_object_set_new(mount, "Driver", json_string("local"));
-        json_object_set_new(mount, "Mode", json_string(m->read_only ? "ro" : ""));
-        json_object_set_new(mount, "RW", json_boolean(!m->read_only));
-        json_object_set_new(mount, "Propagation",
-                json_string(m->type != CONTAINER_MOUNT_BIND   ? ""
-                            : string_is_empty(m->propagation) ? "rprivate"
-                                                              : m->propagation));
-        json_array_append_new(mounts, mount);
-    }
-    return mounts;
+/* The networks that are none: Docker lists them with nothing in them but who they are. */
+static void add_predefined_network(
+        struct engine *engine, const struct container *c, json_t *settings)
+{
+    static const char *const names[CONTAINER_NETWORK_MODE_MAX_] = {
+        [CONTAINER_NETWORK_HOST] = "host", [CONTAINER_NETWORK_NONE] = "none"
+    };
+    static const char *const texts[] = { "MacAddress", "EndpointID", "Gateway", "IPAddress",
+        "IPv6Gateway", "GlobalIPv6Address" };
+    static const char *const nulls[] = { "IPAMConfig", "Links", "Aliases", "DriverOpts",
+        "DNSNames" };
+    const char *name = names[c->config.network_mode];
+    auto_json json_t *network = NULL;
+
+    if (!name || network_inspect(engine, name, &network, NULL) < 0)
+        return;
+    json_t *endpoint = json_pack("{s:O, s:i, s:i, s:i}", "NetworkID",
+            json_object_get(network, "Id"), "GwPriority", 0, "IPPrefixLen", 0,
+            "GlobalIPv6PrefixLen", 0);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        json_object_set_new(endpoint, texts[i], json_string(""));
+    for (size_t i = 0; i < ARRAY_LEN(nulls); i++)
+        json_object_set_new(endpoint, nulls[i], json_null());
+    json_object_set_new(json_object_get(settings, "Networks"), name, endpoint);
 }
 
 int container_inspect(
@@ -439,11 +450,15 @@ int container_inspect(
     json_object_set_new(object, "ExecIDs", json_null());
     json_object_set_new(object, "HostConfig", build_host_config(&arena, c));
     json_object_set_new(object, "GraphDriver",
-            json_pack("{s:{s:o, s:o}, s:s}", "Data", "UpperDir",
-                    jsonx_text(arena_printf(&arena, "%s/upper", dir)), "WorkDir",
+            json_pack("{s:{s:s, s:o, s:o, s:o, s:o}, s:s}", "Data", "ID", c->id, "LowerDir",
+                    jsonx_text(lower_dirs(engine, &arena, c)), "MergedDir",
+                    jsonx_text(arena_printf(&arena, "%s/containers/%s/" MONITOR_ROOTFS_DIR,
+                            engine->options.run_dir, c->id)),
+                    "UpperDir", jsonx_text(arena_printf(&arena, "%s/upper", dir)), "WorkDir",
                     jsonx_text(arena_printf(&arena, "%s/work", dir)), "Name", "overlay2"));
-    json_object_set_new(object, "Mounts", build_mounts(engine, &arena, c));
+    json_object_set_new(object, "Mounts", inspect_mounts(engine, &arena, c));
     json_object_set_new(object, "Config", build_config(c));
+    add_predefined_network(engine, c, network);
     json_object_set_new(object, "NetworkSettings", TAKE(network));
     *ret = object;
     return 0;

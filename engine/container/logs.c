@@ -427,6 +427,7 @@ int log_reader_next(struct log_reader *reader, struct log_entry *ret, struct err
         .time = jsonx_string(reader->given, "time"),
         .text = json_string_value(json_object_get(reader->given, "log")),
         .len = json_string_length(json_object_get(reader->given, "log")),
+        .attrs = json_object_get(reader->given, "attrs"),
     };
     return 1;
 }

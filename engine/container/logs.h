@@ -36,6 +36,7 @@ struct log_entry {
     const char *time; /* RFC 3339 as in the file; borrowed until the next call, like text */
     const char *text; /* with its line break, unless the line was cut or unfinished */
     size_t len;
+    const struct json_t *attrs; /* what the log options select: an object of texts; NULL: nothing */
 };
 
 int log_reader_new(const struct log_options *options, struct log_reader **ret, struct error **err);

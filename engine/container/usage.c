@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "engine/container/container-internal.h"
@@ -120,4 +121,46 @@ int engine_usage_read(struct engine *engine, struct engine_usage *ret, struct er
     if (r >= 0)
         r = read_volumes(engine, &ret->volumes, err);
     return r < 0 ? r : 0;
+}
+
+int image_usage_read(
+        struct engine *engine, const char *image_id, struct image_usage *ret, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM layers WHERE diff_id IN"
+            " (SELECT diff_id FROM image_layers WHERE image_id = ?1) AND diff_id IN"
+            " (SELECT diff_id FROM image_layers WHERE image_id <> ?1)),"
+            " (SELECT COUNT(*) FROM containers WHERE image_id = ?1)",
+            "t", image_id);
+
+    if (r >= 0)
+        r = stmt_step(stmt, err);
+    if (r < 0)
+        return r;
+    ret->shared_bytes = (uint64_t)stmt_int(stmt, 0);
+    ret->containers = (size_t)stmt_int(stmt, 1);
+    return 0;
+}
+
+int cache_usage_list(
+        struct engine *engine, struct arena *arena, struct cache_usages *ret, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT c.key, COALESCE(l.size_bytes, 0), c.created_nsec, c.last_used_nsec,"
+            " EXISTS (SELECT 1 FROM image_layers i WHERE i.diff_id = c.diff_id)"
+            " FROM build_cache c LEFT JOIN layers l ON l.diff_id = c.diff_id"
+            " ORDER BY c.last_used_nsec DESC, c.key",
+            "");
+
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
+        *ARRAY_APPEND_ARENA(arena, ret) = (struct cache_usage){
+            .id = arena_strdup(arena, stmt_text(stmt, 0)),
+            .size_bytes = (uint64_t)stmt_int(stmt, 1),
+            .created_nsec = stmt_int(stmt, 2),
+            .last_used_nsec = stmt_int(stmt, 3),
+            .shared = stmt_int(stmt, 4) != 0,
+        };
+    return r;
 }

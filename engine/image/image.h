@@ -211,7 +211,9 @@ int image_history(struct engine *engine, const char *ref, json_t **ret, struct e
 
 /* Removes untagged images that nothing uses (`all`: also tagged ones without containers), and then
  * layers and blobs that belong to nothing. Appends to *ret. */
-int image_prune(struct engine *engine, bool all, struct image_removal *ret, struct error **err);
+struct prune_filter; /* which of them; NULL: all */
+int image_prune(struct engine *engine, bool all, const struct prune_filter *prune,
+        struct image_removal *ret, struct error **err);
 
 /* Removes what operations left behind that died. Cheap when there is nothing; every operation that
  * changes images does it first, so calling it is only useful after a crash. */

@@ -14,6 +14,7 @@
 #include "engine/image/ref.h"
 #include "engine/image/rows-internal.h"
 #include "engine/image/store-internal.h"
+#include "engine/state/prune-filter.h"
 
 #define SHORT_ID 12
 
@@ -332,7 +333,22 @@ static int find_prunable(struct engine *engine, bool all, struct strings *ids, s
     return r;
 }
 
-int image_prune(struct engine *engine, bool all, struct image_removal *ret, struct error **err)
+/* 1 yes; 0 no, or gone meanwhile. */
+static int is_taken(
+        struct engine *engine, const char *id, const struct prune_filter *prune, struct error **err)
+{
+    auto_(image_free_p) struct image *image = NULL;
+
+    if (!prune)
+        return 1;
+    int r = image_lookup(engine, id, &image, err);
+    return r < 0 ? r
+                 : image && prune_filter_takes(prune, image->created_nsec, prune_label_of_map,
+                                    &image->config.labels);
+}
+
+int image_prune(struct engine *engine, bool all, const struct prune_filter *prune,
+        struct image_removal *ret, struct error **err)
 {
     static const struct image_remove_options options = { .force = true };
     auto_(strings_release) struct strings ids = { 0 };
@@ -341,6 +357,9 @@ int image_prune(struct engine *engine, bool all, struct image_removal *ret, stru
     for (size_t i = 0; r >= 0 && i < ids.len; i++) {
         auto_error struct error *failure = NULL;
 
+        r = is_taken(engine, ids.items[i], prune, err);
+        if (r <= 0)
+            continue;
         r = image_remove(engine, ids.items[i], &options, ret, &failure);
         /* A container may have been made from it, or it may have gone as a parent, since the list was read. */
         if (r == -EBUSY || r == -ENOENT)

@@ -92,6 +92,8 @@ static json_t *network_object(
         json_object_set_new(options, NETWORK_OPTION_MTU, json_string("1500"));
     }
     json_array_append_new(json_object_get(json_object_get(json, "IPAM"), "Config"), pool);
+    if (!network_is_default(network))
+        json_object_set_new(json_object_get(json, "IPAM"), "Options", json_object());
     json_object_set_new(json, "Internal", json_boolean(network->internal));
     json_object_set_new(json, "Attachable", json_boolean(network->attachable));
     json_object_set_new(json, "Options", options);
@@ -269,6 +271,10 @@ int network_container_settings(
             "LinkLocalIPv6PrefixLen", 0, "EndpointID", endpoint, "Gateway", gateway, "IPAddress",
             address, "IPPrefixLen", main_endpoint ? (int)main_endpoint->network->prefix_len : 0,
             "MacAddress", mac, "IPv6Gateway", "", "Networks", networks);
+    json_object_set_new(*ret, "SecondaryIPAddresses", json_null());
+    json_object_set_new(*ret, "SecondaryIPv6Addresses", json_null());
+    json_object_set_new(*ret, "GlobalIPv6Address", json_string(""));
+    json_object_set_new(*ret, "GlobalIPv6PrefixLen", json_integer(0));
     ARRAY_RELEASE(&ports);
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "engine/engine-internal.h"
 #include "engine/network/address-internal.h"
 #include "engine/network/netlink-internal.h"
+#include "engine/state/prune-filter.h"
 #include "engine/network/network-internal.h"
 
 #define ROOT_DEFAULT "/var/lib/berth"
@@ -673,10 +674,10 @@ int network_remove(struct engine *engine, const char *ref, struct error **err)
     return r < 0 ? r : 0;
 }
 
-int network_prune(
-        struct engine *engine, struct arena *arena, struct strings *ret_names, struct error **err)
+int network_prune(struct engine *engine, struct arena *arena, const struct prune_filter *prune,
+        struct strings *ret_names, struct error **err)
 {
-    struct strings names = { 0 };
+    struct strings names = { 0 }, removed = { 0 };
     auto_(stmt_done_p) struct stmt *stmt = NULL;
     int r = db_query(engine->db, &stmt, err,
             "SELECT name FROM networks WHERE name <> 'bridge'"
@@ -685,9 +686,18 @@ int network_prune(
 
     while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
         *ARRAY_APPEND_ARENA(arena, &names) = arena_strdup(arena, stmt_text(stmt, 0));
-    for (size_t i = 0; r >= 0 && i < names.len; i++)
+    for (size_t i = 0; r >= 0 && i < names.len; i++) {
+        struct network *network = NULL;
+
+        r = network_lookup(engine, arena, names.items[i], &network, err);
+        if (r < 0 || !network ||
+                !prune_filter_takes(
+                        prune, network->created_nsec, prune_label_of_map, &network->labels))
+            continue;
         r = network_remove(engine, names.items[i], err);
+        *ARRAY_APPEND_ARENA(arena, &removed) = names.items[i];
+    }
     if (r >= 0)
-        *ret_names = names;
+        *ret_names = removed;
     return r;
 }

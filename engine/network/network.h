@@ -81,9 +81,11 @@ int network_inspect_all(struct engine *engine, json_t **ret, struct error **err)
  * use it, -EPERM for the predefined ones. Containers that do not run lose their endpoint. */
 int network_remove(struct engine *engine, const char *ref, struct error **err);
 
-/* Removes networks of the user's that no container is connected to. Names removed, in the arena. */
-int network_prune(
-        struct engine *engine, struct arena *arena, struct strings *ret_names, struct error **err);
+/* Removes networks of the user's that no container is connected to and that the filter takes (NULL: any). Names removed,
+ * in the arena. */
+struct prune_filter;
+int network_prune(struct engine *engine, struct arena *arena, const struct prune_filter *prune,
+        struct strings *ret_names, struct error **err);
 
 struct network_connect_options {
     const char *network; /* name or id */

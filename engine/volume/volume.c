@@ -20,6 +20,7 @@
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
 #include "engine/state/db.h"
+#include "engine/state/prune-filter.h"
 #include "engine/state/sweep.h"
 #include "engine/volume/volume-internal.h"
 
@@ -421,15 +422,22 @@ json_t *volume_inspect(const struct volume *volume)
     char created[TIME_RFC3339_MAX];
 
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s}", "CreatedAt",
-            time_format_rfc3339(volume->created_nsec, created), "Driver", volume->driver, "Labels",
+            time_format_rfc3339(volume->created_nsec / NSEC_PER_SEC * NSEC_PER_SEC, created),
+            "Driver", volume->driver, "Labels",
             volume->labels.len ? container_pairs_to_json(&volume->labels) : json_null(),
             "Mountpoint", volume->mountpoint, "Name", volume->name, "Options",
             volume->options.len ? container_pairs_to_json(&volume->options) : json_null(), "Scope",
             "local");
 }
 
-int volume_prune(struct engine *engine, struct arena *arena, bool all, struct strings *ret_names,
-        uint64_t *ret_bytes, struct error **err)
+static const char *label_of(const void *labels, const char *key)
+{
+    return container_pairs_get(labels, key);
+}
+
+int volume_prune(struct engine *engine, struct arena *arena, bool all,
+        const struct prune_filter *prune, struct strings *ret_names, uint64_t *ret_bytes,
+        struct error **err)
 {
     struct volume_filter filter = { .dangling = 1 };
     struct volumes volumes = { 0 };
@@ -443,7 +451,9 @@ int volume_prune(struct engine *engine, struct arena *arena, bool all, struct st
         auto_error struct error *cause = NULL;
         uint64_t size;
 
-        if (!all && !volumes.items[i].anonymous)
+        if ((!all && !volumes.items[i].anonymous) ||
+                !prune_filter_takes(
+                        prune, volumes.items[i].created_nsec, label_of, &volumes.items[i].labels))
             continue;
         size = volume_size(engine, volumes.items[i].name);
         r = volume_remove(engine, volumes.items[i].name, true, &cause);

@@ -75,6 +75,9 @@ int volume_import(struct engine *engine, const char *name, int fd, struct error 
 /* Docker's inspect object. New reference. */
 json_t *volume_inspect(const struct volume *volume);
 
-/* Removes unused ones: anonymous only, or `all`. The names removed, in the arena, and their bytes. */
-int volume_prune(struct engine *engine, struct arena *arena, bool all, struct strings *ret_names,
-        uint64_t *ret_bytes, struct error **err);
+/* Removes unused ones: anonymous only, or `all`, that the filter takes (NULL: any). The names removed, in the arena, and
+ * their bytes. */
+struct prune_filter;
+int volume_prune(struct engine *engine, struct arena *arena, bool all,
+        const struct prune_filter *prune, struct strings *ret_names, uint64_t *ret_bytes,
+        struct error **err);

@@ -143,7 +143,7 @@ static int run_rm(struct engine *engine, int argc, char **argv, struct error **e
 static int run_prune(struct engine *engine, int argc, char **argv, struct error **err)
 {
     auto_(image_removal_release) struct image_removal removal = { 0 };
-    int r = image_prune(engine, argc > 0 && strcmp(argv[0], "-a") == 0, &removal, err);
+    int r = image_prune(engine, argc > 0 && strcmp(argv[0], "-a") == 0, NULL, &removal, err);
 
     print_removal(&removal);
     return r;

@@ -1,0 +1,216 @@
+/* wait, with Podman's conditions. What can be read from the events is waited for by them: an event that is told after
+ * the state was looked at is never missed, as those of that moment on are read, too. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json/json.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "engine/container/container.h"
+#include "engine/events.h"
+
+#define NO_EXIT_CODE (-1)
+
+struct wait_options {
+    struct strings conditions;
+    bool ignore;
+};
+static const struct opt wait_opts[] = {
+    { .name = "condition",
+            .type = &opt_list,
+            .arg = "CONDITION",
+            .offset = offsetof(struct wait_options, conditions),
+            .help = "created, running, paused, healthy, unhealthy, "
+                    "stopped (default), next-exit or removed; any of several" },
+    { .name = "ignore",
+            .type = &opt_flag,
+            .offset = offsetof(struct wait_options, ignore),
+            .help = "A missing container is no error" },
+    OPT_END
+};
+
+/* A condition holds in a state, and begins with an action. */
+struct condition {
+    const char *name;
+    bool (*holds)(const struct container *c); /* NULL: only what happens from now on counts */
+    const char *actions[2];
+    bool is_end, is_removal;
+};
+
+static bool is_created(const struct container *c)
+{
+    return c->state.status == CONTAINER_CREATED;
+}
+
+static bool is_running(const struct container *c)
+{
+    return c->state.status == CONTAINER_RUNNING;
+}
+
+static bool is_paused(const struct container *c)
+{
+    return c->state.status == CONTAINER_PAUSED;
+}
+
+static bool is_stopped(const struct container *c)
+{
+    return c->state.status == CONTAINER_EXITED || c->state.status == CONTAINER_DEAD;
+}
+
+static bool is_not_running(const struct container *c)
+{
+    return !container_is_running(c);
+}
+
+static bool is_healthy(const struct container *c)
+{
+    return container_is_running(c) && string_is_equal(c->state.health, "healthy");
+}
+
+static bool is_unhealthy(const struct container *c)
+{
+    return container_is_running(c) && string_is_equal(c->state.health, "unhealthy");
+}
+
+static const struct condition conditions[] = {
+    { "created", is_created, { "create" } },
+    { "configured", is_created, { "create" } },
+    { "running", is_running, { "start", "unpause" } },
+    { "paused", is_paused, { "pause" } },
+    { "healthy", is_healthy, { "health_status: healthy" } },
+    { "unhealthy", is_unhealthy, { "health_status: unhealthy" } },
+    { "exited", is_stopped, { "die" }, .is_end = true },
+    { "stopped", is_stopped, { "die" }, .is_end = true },
+    { "not-running", is_not_running, { "die" }, .is_end = true },
+    { "next-exit", NULL, { "die" }, .is_end = true },
+    { "removing", NULL, { "destroy" }, .is_removal = true },
+    { "removed", NULL, { "destroy" }, .is_removal = true },
+};
+
+static const struct condition *find_condition(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+        if (strcmp(conditions[i].name, name) == 0)
+            return &conditions[i];
+    return NULL;
+}
+
+struct waiting {
+    const struct strings *names;     /* of conditions, all known */
+    const struct condition *reached; /* NULL: none yet */
+    bool removed;
+};
+
+static const struct condition *holding(const struct waiting *w, const struct container *c)
+{
+    ARRAY_FOREACH(w->names, name) {
+        const struct condition *condition = find_condition(*name);
+
+        if (condition->holds && condition->holds(c))
+            return condition;
+    }
+    return NULL;
+}
+
+static int take_event(void *userdata, const json_t *event, struct error **err)
+{
+    struct waiting *w = userdata;
+    const char *action = jsonx_string(event, "Action");
+
+    (void)err;
+    w->removed = strcmp(action, "destroy") == 0;
+    ARRAY_FOREACH(w->names, name) {
+        const struct condition *condition = find_condition(*name);
+
+        for (size_t i = 0; i < ARRAY_LEN(condition->actions); i++)
+            if (string_is_equal(condition->actions[i], action))
+                w->reached = condition;
+    }
+    return !w->reached && !w->removed;
+}
+
+/* Until one of the conditions holds; its exit code, where there is one. */
+static int wait_for(struct engine *engine, struct arena *arena, const char *name, struct waiting *w,
+        int *ret_code, struct error **err)
+{
+    struct container *c;
+    struct events_options how = {
+        .take = take_event, .userdata = w, .since_nsec = time_realtime_nsec()
+    };
+    int r = container_get(engine, arena, name, &c, err);
+
+    if (r < 0)
+        return r;
+    how.containers = (char *[]){ (char *)(uintptr_t)c->id, NULL };
+    w->reached = holding(w, c);
+    if (!w->reached)
+        r = events_follow(engine, &how, err);
+    if (r < 0)
+        return r;
+    *ret_code = w->reached && (w->reached->is_end || w->reached->is_removal) ? c->state.exit_code
+                                                                             : NO_EXIT_CODE;
+    if (w->removed && !(w->reached && w->reached->is_removal))
+        return error_set_plain(err, ENOENT, NULL, "container %s was removed", name);
+    /* It is told before all of the run is torn down, which is what everybody means by an end. */
+    return w->reached && w->reached->is_end
+                   ? container_wait(engine, c->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER,
+                             ret_code, err)
+                   : 0;
+}
+
+static int wait_one(struct cli *cli, struct engine *engine, const struct wait_options *options,
+        const char *name, struct error **err)
+{
+    struct waiting w = { .names = &options->conditions };
+    int code = 0, r;
+
+    if (options->conditions.len)
+        r = wait_for(engine, &cli->arena, name, &w, &code, err);
+    else
+        r = container_wait(engine, name, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &code, err);
+    if (r >= 0 && !atomic_load(&cli->interrupted))
+        cli_print(cli, "%d\n", code);
+    return r;
+}
+
+static int run_wait(struct cli *cli, const void *data, int argc, char **argv)
+{
+    const struct wait_options *options = data;
+    auto_error struct error *err = NULL;
+    int status = cli_check_arguments(cli, &command_wait, argc, 1, -1);
+
+    if (status)
+        return status;
+    ARRAY_FOREACH(&options->conditions, name)
+        if (!find_condition(*name))
+            return report_failure(cli, "invalid condition \"%s\"", *name);
+    struct engine *engine = cli_engine(cli, &err);
+    if (!engine)
+        return report_error(cli, err);
+    cli_interrupt_begin(cli);
+    for (int i = 0; i < argc && !atomic_load(&cli->interrupted); i++) {
+        auto_error struct error *failure = NULL;
+        struct container *c = NULL;
+
+        if (options->ignore && container_lookup(engine, &cli->arena, argv[i], &c, NULL) >= 0 && !c)
+            cli_print(cli, "%d\n", NO_EXIT_CODE);
+        else if (wait_one(cli, engine, options, argv[i], &failure) < 0)
+            status = report_error(cli, failure);
+    }
+    cli_interrupt_end(cli);
+    return atomic_load(&cli->interrupted) ? EXIT_STATUS_SIGNAL + cli_interrupt_signal() : status;
+}
+
+const struct command command_wait = {
+    .name = "wait",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Wait until containers stop, then print their exit codes",
+    .details = "Conditions that are no end print -1.",
+    .opts = wait_opts,
+    .options_bytes = sizeof(struct wait_options),
+    .run = run_wait,
+};

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# Looking at objects and waiting for them: inspect in Docker's shape, sizes, filters of prune, conditions of wait.
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+    berth_setup
+    import_busybox
+}
+
+teardown() {
+    berth_teardown
+}
+
+members() {
+    berth inspect "$1" | python3 -c '
+import json, sys
+value = json.load(sys.stdin)[0]
+for key in sys.argv[1:]:
+    value = value[key]
+print(" ".join(sorted(value)))' "${@:2}"
+}
+
+@test "inspect has the members that Docker has" {
+    mkdir dir
+    berth create --name web -p 8080:80 --cap-add net_admin --tmpfs /t -v "$PWD/dir:/d:ro" -v named:/n -v /anon \
+        --mount type=tmpfs,target=/m,tmpfs-size=1m --mount type=volume,source=vol,target=/v,volume-subpath=x \
+        --mount type=bind,source="$PWD/dir",target=/b,readonly,bind-propagation=rslave busybox true >/dev/null
+    [ "$(members web)" = "AppArmorProfile Args Config Created Driver ExecIDs GraphDriver HostConfig HostnamePath HostsPath Id Image LogPath MountLabel Mounts Name NetworkSettings Path Platform ProcessLabel ResolvConfPath RestartCount State" ]
+    [ "$(members web GraphDriver Data)" = "ID LowerDir MergedDir UpperDir WorkDir" ]
+    [ "$(members web NetworkSettings)" = "Bridge EndpointID Gateway GlobalIPv6Address GlobalIPv6PrefixLen HairpinMode IPAddress IPPrefixLen IPv6Gateway LinkLocalIPv6Address LinkLocalIPv6PrefixLen MacAddress Networks Ports SandboxID SandboxKey SecondaryIPAddresses SecondaryIPv6Addresses" ]
+    [ "$(berth inspect -f '{{json .Config.ExposedPorts}} {{json .HostConfig.CapAdd}} {{json .HostConfig.Tmpfs}}' web)" = '{"80/tcp":{}} ["CAP_NET_ADMIN"] {"/t":""}' ]
+    [ "$(berth inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.Mode}} {{.RW}} {{.Propagation}};{{end}}' web)" = "bind /d ro false rprivate;volume /n z true ;tmpfs /m  true ;volume /v z true ;bind /b  false rslave;volume /anon  true ;" ]
+    [ "$(berth inspect -f '{{json .HostConfig.Mounts}}' web | jq -cS '.[]')" = "$(jq -cS . <<EOF
+{"Type":"tmpfs","Target":"/m","TmpfsOptions":{"SizeBytes":1048576}}
+{"Type":"volume","Source":"vol","Target":"/v","VolumeOptions":{"Subpath":"x"}}
+{"Type":"bind","Source":"$PWD/dir","Target":"/b","ReadOnly":true,"BindOptions":{"Propagation":"rslave"}}
+EOF
+)" ]
+    berth create --name alone --network none busybox true >/dev/null
+    [ "$(berth inspect -f '{{range $name, $n := .NetworkSettings.Networks}}{{$name}} {{$n.NetworkID}}{{end}}' alone)" = "none $(berth network inspect -f '{{.Id}}' none)" ]
+}
+
+@test "sizes are shown where they are asked for" {
+    berth run --name big --network none -v vol:/v busybox sh -c 'head -c 300000 /dev/zero >/file; head -c 500000 /dev/zero >/v/file'
+    run berth inspect big
+    assert_output_lacks SizeRw
+    read -r own all < <(berth inspect -s -f '{{.SizeRw}} {{.SizeRootFs}}' big)
+    [ "$own" -ge 300000 ] && [ "$all" -ge $((own + 1000000)) ]
+    run berth system df -v
+    assert_status 0
+    for text in 'Images space usage:' 'UNIQUE SIZE' 'Containers space usage:' 'LOCAL VOLUMES' 'Local Volumes space usage:' LINKS 'Build cache usage:'; do
+        assert_output_has "$text"
+    done
+    [ "$(berth system df -v --format '{{range .Images}}{{.Repository}} {{.Containers}} {{.SharedSize}}{{end}} {{range .Volumes}}{{.Name}} {{.Links}}{{end}}')" = 'busybox 1 0B vol 1' ]
+    berth tag busybox other
+    printf 'FROM busybox\nRUN echo x >/x\n' >Dockerfile
+    berth build -q -t built . >/dev/null
+    run berth system df -v --format '{{range .Images}}{{.Repository}}={{.SharedSize}} {{end}}{{len .BuildCache}}'
+    assert_output_lacks 'built=0B'
+    assert_output_has 'built='
+}
+
+@test "details of a log are what its options select" {
+    berth run --name log --network none --log-opt labels=b,a --log-opt env=E -e 'E=1&2' -l 'a=x y' -l b=2 busybox sh -c 'echo one; echo two'
+    [ "$(berth logs --details log)" = $'E=1%262,a=x+y,b=2 one\nE=1%262,a=x+y,b=2 two' ]
+    berth run --name plain --network none busybox echo one
+    [ "$(berth logs --details plain)" = ' one' ]
+}
+
+@test "prune takes what its filters leave" {
+    for value in old new; do
+        berth create --name "c-$value" --network none -l age=$value busybox true >/dev/null
+        berth network create --label age=$value "n-$value" >/dev/null
+        berth volume create --label age=$value "v-$value" >/dev/null
+        berth import -c "LABEL age=$value" "$(busybox_tar)" "i-$value" >/dev/null
+    done
+    berth rm c-new && berth create --name c-new --network none -l age=new -l keep busybox true >/dev/null
+    berth container prune -f --filter until=1h >/dev/null
+    [ "$(berth ps -aq | wc -l)" -eq 2 ]
+    berth container prune -f --filter label=age --filter label!=keep >/dev/null
+    [ "$(berth ps -a --format '{{.Names}}')" = c-new ]
+    berth network prune -f --filter label=age=old >/dev/null
+    [ "$(berth network ls -f type=custom --format '{{.Name}}')" = n-new ]
+    berth volume prune -f --filter all=1 --filter label!=age=new >/dev/null
+    [ "$(berth volume ls -q)" = v-new ]
+    berth volume prune -f >/dev/null
+    [ "$(berth volume ls -q)" = v-new ]
+    berth image prune -af --filter label=age=old >/dev/null
+    [ "$(berth images --format '{{.Repository}}' | sort | xargs)" = "busybox i-new" ]
+    berth image prune -f --filter dangling=false --filter label=age >/dev/null
+    [ "$(berth images --format '{{.Repository}}')" = busybox ]
+    berth system prune -f --filter label=keep >/dev/null
+    [ -z "$(berth ps -aq)" ]
+    [ "$(berth network ls -f type=custom --format '{{.Name}}')" = n-new ]
+    for command in 'container prune' 'image prune' 'network prune' 'volume prune' 'system prune'; do
+        run berth $command -f --filter color=red
+        assert_status 1
+        assert_output_has 'invalid filter'
+    done
+    run berth volume prune -f --filter until=1h
+    assert_status 1
+    run berth system prune -f --volumes --filter until=1h
+    assert_status 1
+}
+
+@test "wait returns when one of its conditions holds" {
+    mkfifo gate
+    berth create --name box --network none -v "$PWD:/w" --health-cmd 'test -e /w/fine' --health-interval 100ms --health-retries 1 busybox \
+        sh -c 'read line </w/gate; exit 7' >/dev/null
+    [ "$(berth wait --condition created box)" = -1 ]
+    berth wait --condition running box >running &
+    waiting=$!
+    berth start box
+    wait $waiting
+    [ "$(cat running)" = -1 ]
+    [ "$(berth wait --condition unhealthy box)" = -1 ]
+    touch fine
+    [ "$(berth wait --condition removed --condition healthy box)" = -1 ]
+    berth wait --condition paused box >paused &
+    waiting=$!
+    berth pause box
+    wait $waiting
+    berth unpause box
+    berth wait --condition exited box >ended &
+    waiting=$!
+    echo go >gate
+    wait $waiting
+    [ "$(cat ended)" = 7 ]
+    [ "$(berth wait --condition stopped --condition healthy box)" = 7 ]
+    berth wait --condition removed box >removed &
+    waiting=$!
+    # The waiter has read the state once it follows the events.
+    wait_for 60 sh -c "ls -l /proc/$waiting/fd | grep -q inotify"
+    berth rm box
+    wait $waiting
+    run berth wait --condition nonsense box
+    assert_status 1
+    run berth wait --condition running box
+    assert_status 1
+    assert_output_has 'No such container'
+    [ "$(berth wait --ignore box)" = -1 ]
+}
