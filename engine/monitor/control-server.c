@@ -51,6 +51,7 @@ static void client_drop(struct client *client)
     bool closes_stdin = (client->attach & CONTROL_ATTACH_STDIN) && m->config->stdin_once;
 
     client_free(client);
+    idle_memory_expect(m);
     if (closes_stdin)
         streams_close_stdin(m);
     streams_update(m);

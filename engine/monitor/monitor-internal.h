@@ -107,7 +107,8 @@ struct monitor {
     struct log_file log;
 
     struct restart restart;
-    struct loop_source *restart_timer, *kill_timer;
+    struct loop_source *restart_timer, *kill_timer, *trim_timer;
+    bool trim_is_due;
     struct health health;
     struct probe probe;
     struct loop_source *probe_timer;
@@ -163,9 +164,10 @@ static inline bool monitor_has_process(const struct monitor *m)
 
 /* ---- idle-memory.c ---- */
 
-/* Gives back what only the start has needed: freed heap, and program text, which the kernel maps again from its cache
- * where it is executed again. A monitor lives as long as its container and does next to nothing. */
-void idle_memory_trim(void);
+/* There was something to do: soon, the monitor gives back what that needed: freed heap and stack, and program text,
+ * which the kernel maps again from its cache where it is executed again. A monitor lives as long as its container and
+ * does next to nothing. */
+void idle_memory_expect(struct monitor *m);
 
 /* ---- streams.c ---- */
 
@@ -188,6 +190,8 @@ void streams_begin_drain(struct monitor *m);
 void streams_drain(struct monitor *m);
 bool streams_are_drained(const struct monitor *m);
 void streams_end(struct monitor *m);
+/* Gives back the memory of what was read last. */
+void streams_trim(void);
 /* Stops or continues reading, as the attached clients can take more. */
 void streams_update(struct monitor *m);
 /* 1 taken, 0 taken but full: send no more until the client's input_full is cleared. */

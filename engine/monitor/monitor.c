@@ -415,7 +415,7 @@ static void finish_run(struct monitor *m)
             (void)loop_add_timer(m->loop, on_restart_due, m, &m->restart_timer, NULL);
         loop_set_timer(m->restart_timer, time_monotonic_usec() + delay);
         /* Nothing of the run is needed in between. */
-        idle_memory_trim();
+        idle_memory_expect(m);
         return;
     }
     finish_for_good(m);

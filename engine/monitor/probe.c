@@ -95,6 +95,8 @@ static void take_result(struct monitor *m, int exit_code, const struct strbuf *o
 {
     bool unhealthy = record(m, exit_code, output->data, output->len);
 
+    idle_memory_expect(m);
+
     monitor_publish(m);
     probe_schedule(m);
     if (unhealthy)

@@ -278,7 +278,7 @@ int start_main(int argc, char **argv)
     close(PROGRAM_START_LOCK_FD);
     if (client)
         control_server_send_start(client, 0, 0, "", 0);
-    idle_memory_trim();
+    idle_memory_expect(m);
     r = loop_run(m->loop);
     probe_cancel(m);
     log_file_close(&m->log);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -65,10 +66,17 @@ static void close_output(struct output *output)
     log_file_flush(&m->log, output->stream, time_realtime_nsec());
 }
 
+/* One thread; touched only when there is output, and given back afterwards. */
+static char buffer[CONTROL_DATA_MAX / 2] __attribute__((aligned(4096)));
+
+void streams_trim(void)
+{
+    (void)madvise(buffer, sizeof(buffer), MADV_DONTNEED);
+}
+
 /* Reads once. False when there is nothing more now, or ever. */
 static bool read_output(struct output *output)
 {
-    static char buffer[CONTROL_DATA_MAX / 2]; /* one thread; touched only when there is output */
     struct monitor *m = output->monitor;
     ssize_t len = read(output->fd, buffer, sizeof(buffer));
 
@@ -95,6 +103,7 @@ static void on_output(struct loop *loop, int fd, uint32_t events, void *userdata
     (void)fd;
     (void)events;
     read_output(output);
+    idle_memory_expect(output->monitor);
     streams_update(output->monitor);
     monitor_check_drained(output->monitor);
 }

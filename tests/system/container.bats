@@ -249,6 +249,38 @@ is_in_state() {
     assert_nothing_left
 }
 
+@test "exec into a container whose monitor was killed meets what the policy made of it" {
+    berth run -d --name x1 --network none busybox sleep 1000 >/dev/null
+    berth run -d --name x2 --network none --restart always busybox sleep 1000 >/dev/null
+    for name in x1 x2; do
+        pid=$(berth inspect -f '{{.State.Pid}}' "$name")
+        monitor=$(monitor_of "$name")
+        kill -9 "$monitor"
+        wait_for 120 are_gone "$pid" "$monitor"
+    done
+    run berth exec x1 true
+    assert_status 1
+    assert_output_has "is not running"
+    berth exec x2 true
+    berth rm -f x1 x2
+    assert_nothing_left
+}
+
+# In KiB: what the kernel cannot take away, and the pages of files that nobody else uses now.
+private_memory() {
+    awk '/^Private_(Clean|Dirty)/ { sum += $2 } END { print sum }' "/proc/$1/smaps_rollup"
+}
+
+@test "an idle monitor gives back what its work has needed" {
+    ! ldd "$BERTH_BUILD/libexec/berth/berth-monitor" | grep -q 'lib[at]san' || skip "a sanitizer's memory"
+    berth run -d --name x1 busybox sh -c 'for i in $(seq 1000); do echo line; done; sleep 1000' >/dev/null
+    berth exec x1 true
+    monitor=$(monitor_of x1)
+    small() { [ "$(private_memory "$monitor")" -le 300 ]; }
+    wait_for 120 small
+    berth rm -f x1
+}
+
 @test "a killed name server is there again with the next command" {
     berth network create net1 >/dev/null
     berth run -d --name x1 --network net1 busybox sleep 1000 >/dev/null
