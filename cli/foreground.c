@@ -91,7 +91,7 @@ int foreground_attach(
 int foreground_exec(struct cli *cli, const char *container, struct container_exec_options *exec)
 {
     auto_error struct error *err = NULL;
-    struct engine *engine = cli_engine(cli, &err);
+    struct engine *engine = cli_engine_plain(cli, &err);
     int exit_code = 0;
 
     if (!engine)

@@ -143,9 +143,38 @@ static const char *command_line(struct arena *arena, char *const *argv)
     return arena_strdup(arena, line.data);
 }
 
+/* Looks for the monitor of this one container alone: `exec` is called often, and what other monitors have left waits for
+ * other commands. Only when this one is gone they are all looked for, since it may be that the container runs again. */
+static int find_running(struct engine *engine, struct arena *arena, const char *reference,
+        struct container **ret, int *ret_dir_fd, struct error **err)
+{
+    struct container *c = NULL;
+    int r = container_get(engine, arena, reference, &c, err);
+
+    if (r < 0)
+        return r;
+    auto_close int dir_fd = container_open_run_dir(engine, c->id, false, err);
+    if (dir_fd < 0 && dir_fd != -ENOENT)
+        return dir_fd;
+    if (container_is_running(c) && (dir_fd < 0 || !container_run_is_owned(dir_fd))) {
+        cleanup_close(&dir_fd);
+        r = engine_reconcile(engine, err);
+        if (r >= 0)
+            r = container_get(engine, arena, reference, &c, err);
+        if (r >= 0)
+            r = dir_fd = container_open_run_dir(engine, c->id, false, err);
+        if (r < 0 && r != -ENOENT)
+            return r;
+    }
+    *ret = c;
+    *ret_dir_fd = TAKE_FD(dir_fd);
+    return 0;
+}
+
 int container_exec(struct engine *engine, const char *reference,
         const struct container_exec_options *options, int *ret_exit_code, struct error **err)
 {
+    auto_close int dir_fd = -EBADF;
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(exec_free_p) struct exec *exec = NULL;
     struct relay window = { .options = &options->attach, .tty = options->tty };
@@ -165,7 +194,7 @@ int container_exec(struct engine *engine, const char *reference,
     int exit_code = 0;
 
     *ret_exit_code = 1;
-    int r = container_get(engine, &arena, reference, &c, err);
+    int r = find_running(engine, &arena, reference, &c, &dir_fd, err);
     if (r < 0)
         return r;
     if (c->state.status == CONTAINER_PAUSED)
@@ -174,22 +203,22 @@ int container_exec(struct engine *engine, const char *reference,
     if (c->state.status == CONTAINER_RESTARTING)
         return error_set_plain(err, EINVAL, NULL,
                 "Container %s is restarting, wait until the container is running", c->id);
-    auto_close int dir_fd = container_open_run_dir(engine, c->id, false, err);
-    if (dir_fd < 0 && dir_fd != -ENOENT)
-        return dir_fd;
     if (dir_fd < 0 || c->state.status != CONTAINER_RUNNING)
         return error_set_plain(err, EINVAL, NULL, "container %s is not running", c->id);
 
     how.container_dir_fd = dir_fd;
     (void)relay_window(&window, &how.console_height, &how.console_width);
     const char *action = command_line(&arena, options->argv);
-    container_event(engine, c->id, arena_printf(&arena, "exec_create: %s", action), NULL, NULL);
+    const char *attributes = container_event_attributes(engine, &arena, c->id);
+    container_event_with(
+            engine, c->id, attributes, arena_printf(&arena, "exec_create: %s", action), NULL, NULL);
     r = exec_start(&how, &exec, &exit_code, err);
     if (r < 0) {
         *ret_exit_code = exit_code ? exit_code : 1;
         return r;
     }
-    container_event(engine, c->id, arena_printf(&arena, "exec_start: %s", action), NULL, NULL);
+    container_event_with(
+            engine, c->id, attributes, arena_printf(&arena, "exec_start: %s", action), NULL, NULL);
     if (!options->detach) {
         r = relay_exec(exec, options, &detached, err);
         if (r >= 0 && !detached)
@@ -199,6 +228,7 @@ int container_exec(struct engine *engine, const char *reference,
     }
     *ret_exit_code = options->detach || detached ? 0 : r;
     if (!options->detach && !detached)
-        container_event(engine, c->id, "exec_die", "exitCode", arena_printf(&arena, "%d", r));
+        container_event_with(
+                engine, c->id, attributes, "exec_die", "exitCode", arena_printf(&arena, "%d", r));
     return 0;
 }
