@@ -18,7 +18,7 @@
 #include "engine/state/db-internal.h"
 #include "engine/state/schema.h"
 
-#define WAL_PAGES_MAX 256
+#define WAL_PAGES_MAX 64
 /* What is allocated ahead of use, in the database and in its log: see reserve(). The log's is twice what it
  * reaches before it is copied back. */
 #define DB_RESERVE_BYTES (512 * 1024)
@@ -184,6 +184,9 @@ int db_open(const char *path, struct db **ret, struct error **err)
     auto_(db_close_p) struct db *db = NEW(struct db);
     int r;
 
+    /* Nobody asks how much it has allocated; counting that takes a lock each time. Refused, which is fine, when there
+     * is a database already. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     release_ballast(path);
     r = create_file(path, err);
     if (r < 0)
