@@ -85,6 +85,14 @@ void diag_hint(struct diag *diag, struct diag_entry *entry, const char *format, 
     va_end(args);
 }
 
+bool diag_may_search(struct diag *diag, const struct diag_entry *entry, size_t names)
+{
+    if (!diag || !entry || diag->searched > DIAG_SEARCHES_MAX)
+        return false;
+    diag->searched += names;
+    return true;
+}
+
 static const char *const way_names[] = {
     [DIAG_WAY_NAMED] = "named by the user",
     [DIAG_WAY_MERGED] = "merged onto",

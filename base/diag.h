@@ -59,10 +59,12 @@ struct diag {
     struct strmap known;     /* "file:line:column:message" of what is kept: nothing is said twice */
     struct diag_route scope; /* route of the findings in scope.file that are added now; borrowed */
     size_t errors, warnings;
-    size_t max; /* further entries are counted but not kept; 0 means DIAG_MAX_DEFAULT */
+    size_t searched; /* names, see diag_may_search */
+    size_t max;      /* further entries are counted but not kept; 0 means DIAG_MAX_DEFAULT */
 };
 
 #define DIAG_MAX_DEFAULT 1000
+#define DIAG_SEARCHES_MAX 5000000 /* names that are looked through for "did you mean", in all */
 #define DIAG_INIT \
     {             \
         0         \
@@ -76,6 +78,10 @@ struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, cons
         const struct source *at, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void diag_hint(struct diag *diag, struct diag_entry *entry, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* Whether it is worth while to look through so many names for a hint: the hints of the first findings are read, those
+ * of the thousandth are not. */
+bool diag_may_search(struct diag *diag, const struct diag_entry *entry, size_t names);
 
 /* Notes by which way a file came in; the first note about a file counts. `from` may be NULL. */
 void diag_add_file(

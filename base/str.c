@@ -113,8 +113,8 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 }
 
 /* Edits that make b of a: insert, remove, replace, or swap two neighbours. Both at most
- * NEAREST_MAX_LEN long. */
-static unsigned edit_distance(struct str a, struct str b)
+ * NEAREST_MAX_LEN long. Anything above `limit` when there are more. */
+static unsigned edit_distance(struct str a, struct str b, unsigned limit)
 {
     unsigned rows[3][NEAREST_MAX_LEN + 1];
     unsigned *before = rows[0], *above = rows[1], *row = rows[2];
@@ -122,7 +122,8 @@ static unsigned edit_distance(struct str a, struct str b)
     for (size_t j = 0; j <= b.len; j++)
         above[j] = (unsigned)j;
     for (size_t i = 1; i <= a.len; i++) {
-        row[0] = (unsigned)i;
+        unsigned least = row[0] = (unsigned)i;
+
         for (size_t j = 1; j <= b.len; j++) {
             unsigned differs = a.data[i - 1] != b.data[j - 1];
 
@@ -130,7 +131,10 @@ static unsigned edit_distance(struct str a, struct str b)
             if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
                     a.data[i - 2] == b.data[j - 1] && before[j - 2] + 1 < row[j])
                 row[j] = before[j - 2] + 1;
+            least = row[j] < least ? row[j] : least;
         }
+        if (least > limit + 1) /* a swap reaches two rows back */
+            return least;
         unsigned *recycled = before;
         before = above;
         above = row;
@@ -150,9 +154,10 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
     for (size_t i = 0; i < count; i++) {
         struct str candidate = str_from(candidates[i]);
 
-        if (candidate.len == 0 || candidate.len > NEAREST_MAX_LEN)
+        if (candidate.len == 0 || candidate.len > NEAREST_MAX_LEN ||
+                candidate.len > wanted.len + limit || wanted.len > candidate.len + limit)
             continue;
-        unsigned distance = edit_distance(wanted, candidate);
+        unsigned distance = edit_distance(wanted, candidate, limit);
         if (distance > limit || (nearest && distance == limit))
             continue;
         nearest = candidates[i];

@@ -11,7 +11,14 @@
 #include "base/strbuf.h"
 #include "compose/interpolate.h"
 
-#define SHOWN_MAX 60 /* bytes of a line in a message */
+#define SHOWN_MAX 60                          /* bytes of a line in a message */
+#define EXPANDED_BYTES_MAX ((size_t)64 << 20) /* of all values of a file together */
+
+/* How far something was counted. */
+struct position {
+    const char *p, *line_start;
+    unsigned line, column;
+};
 
 struct reader {
     struct arena *arena;
@@ -23,9 +30,11 @@ struct reader {
     const char *p, *end;
     const char *line_start;
     unsigned line;
-    const char *value_start; /* of the value whose variables are filled in, and its line */
-    const char *value_line_start;
-    unsigned value_line;
+    struct position known;  /* of the last place that was asked for in this line */
+    struct position dollar; /* where the search for dollars of this value stands */
+    size_t dollars;         /* that lie before it */
+    struct position value;  /* where the value starts whose variables are filled in */
+    size_t expanded_bytes;  /* that variables have added */
 };
 
 static bool is_blank(char c)
@@ -33,13 +42,16 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-static struct source here(const struct reader *reader, const char *at)
+/* Many statements may stand in one line: what is counted of it is not counted again. */
+static struct source here(struct reader *reader, const char *at)
 {
-    struct source source = { .file = reader->text->file, .line = reader->line, .column = 1 };
+    struct position *known = &reader->known;
 
-    for (const char *p = reader->line_start; p < at; p++)
-        source.column += ((unsigned char)*p & 0xc0) != 0x80;
-    return source;
+    if (known->line_start != reader->line_start || at < known->p)
+        *known = (struct position){ reader->line_start, reader->line_start, reader->line, 1 };
+    for (; known->p < at; known->p++)
+        known->column += ((unsigned char)*known->p & 0xc0) != 0x80;
+    return (struct source){ reader->text->file, reader->line, known->column };
 }
 
 static void advance_line(struct reader *reader, const char *newline)
@@ -62,26 +74,48 @@ static const char *lookup(void *userdata, const char *name)
     return value ? value : strmap_get(&reader->own, name);
 }
 
-/* The place of the nth (from 0) dollar of the value; "\\$" in double quotes has become two. */
-static struct source dollar_place(const struct reader *reader, size_t nth)
+static void begin_value(struct reader *reader)
 {
-    struct reader at = *reader;
-    bool escapes = *reader->value_start == '"';
+    reader->value = (struct position){ reader->p, reader->line_start, reader->line, 0 };
+    reader->dollar = reader->value;
+    reader->dollars = 0;
+}
 
-    at.line = reader->value_line;
-    at.line_start = reader->value_line_start;
-    for (const char *p = reader->value_start; p < reader->end; p++) {
-        size_t count = *p == '$' ? 1 : 0;
+/* The place of the nth (from 0) dollar of the value; "\\$" in double quotes has become two. They are asked for one
+ * after the other. */
+static struct source dollar_place(struct reader *reader, size_t nth)
+{
+    struct position *seen = &reader->dollar;
+    bool escapes = *reader->value.p == '"';
+    size_t count = 0;
 
-        if (escapes && *p == '\\' && p + 1 < reader->end && *++p == '$')
-            count = 2;
-        if (count > nth)
-            return here(&at, p);
-        nth -= count;
-        if (*p == '\n')
-            advance_line(&at, p);
+    if (nth < reader->dollars) {
+        *seen = reader->value;
+        reader->dollars = 0;
     }
-    return here(reader, reader->line_start);
+    for (; seen->p < reader->end; seen->p++) {
+        bool is_escape = escapes && *seen->p == '\\' && seen->p + 1 < reader->end;
+
+        count = *seen->p == '$' ? 1 : is_escape && seen->p[1] == '$' ? 2 : 0;
+        if (reader->dollars + count > nth)
+            break;
+        reader->dollars += count;
+        seen->p += is_escape;
+        if (*seen->p == '\n') {
+            seen->line++;
+            seen->line_start = seen->p + 1;
+        }
+    }
+    struct reader at = *reader;
+
+    at.line = seen->line;
+    at.line_start = seen->line_start;
+    if (at.known.line_start != at.line_start)
+        at.known.line_start = NULL;
+    struct source place = here(&at, seen->p);
+
+    reader->known = at.known;
+    return place;
 }
 
 static void unset(void *userdata, const char *name, size_t dollar)
@@ -98,8 +132,14 @@ static int expand_variables(struct reader *reader, const char *value, const char
     const struct interpolate_ops ops = { .lookup = lookup, .unset = unset, .userdata = reader };
     struct interpolate_problem problem;
 
-    if (interpolate_text(reader->arena, value, &ops, ret, &problem) == 0)
-        return 0;
+    if (interpolate_text(reader->arena, value, &ops, ret, &problem) == 0) {
+        reader->expanded_bytes += *ret == value ? 0 : strlen(*ret);
+        if (reader->expanded_bytes <= EXPANDED_BYTES_MAX)
+            return 0;
+        problem = (struct interpolate_problem){ .message = "variables expand to too much text",
+            .hint = "values that hold the ones before them double, or grow with each line" };
+        reader->end = reader->p; /* nothing behind it is looked at */
+    }
     struct source at = dollar_place(reader, problem.dollar);
 
     diag_hint(reader->diag,
@@ -326,9 +366,7 @@ static int read_statement(struct reader *reader)
     }
     while (reader->p < reader->end && is_blank(*reader->p))
         reader->p++;
-    reader->value_start = reader->p;
-    reader->value_line_start = reader->line_start;
-    reader->value_line = reader->line;
+    begin_value(reader);
     if (reader->p < reader->end && (*reader->p == '"' || *reader->p == '\''))
         r = read_quoted(reader, &value);
     else
@@ -388,7 +426,7 @@ static int read_raw(struct reader *reader)
 }
 
 /* Where the first NUL stands. */
-static int refuse_nul(const struct reader *reader, const char *nul)
+static int refuse_nul(struct reader *reader, const char *nul)
 {
     struct reader at = *reader;
 

@@ -12,7 +12,9 @@ struct expansion {
     struct arena *arena;
     const struct interpolate_ops *ops;
     struct interpolate_problem *problem;
-    const char *start; /* of the whole text: places are counted from here */
+    const char *start;      /* of the whole text: places are counted from here */
+    const char *counted_to; /* and up to here they are counted already */
+    size_t counted;
     unsigned depth;
     bool quiet; /* inside of a part that is not used: no warnings */
 };
@@ -31,13 +33,16 @@ static bool is_name_char(char c)
     return is_name_start(c) || (c >= '0' && c <= '9');
 }
 
-static size_t count_dollars(const struct expansion *x, const char *at)
+/* Asked for one after the other, mostly: a text of many variables is gone through once. */
+static size_t count_dollars(struct expansion *x, const char *at)
 {
-    size_t count = 0;
-
-    for (const char *p = x->start; p < at; p++)
-        count += *p == '$';
-    return count;
+    if (!x->counted_to || at < x->counted_to) {
+        x->counted_to = x->start;
+        x->counted = 0;
+    }
+    for (; x->counted_to < at; x->counted_to++)
+        x->counted += *x->counted_to == '$';
+    return x->counted;
 }
 
 static int refuse(struct expansion *x, const char *at, const char *message, const char *hint)
@@ -50,19 +55,19 @@ static int refuse(struct expansion *x, const char *at, const char *message, cons
     return -EINVAL;
 }
 
-/* The brace that closes the one before `p`; braces inside are counted. Where they do not match, the last
- * one of the text closes, as in Docker Compose ("${A:-{}"). NULL: none. */
+/* The brace in the same line that closes the one before `p`; braces inside are counted. Where they do not match, the
+ * last one of the line closes, as in Docker Compose ("${A:-{}"). NULL: none. */
 static const char *find_closing(const char *start, const char *end)
 {
     const char *p = start;
 
-    for (size_t open = 1; p < end; p++) {
+    for (size_t open = 1; p < end && *p != '\n'; p++) {
         if (*p == '{')
             open++;
         else if (*p == '}' && --open == 0)
             return p;
     }
-    return memrchr(start, '}', (size_t)(end - start));
+    return memrchr(start, '}', (size_t)(p - start));
 }
 
 /* Expands a part into its own text. */
@@ -198,14 +203,14 @@ static int expand_dollar(struct expansion *x, const char *p, const char *end, st
         return expand_name(x, p, arena_strndup(x->arena, p + 1, (size_t)(next - p - 1)), out);
     }
     if (next < end && *next == '{') {
-        const char *newline = memchr(next, '\n', (size_t)(end - next));
-        const char *close = find_closing(next + 1, newline ? newline : end);
+        const char *close = find_closing(next + 1, end);
 
         if (!close)
             return refuse(x, p,
                     arena_printf(x->arena,
                             "invalid interpolation format \"%.*s\": no closing brace%s",
-                            (int)shown_len(p, end), p, newline ? " in its line" : ""),
+                            (int)shown_len(p, end), p,
+                            memchr(p, '\n', (size_t)(end - p)) ? " in its line" : ""),
                     "a dollar that is meant as one is written $$");
         *ret_next = close + 1;
         return expand_braced(x, p, next + 1, close, out);

@@ -64,13 +64,16 @@ static void hint_at_unset(const struct filling *filling, const char *name, struc
     static const char *const for_shells[] = { ".command", ".entrypoint", ".healthcheck.test" };
     struct diag *diag = filling->loader->diag;
     const char *path = filling->loader->context.path.data;
-    const char *nearest = nearest_variable(filling, name);
 
     for (size_t i = 0; i < ARRAY_LEN(for_shells); i++)
         if (strstr(path, for_shells[i])) {
             diag_hint(diag, entry, "$$%s is for a shell in the container", name);
             return;
         }
+    const char *nearest = diag_may_search(diag, entry, filling->environment->len)
+                                  ? nearest_variable(filling, name)
+                                  : NULL;
+
     if (nearest)
         diag_hint(diag, entry, "did you mean \"%s\"?", nearest);
     else

@@ -580,7 +580,9 @@ static bool read_alias(struct reader *reader, const yaml_event_t *event, struct 
                 node ? "%s: cycle: alias *%s stands inside of the value that it names"
                      : "%s: unknown anchor \"%s\"",
                 path_text(reader), name);
-        const char *nearest = node ? NULL : nearest_anchor(reader, name);
+        const char *nearest = !node && diag_may_search(reader->diag, entry, reader->anchors.len)
+                                      ? nearest_anchor(reader, name)
+                                      : NULL;
 
         if (nearest)
             diag_hint(reader->diag, entry, "did you mean \"*%s\"?", nearest);

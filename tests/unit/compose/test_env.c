@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "base/limits.h"
+#include "base/strbuf.h"
 #include "compose/env.h"
 
 struct parsed {
@@ -163,6 +165,46 @@ static void a_mistake_in_a_value_points_at_its_dollar(void **state)
     }
 }
 
+/* Both took time with the square of their length. */
+static void long_lines_and_many_variables_are_read_in_one_go(void **state)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_ENV_FILE_BYTES);
+    struct parsed parsed;
+
+    (void)state;
+    for (unsigned i = 0; i < 300000; i++)
+        strbuf_adds(&text, "A=\"");
+    parse(&parsed, text.data, false);
+    assert_true(parsed.entries.len > 1000);
+    parsed_release(&parsed);
+
+    strbuf_reset(&text);
+    strbuf_adds(&text, "A=");
+    for (unsigned i = 0; i < 300000; i++)
+        strbuf_adds(&text, "$x ");
+    parse(&parsed, text.data, false);
+    assert_int_equal(parsed.result, 0);
+    assert_int_equal(parsed.diag.len, DIAG_MAX_DEFAULT);
+    assert_int_equal(parsed.diag.items[DIAG_MAX_DEFAULT - 1].at.column,
+            (DIAG_MAX_DEFAULT - 1) * strlen("$x ") + strlen("A=") + 1);
+    parsed_release(&parsed);
+}
+
+static void values_that_grow_with_each_line_are_refused_at_a_limit(void **state)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_ENV_FILE_BYTES);
+    struct parsed parsed;
+
+    (void)state;
+    for (unsigned i = 1; i < 60000; i++)
+        strbuf_addf(&text, "A%u=${A%u}x\n", i, i - 1);
+    parse(&parsed, text.data, false);
+    assert_true(parsed.result < 0);
+    assert_int_equal(parsed.diag.errors, 1);
+    assert_true(parsed.arena.used_bytes < 256u << 20);
+    parsed_release(&parsed);
+}
+
 static void octal_escapes_are_those_of_docker_compose(void **state)
 {
     static const struct {
@@ -230,6 +272,8 @@ int main(void)
         cmocka_unit_test(raw_values_are_taken_as_they_are),
         cmocka_unit_test(every_mistake_of_a_file_is_reported_with_its_line),
         cmocka_unit_test(a_mistake_in_a_value_points_at_its_dollar),
+        cmocka_unit_test(long_lines_and_many_variables_are_read_in_one_go),
+        cmocka_unit_test(values_that_grow_with_each_line_are_refused_at_a_limit),
         cmocka_unit_test(octal_escapes_are_those_of_docker_compose),
         cmocka_unit_test(every_mistake_of_a_raw_file_is_reported_with_its_place),
         cmocka_unit_test(a_nul_byte_is_refused),
