@@ -20,9 +20,25 @@ struct checker {
     struct diag *diag;
 };
 
+static struct diag_entry *vcomplain(const struct checker *checker, const struct service *service,
+        const char *field, const struct source *at, const char *format, va_list args)
+        __attribute__((format(printf, 5, 0)));
 /* "services.NAME.FIELD: message" at the place of the field. */
 static struct diag_entry *complain(const struct checker *checker, const struct service *service,
         const char *field, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same at the place of a value: that of the field itself, or of `part` in it ("source"). */
+static struct diag_entry *complain_of_value(const struct checker *checker,
+        const struct service *service, const char *field, const char *part, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));
+
+static struct diag_entry *vcomplain(const struct checker *checker, const struct service *service,
+        const char *field, const struct source *at, const char *format, va_list args)
+{
+    const char *message = arena_vprintf(checker->project->arena, format, args);
+
+    return diag_add(checker->diag, DIAG_ERROR, "consistency", at, "services.%s%s%s: %s",
+            service->name, *field ? "." : "", field, message);
+}
 
 static struct diag_entry *complain(const struct checker *checker, const struct service *service,
         const char *field, const char *format, ...)
@@ -33,10 +49,26 @@ static struct diag_entry *complain(const struct checker *checker, const struct s
     if (*field)
         (void)service_field_source(service, field, &at);
     va_start(args, format);
-    const char *message = arena_vprintf(checker->project->arena, format, args);
+    struct diag_entry *entry = vcomplain(checker, service, field, &at, format, args);
     va_end(args);
-    return diag_add(checker->diag, DIAG_ERROR, "consistency", &at, "services.%s%s%s: %s",
-            service->name, *field ? "." : "", field, message);
+    return entry;
+}
+
+static struct diag_entry *complain_of_value(const struct checker *checker,
+        const struct service *service, const char *field, const char *part, const char *format, ...)
+{
+    const struct node *value = service_field_node(
+            service, *part ? arena_printf(checker->project->arena, "%s.%s", field, part) : field);
+    struct source at = service->at;
+    va_list args;
+
+    (void)service_field_source(service, field, &at);
+    if (value && value->at.file)
+        at = value->at;
+    va_start(args, format);
+    struct diag_entry *entry = vcomplain(checker, service, field, &at, format, args);
+    va_end(args);
+    return entry;
 }
 
 /* In place of "consistency". */
@@ -55,13 +87,17 @@ static const char *nearest_key(const struct strmap *index, const char *name)
     return str_nearest(name, keys, index->len);
 }
 
-static void suggest(const struct checker *checker, struct diag_entry *entry,
+/* True when there was something to suggest. */
+static bool suggest(const struct checker *checker, struct diag_entry *entry,
         const struct strmap *index, const char *name)
 {
-    const char *nearest = nearest_key(index, name);
+    const char *nearest = diag_may_search(checker->diag, entry, index->len)
+                                  ? nearest_key(index, name)
+                                  : NULL;
 
     if (nearest)
         diag_hint(checker->diag, entry, "did you mean \"%s\"?", nearest);
+    return nearest != NULL;
 }
 
 static const char *field_of(const struct checker *checker, const char *list, size_t index)
@@ -80,13 +116,33 @@ static const char *join(struct arena *arena, const struct strings *list)
     return text;
 }
 
-/* Where an implied dependency was written. */
-static const char *dependency_field(
-        const struct service *service, const struct dependency *dependency)
+static bool is_at(const struct node *node, const struct source *at)
 {
+    return node && string_is_equal(node->at.file, at->file) && node->at.line == at->line &&
+           node->at.column == at->column;
+}
+
+/* The attribute that says that the service needs the other one; NULL: none does. */
+static const char *dependency_field(const struct checker *checker, const struct service *service,
+        const struct dependency *dependency)
+{
+    static const char *const texts[] = { "network_mode", "ipc", "pid", "uts", "cgroup" };
+    static const char *const lists[] = { "links", "volumes_from" };
     const struct node *node = node_get(node_get(service->model, "depends_on"), dependency->service);
 
-    return node && (node->flags & NODE_IMPLIED) ? NULL : "depends_on";
+    if (!node || !(node->flags & NODE_IMPLIED))
+        return "depends_on";
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (is_at(node_get(service->model, texts[i]), &dependency->at))
+            return texts[i];
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        const struct node *list = node_get(service->model, lists[i]);
+
+        for (uint32_t j = 0; list && list->kind == NODE_LIST && j < list->len; j++)
+            if (is_at(list->items[j], &dependency->at))
+                return field_of(checker, lists[i], j);
+    }
+    return NULL;
 }
 
 static void check_dependency(const struct checker *checker, const struct service *service,
@@ -94,7 +150,7 @@ static void check_dependency(const struct checker *checker, const struct service
 {
     const struct project *project = checker->project;
     const struct service *other = project_find_disabled_service(project, dependency->service);
-    const char *field = dependency_field(service, dependency);
+    const char *field = dependency_field(checker, service, dependency);
     struct diag_entry *entry;
 
     if (project_find_service(project, dependency->service) ||
@@ -145,12 +201,10 @@ static void check_volumes(const struct checker *checker, const struct service *s
         if (mount->type != MOUNT_VOLUME || !mount->source || !*mount->source ||
                 project_find_volume(checker->project, mount->source))
             continue;
-        entry = complain(checker, service, field_of(checker, "volumes", i), "no volume \"%s\"",
-                mount->source);
+        entry = complain_of_value(checker, service, field_of(checker, "volumes", i), "source",
+                "no volume \"%s\"", mount->source);
         name_finding(entry, "no-volume");
-        if (nearest_key(&checker->project->volume_index, mount->source))
-            suggest(checker, entry, &checker->project->volume_index, mount->source);
-        else
+        if (!suggest(checker, entry, &checker->project->volume_index, mount->source))
             diag_hint(checker->diag, entry,
                     "declare it under the top-level \"volumes\", or write \"./%s\" for a folder",
                     mount->source);
@@ -169,8 +223,8 @@ static void check_references(const struct checker *checker, const struct service
             source = "";
         if (strmap_has(index, source))
             continue;
-        entry = complain(
-                checker, service, field_of(checker, field, i), "no %s \"%s\"", kind, source);
+        entry = complain_of_value(checker, service, field_of(checker, field, i), "source",
+                "no %s \"%s\"", kind, source);
         name_finding(entry, strcmp(kind, "secret") == 0 ? "no-secret" : "no-config");
         suggest(checker, entry, index, source);
     }
@@ -178,14 +232,22 @@ static void check_references(const struct checker *checker, const struct service
 
 static void check_models(const struct checker *checker, const struct service *service)
 {
-    ARRAY_FOREACH(&service->models, use) {
-        bool found = false;
+    struct strmap names;
 
-        ARRAY_FOREACH(&checker->project->models, model)
-            found = found || strcmp(model->key, use->model) == 0;
-        if (!found)
-            diag_add(checker->diag, DIAG_ERROR, "no-model", &use->at,
-                    "services.%s.models: no model \"%s\"", service->name, use->model);
+    if (!service->models.len)
+        return;
+    strmap_init_arena(&names, checker->project->arena);
+    ARRAY_FOREACH(&checker->project->models, model)
+        (void)strmap_set(&names, model->key, model);
+    ARRAY_FOREACH(&service->models, use) {
+        bool found = strmap_has(&names, use->model);
+
+        if (found)
+            continue;
+        struct diag_entry *entry = diag_add(checker->diag, DIAG_ERROR, "no-model", &use->at,
+                "services.%s.models: no model \"%s\"", service->name, use->model);
+
+        suggest(checker, entry, &names, use->model);
     }
 }
 
@@ -204,9 +266,11 @@ static void check_contexts(const struct checker *checker, const struct service *
         name = context->value + strlen(prefix);
         other = strmap_get(&checker->project->service_index, name);
         if (!other)
-            diag_add(checker->diag, DIAG_ERROR, "no-service", &context->at,
-                    "services.%s.build.additional_contexts.%s: no service \"%s\"", service->name,
-                    context->key, name);
+            (void)suggest(checker,
+                    diag_add(checker->diag, DIAG_ERROR, "no-service", &context->at,
+                            "services.%s.build.additional_contexts.%s: no service \"%s\"",
+                            service->name, context->key, name),
+                    &checker->project->service_index, name);
         else if (!other->build.given)
             diag_add(checker->diag, DIAG_ERROR, "no-build", &context->at,
                     "services.%s.build.additional_contexts.%s: service \"%s\" is not built",
@@ -278,10 +342,11 @@ static void check_healthcheck(const struct checker *checker, const struct servic
 
     if (test->len && strcmp(test->items[0], "CMD") != 0 &&
             strcmp(test->items[0], "CMD-SHELL") != 0 && strcmp(test->items[0], "NONE") != 0) {
-        struct diag_entry *entry = complain(checker, service, "healthcheck.test",
+        struct diag_entry *entry = complain_of_value(checker, service, "healthcheck.test", "",
                 "must start with \"CMD\", \"CMD-SHELL\" or \"NONE\", not \"%s\"", test->items[0]);
 
-        diag_hint(checker->diag, entry, "a plain text is run by a shell");
+        diag_hint(checker->diag, entry,
+                "put \"CMD\" in front of a program; one plain text is run by a shell");
     }
 }
 
@@ -332,8 +397,8 @@ static void check_addresses(const struct checker *checker, const struct service 
         const struct service_port *port = &service->ports.items[i];
 
         if (port->host_ip && *port->host_ip && !address_is_valid(port->host_ip))
-            complain(checker, service, field_of(checker, "ports", i), "invalid IP address \"%s\"",
-                    port->host_ip);
+            complain_of_value(checker, service, field_of(checker, "ports", i), "host_ip",
+                    "invalid IP address \"%s\"", port->host_ip);
     }
 }
 
@@ -351,8 +416,8 @@ static void check_pull_policy(const struct checker *checker, const struct servic
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strstr(service->pull_policy, words[i]))
             return;
-    entry = complain(
-            checker, service, "pull_policy", "no such policy: \"%s\"", service->pull_policy);
+    entry = complain_of_value(
+            checker, service, "pull_policy", "", "no such policy: \"%s\"", service->pull_policy);
     nearest = str_nearest(service->pull_policy, words, ARRAY_LEN(words) - 1);
     if (nearest)
         diag_hint(checker->diag, entry, "did you mean \"%s\"?", nearest);
@@ -368,7 +433,7 @@ static void check_container_name(const struct checker *checker, const struct ser
     if (strlen(name) < 2 || !strchr(first, name[0]) ||
             strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
                     strlen(name))
-        complain(checker, service, "container_name",
+        complain_of_value(checker, service, "container_name", "",
                 "\"%s\" is no valid name: a letter or digit, then letters, digits, \"_\", \".\" and "
                 "\"-\"",
                 name);

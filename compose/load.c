@@ -369,6 +369,15 @@ static struct project *build_project(struct loader *loader, struct node *model)
     return project;
 }
 
+/* Nothing is there, or nothing is left after !reset. */
+static bool is_empty(const struct node *model)
+{
+    NODE_FOREACH(model, entry)
+    if (!(entry->value->flags & NODE_RESET))
+        return false;
+    return true;
+}
+
 static struct node *load_tree(struct loader *loader)
 {
     const struct model_source source = {
@@ -381,7 +390,7 @@ static struct node *load_tree(struct loader *loader)
 
     if (!model)
         return NULL;
-    if (!model->len && !diag_has_errors(loader->diag))
+    if (is_empty(model) && !diag_has_errors(loader->diag))
         diag_add(loader->diag, DIAG_ERROR, "empty", &model->at, "the compose file is empty");
     if (!loader->options->no_normalize)
         loader_normalise(loader, model);

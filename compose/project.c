@@ -173,14 +173,16 @@ static const struct node_entry *match_entry(
     return best;
 }
 
-bool service_field_source(const struct service *service, const char *path, struct source *ret)
+/* The field, or NULL; *ret_at is the place of what was found on the way to it. */
+static const struct node *walk_to_field(
+        const struct service *service, const char *path, struct source *ret_at)
 {
     const struct node *node = service->model;
-    struct source at = service->at;
     size_t index = 0;
     bool is_index;
     struct str key;
 
+    *ret_at = service->at;
     while (next_step(&path, &key, &index, &is_index)) {
         const struct source *found = NULL;
         const struct node *child = NULL;
@@ -194,16 +196,25 @@ bool service_field_source(const struct service *service, const char *path, struc
             child = entry ? entry->value : NULL;
             found = entry ? &entry->key_at : NULL;
         }
-        if (!child) {
-            *ret = at;
-            return false;
-        }
+        if (!child)
+            return NULL;
         if (found->file && found->line)
-            at = *found;
+            *ret_at = *found;
         node = child;
     }
-    *ret = at;
-    return true;
+    return node;
+}
+
+bool service_field_source(const struct service *service, const char *path, struct source *ret)
+{
+    return walk_to_field(service, path, ret) != NULL;
+}
+
+const struct node *service_field_node(const struct service *service, const char *path)
+{
+    struct source at;
+
+    return walk_to_field(service, path, &at);
 }
 
 #define MODEL_JSON_MAX_BYTES (64u << 20)

@@ -692,6 +692,8 @@ const char *volume_config_hash(struct arena *arena, const struct project_volume 
 /* Where a field was written: path such as "ports[0].target" or "environment.A" inside the service.
  * Gives the place of the nearest parent that has one; true when the very field was found. */
 bool service_field_source(const struct service *service, const char *path, struct source *ret);
+/* The field itself, whose place is that of the value; NULL: there is none. */
+const struct node *service_field_node(const struct service *service, const char *path);
 
 /* Reads the files of used secrets and configs and keeps their digests: for commands that compare a project with
  * what its containers were made from. A file that is missing or no regular one has none. */

@@ -117,10 +117,102 @@ static void suggest_other_place(struct schema_context *context, const struct att
                 schema_find(&volume_table, key) ? "network or volume" : "network");
 }
 
+/* What people write for it, since other programs and older formats call it so. */
+static const char *find_usual_name(const struct attr_table *table, const char *name)
+{
+    static const struct {
+        const struct attr_table *table;
+        const char *written, *meant;
+    } names[] = {
+        { &service_table, "add_host", "extra_hosts" },
+        { &service_table, "after", "depends_on" },
+        { &service_table, "args", "command" },
+        { &service_table, "caps", "cap_add" },
+        { &service_table, "cmd", "command" },
+        { &service_table, "cpu", "cpus" },
+        { &service_table, "cpu_limit", "cpus" },
+        { &service_table, "depends", "depends_on" },
+        { &service_table, "env", "environment" },
+        { &service_table, "envs", "environment" },
+        { &service_table, "gpu", "gpus" },
+        { &service_table, "health", "healthcheck" },
+        { &service_table, "host", "hostname" },
+        { &service_table, "hosts", "extra_hosts" },
+        { &service_table, "instances", "scale" },
+        { &service_table, "interactive", "stdin_open" },
+        { &service_table, "limits", "deploy.resources.limits" },
+        { &service_table, "log_driver", "logging.driver" },
+        { &service_table, "log_opt", "logging.options" },
+        { &service_table, "mem", "mem_limit" },
+        { &service_table, "memory", "mem_limit" },
+        { &service_table, "memory_limit", "mem_limit" },
+        { &service_table, "mount", "volumes" },
+        { &service_table, "mounts", "volumes" },
+        { &service_table, "name", "container_name" },
+        { &service_table, "needs", "depends_on" },
+        { &service_table, "net", "network_mode" },
+        { &service_table, "publish", "ports" },
+        { &service_table, "pull", "pull_policy" },
+        { &service_table, "requires", "depends_on" },
+        { &service_table, "shm", "shm_size" },
+        { &service_table, "stdin", "stdin_open" },
+        { &service_table, "timeout", "stop_grace_period" },
+        { &service_table, "user_id", "user" },
+        { &service_table, "vars", "environment" },
+        { &service_table, "workdir", "working_dir" },
+        { &build_table, "file", "dockerfile" },
+        { &build_table, "path", "context" },
+        { &build_table, "tag", "tags" },
+        { &deploy_table, "cpus", "resources.limits.cpus" },
+        { &deploy_table, "limits", "resources.limits" },
+        { &deploy_table, "memory", "resources.limits.memory" },
+        { &deploy_table, "reservations", "resources.reservations" },
+        { &deploy_table, "restart", "restart_policy" },
+        { &deploy_table, "scale", "replicas" },
+        { &limits_table, "cpu", "cpus" },
+        { &limits_table, "mem", "memory" },
+        { &limits_table, "mem_limit", "memory" },
+        { &healthcheck_table, "cmd", "test" },
+        { &healthcheck_table, "command", "test" },
+        { &healthcheck_table, "delay", "start_period" },
+        { &healthcheck_table, "retry", "retries" },
+        { &mount_table, "dest", "target" },
+        { &mount_table, "destination", "target" },
+        { &mount_table, "dst", "target" },
+        { &mount_table, "nocopy", "volume.nocopy" },
+        { &mount_table, "propagation", "bind.propagation" },
+        { &mount_table, "ro", "read_only" },
+        { &mount_table, "src", "source" },
+        { &port_table, "container", "target" },
+        { &port_table, "container_port", "target" },
+        { &port_table, "host", "published" },
+        { &port_table, "host_port", "published" },
+        { &port_table, "port", "target" },
+        { &port_table, "source", "published" },
+        { &service_network_table, "address", "ipv4_address" },
+        { &service_network_table, "alias", "aliases" },
+        { &service_network_table, "ip", "ipv4_address" },
+        { &service_network_table, "ip_address", "ipv4_address" },
+        { &network_table, "gateway", "ipam.config[].gateway" },
+        { &network_table, "ip_range", "ipam.config[].ip_range" },
+        { &network_table, "subnet", "ipam.config[].subnet" },
+        { &ipam_table, "subnet", "config[].subnet" },
+        { &volume_table, "options", "driver_opts" },
+        { &volume_table, "opts", "driver_opts" },
+        { &dependency_table, "when", "condition" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].table == table && strcmp(names[i].written, name) == 0)
+            return names[i].meant;
+    return NULL;
+}
+
 void schema_suggest_name(struct schema_context *context, const struct attr_table *table,
         const struct node_entry *entry, struct diag_entry *finding)
 {
-    const char *nearest = nearest_name(table, entry->key);
+    const char *usual = find_usual_name(table, entry->key);
+    const char *nearest = usual ? usual : nearest_name(table, entry->key);
     const char *before = name_before_colon(context->arena, table, entry->key);
 
     if (table == &service_table && suggest_indentation(context, finding))

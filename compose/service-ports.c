@@ -80,13 +80,31 @@ bool address_is_valid(const char *text)
     return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
 }
 
+/* What was probably meant, by the text and the value in it that is to blame. */
+static const char *find_hint(struct arena *arena, const char *text, const char *value)
+{
+    if (address_is_valid(value) && !strchr(value, ':'))
+        return arena_printf(arena,
+                "between address and port is one of the host, or nothing: \"%s::80\"", value);
+    if (strcmp(value, "localhost") == 0)
+        return "write the address: 127.0.0.1";
+    if (strchr(text, '/') && strchr(strchr(text, '/'), ':'))
+        return "the protocol stands last: [IP:][HOST:]CONTAINER/PROTOCOL";
+    if (strpbrk(text, " \t"))
+        return "leave the blanks out";
+    if (*value && strspn(value, "0123456789") == strlen(value) && strlen(value) > 4)
+        return "ports end at 65535";
+    return "ports are written [IP:][HOST:]CONTAINER[/PROTOCOL], with tcp, udp or sctp";
+}
+
 static bool refuse(struct schema_context *context, const struct node *node, const char *message,
         const char *value)
 {
     struct diag_entry *entry = schema_error(context, &node->at, "%s \"%s\" in %s", message, value,
             node_describe(context->arena, node));
 
-    diag_hint(context->diag, entry, "ports are written [IP:][HOST:]CONTAINER[/PROTOCOL]");
+    diag_hint(context->diag, entry, "%s",
+            find_hint(context->arena, node_scalar_text(context->arena, node), value));
     return false;
 }
 
