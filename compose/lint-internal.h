@@ -28,6 +28,7 @@ struct lint {
     struct loader *loader;
     const struct project *project; /* NULL: could not be built */
     bool is_whole;                 /* loading found no mistake */
+    bool is_known; /* all files were read to their ends, though there may be mistakes in them */
     struct diag *diag;
     struct lint_ignores ignores;
     struct strmap used_ignores; /* "file:line:column rule" of those that silenced something */
@@ -102,6 +103,9 @@ lint_document_fn rule_merge_key_hides;
 
 /* lint-rules-secrets.c */
 lint_written_fn rule_secret_in_environment, rule_secret_in_build_args;
+
+/* lint-rules-words.c */
+lint_service_fn rule_unknown_word;
 
 /* lint-rules-network.c */
 lint_service_fn rule_ports_with_host_network, rule_port_open_to_all, rule_large_port_range,

@@ -112,22 +112,61 @@ static void collect_used(struct lint *lint, const struct project *project, struc
         }
 }
 
+static void collect_words(struct lint *lint, const struct node *node, struct strmap *words)
+{
+    static const char letters[] =
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    for (const char *p = node->kind == NODE_TEXT ? node->text : ""; *p;) {
+        size_t len = strspn(p, letters);
+
+        if (len)
+            (void)strmap_set(words, arena_strndup(lint->arena, p, len), lint);
+        p += len ? len : 1;
+    }
+    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++)
+        collect_words(lint, node->items[i], words);
+    NODE_FOREACH(node, entry)
+    {
+        (void)strmap_set(words, entry->key, lint);
+        collect_words(lint, entry->value, words);
+    }
+}
+
+/* Every word that the services are written with: what was refused may still have meant a resource. */
+static void collect_mentioned(struct lint *lint, struct strmap *words)
+{
+    LINT_FOREACH_FILE(lint, file)
+    {
+        for (size_t i = 0; i < file->documents.len; i++) {
+            const struct node *services = node_get(file->documents.items[i], "services");
+
+            if (services)
+                collect_words(lint, services, words);
+        }
+    }
+}
+
 static void report_unused(
         struct lint *lint, const struct project *project, const char *section, const char *what)
 {
     const struct node *resources = node_get(project->model, section);
-    struct strmap used;
+    struct strmap used, mentioned;
 
     if (!resources)
         return;
     strmap_init_arena(&used, lint->arena);
+    strmap_init_arena(&mentioned, lint->arena);
     collect_used(lint, project, &used);
+    if (!lint->is_whole)
+        collect_mentioned(lint, &mentioned);
     lint->section = section;
     NODE_FOREACH(resources, entry)
     {
         const char *path = arena_printf(lint->arena, "%s.%s", section, entry->key);
 
-        if ((entry->value->flags & NODE_IMPLIED) || strmap_has(&used, path))
+        if ((entry->value->flags & NODE_IMPLIED) || strmap_has(&used, path) ||
+                strmap_has(&mentioned, entry->key))
             continue;
         lint->key = entry->key;
         struct diag_entry *finding = lint_add(

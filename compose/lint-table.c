@@ -613,6 +613,14 @@ const struct lint_rule lint_rules[] = {
             .fix = "Mend the name or the indentation; what is meant for other programs starts with \"x-\".",
     },
     {
+            .name = "unknown-word",
+            .severity = DIAG_WARNING,
+            .help = "A restart policy, capability, signal or the like that no engine knows.",
+            .why = "Docker Compose hands such words on without a look. The container is then not created, or not as it was meant.",
+            .fix = "Mend the word.",
+            .check_service = rule_unknown_word,
+    },
+    {
             .name = "unquoted-date",
             .severity = DIAG_WARNING,
             .help = "An unquoted date as a value.",

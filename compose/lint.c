@@ -234,7 +234,7 @@ static void run_rule(struct lint *lint, const struct lint_rule *rule)
         check_services(lint, &lint->project->services);
         check_services(lint, &lint->project->disabled);
     }
-    if (rule->check_project && lint->project && lint->is_whole)
+    if (rule->check_project && lint->project && lint->is_known)
         rule->check_project(lint, lint->project);
 }
 
@@ -245,6 +245,22 @@ static bool keep(void *userdata, const struct diag_entry *entry)
 
     return entry->severity == DIAG_ERROR || !entry->id ||
            !lint_is_ignored(lint, entry->id, &entry->at, NULL, NULL);
+}
+
+/* False when a file, or what it takes in, was not read to its end: what nobody seems to use may be used there. */
+static bool is_known(const struct diag *diag)
+{
+    static const char *const ids[] = { "alias", "duplicate-key", "empty", "extends",
+        "extends-cycle", "extends-depth", "file", "include", "include-cycle", "key", "merge-key",
+        "nul", "syntax", "too-deep", "too-large", "top-level" };
+
+    if (diag->errors + diag->warnings > diag->len)
+        return false; /* the rest is not kept */
+    ARRAY_FOREACH(diag, entry)
+        for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+            if (entry->severity == DIAG_ERROR && string_is_equal(entry->id, ids[i]))
+                return false;
+    return true;
 }
 
 int lint_project(struct arena *arena, const struct lint_options *options, struct diag *diag,
@@ -269,6 +285,7 @@ int lint_project(struct arena *arena, const struct lint_options *options, struct
         .loader = &loader,
         .project = project,
         .is_whole = r == 0,
+        .is_known = is_known(diag),
         .diag = diag,
     };
 
