@@ -134,7 +134,7 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
             .type = &opt_string,
             .arg = "DIR",
             .flags = OPT_HIDDEN,
-            AT(project_directory),
+            AT(workdir),
             .help = "Older name of --project-directory" },
     OPT_END };
 #undef AT
@@ -206,6 +206,16 @@ static int set_ansi(struct cli *cli, const struct compose_options *options)
     return 0;
 }
 
+static int set_directory(struct cli *cli, struct compose_options *options)
+{
+    if (string_is_empty(options->workdir))
+        return 0;
+    if (!string_is_empty(options->project_directory))
+        return report_failure(cli, "--workdir is an older name of --project-directory: give one");
+    options->project_directory = options->workdir;
+    return 0;
+}
+
 static int run_group(struct cli *cli, const void *data, int argc, char **argv)
 {
     struct compose_options given = *(const struct compose_options *)data, *options = &given;
@@ -213,6 +223,8 @@ static int run_group(struct cli *cli, const void *data, int argc, char **argv)
     struct command group = command_compose;
     int status = set_ansi(cli, options);
 
+    if (status == 0)
+        status = set_directory(cli, options);
     if (status)
         return status;
     for (size_t i = 0; i < ARRAY_LEN(compose_commands); i++)

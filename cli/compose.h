@@ -20,7 +20,7 @@ struct project;
 
 /* `berth compose OPTIONS COMMAND`. */
 struct compose_options {
-    const char *ansi, *progress, *project_directory, *project_name;
+    const char *ansi, *progress, *project_directory, *project_name, *workdir;
     struct strings env_files, files, profiles;
     int64_t parallel;
     bool adopt, all_resources, compatibility, dry_run, timings, verbose, version, no_ansi;

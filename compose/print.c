@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "compose/document.h"
 #include "compose/project.h"
+#include "compose/schema-types.h"
 #include "compose/schema.h"
 
 enum quoting {
@@ -475,6 +476,48 @@ static struct node *yaml_view(struct arena *arena, const struct attr *attr, stru
     return view;
 }
 
+/* A list of KEY=value with a variable in a name stays one: no reader fills in names of a mapping. */
+static struct node *raw_pairs(struct arena *arena, struct node *map)
+{
+    struct node *list = node_new(arena, NODE_LIST, &map->at);
+    bool in_name = false;
+
+    NODE_FOREACH(map, entry)
+    {
+        const char *value = node_scalar_text(arena, entry->value);
+        const char *text = entry->value->kind == NODE_NULL
+                                   ? entry->key
+                                   : arena_printf(arena, "%s=%s", entry->key, value ? value : "");
+
+        in_name = in_name || strchr(entry->key, '$');
+        node_list_append(arena, list, node_new_text(arena, text, &entry->key_at));
+    }
+    return in_name && (map->flags & NODE_SHORT) ? list : map;
+}
+
+/* What is printed without interpolation; attr NULL: of an extension. */
+static struct node *raw_view(struct arena *arena, const struct attr *attr, struct node *node)
+{
+    struct node *view;
+
+    if (!attr || (node->kind != NODE_LIST && node->kind != NODE_MAP))
+        return node;
+    if (attr->type == &type_pairs && node->kind == NODE_MAP)
+        return raw_pairs(arena, node);
+    view = node_copy(arena, node);
+    for (uint32_t i = 0; view->kind == NODE_LIST && i < view->len; i++)
+        view->items[i] = raw_view(arena, attr->items, view->items[i]);
+    NODE_FOREACH(view, entry)
+    {
+        const struct attr *child = attr->type->shape == SHAPE_STRUCT
+                                           ? schema_find(attr->table, entry->key)
+                                           : attr->items;
+
+        entry->value = raw_view(arena, child, entry->value);
+    }
+    return view;
+}
+
 static void add_section(
         struct arena *arena, struct node *model, const char *name, struct node *section)
 {
@@ -566,7 +609,9 @@ void project_print(
     node_set(&arena, model, "services", NULL, collect_services(&arena, project, options));
     if (!options->only_images)
         collect_resources(&arena, project, options, model);
-    if (is_json && !options->no_interpolate)
+    if (options->no_interpolate)
+        model = raw_view(&arena, &compose_attr, model);
+    else if (is_json)
         model = json_view(&arena, &compose_attr, model);
     if (!options->only_images)
         NODE_FOREACH(project->model, entry)

@@ -563,10 +563,26 @@ static void refuse_pair(struct schema_context *context, const struct node *item)
                 "in a list write %s=%s, or leave out the \"-\" of all items", pair->key, value);
 }
 
+/* The "=" after the name; one within ${…} belongs to what the variable becomes. */
+static const char *find_equal(const struct schema_context *context, const char *text)
+{
+    unsigned open = 0;
+
+    for (const char *p = text; *p; p++) {
+        if (context->no_interpolate && p[0] == '$' && p[1] == '{')
+            open++;
+        else if (*p == '}' && open)
+            open--;
+        else if (*p == '=' && !open)
+            return p;
+    }
+    return NULL;
+}
+
 static void add_pair(struct schema_context *context, const struct attr *attr, struct node *map,
         const struct node *item)
 {
-    const char *equal = strchr(item->text, '=');
+    const char *equal = find_equal(context, item->text);
     const char *key = equal ? arena_strndup(
                                       context->arena, item->text, (size_t)(equal - item->text))
                             : item->text;

@@ -455,3 +455,26 @@ YAML
     [[ $output == *'compose.yaml:4:'*'no network "none"'* ]]
     run -0 "$berth" compose config --no-consistency a
 }
+
+@test "names with variables stay in lists where nothing is interpolated" {
+    cat >compose.yaml <<'YAML'
+services:
+  a: {image: x, environment: ["${K:-A=B}", "${N}=v", C, D=$E], labels: ["x=${Y:-a=b}"]}
+YAML
+    run -0 "$berth" compose config --no-interpolate
+    [[ $output == *$'environment:\n      - ${K:-A=B}\n      - ${N}=v\n      - C\n      - D=$E\n'* ]]
+    [[ $output == *$'labels:\n      x: ${Y:-a=b}\n'* ]]
+    "$berth" compose config --no-interpolate | N=n "$berth" compose -f - config >again.yaml
+    N=n "$berth" compose config | diff - again.yaml
+    run -0 "$berth" compose config --variables --format json
+    [[ $output == *'"DefaultValue": "A=B"'* ]]
+}
+
+@test "the older name of --project-directory means the same, and not both are given" {
+    mkdir sub
+    echo 'services: {a: {image: x}}' >sub/compose.yaml
+    run -0 "$berth" compose --workdir sub config
+    [[ $output == *"name: sub"* ]]
+    run -1 "$berth" compose --workdir sub --project-directory sub config
+    [[ $output == *--project-directory* ]]
+}
