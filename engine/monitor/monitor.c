@@ -176,8 +176,9 @@ static void end_run(struct monitor *m)
     (void)cgroup_remove_open(&m->cgroup, NULL);
     /* "MUST log a warning, but the remaining hooks and lifecycle continue": there is nobody left
      * to tell. */
-    if (m->bundle && !m->foreign.program)
-        (void)hooks_run(m->spec, HOOK_POSTSTOP, &state, NULL);
+    bool has_hooks = m->bundle && !m->foreign.program;
+    for (size_t i = 0; has_hooks && i < m->spec->hooks[HOOK_POSTSTOP].count; i++)
+        (void)hooks_run_one(m->spec, HOOK_POSTSTOP, i, &state, NULL);
     m->netns_fd = fd_close(m->netns_fd);
     m->userns_fd = fd_close(m->userns_fd);
 }

@@ -107,31 +107,38 @@ static int run_one(const struct runtime_hook *hook, int state_fd, int output_fd,
     return proc_wait(pid);
 }
 
+int hooks_run_one(const struct runtime_spec *spec, enum hook_point point, size_t index,
+        const struct hook_state *state, struct error **err)
+{
+    const struct runtime_hook *hook = &spec->hooks[point].items[index];
+    auto_free char *text = hook_state_format(spec, state);
+    auto_close int state_fd = memory_file(text);
+    auto_close int output_fd = memory_file("");
+    char said[SAID_MAX];
+
+    if (state_fd < 0 || output_fd < 0)
+        return error_set(err, state_fd < 0 ? -state_fd : -output_fd, NULL,
+                "cannot hand the container's state to a hook");
+    int r = run_one(hook, state_fd, output_fd, err);
+    if (r < 0)
+        return error_wrap(
+                err, r, "the %s hook \"%s\" failed", hook_point_names[point], hook->path);
+    if (r > 0) {
+        read_said(output_fd, said, sizeof(said));
+        return error_set_plain(err, ECANCELED, NULL, "the %s hook \"%s\" failed: status %d%s%s",
+                hook_point_names[point], hook->path, r, *said ? ": " : "", said);
+    }
+    return 0;
+}
+
 int hooks_run(const struct runtime_spec *spec, enum hook_point point,
         const struct hook_state *state, struct error **err)
 {
-    const struct runtime_hooks *hooks = &spec->hooks[point];
+    for (size_t i = 0; i < spec->hooks[point].count; i++) {
+        int r = hooks_run_one(spec, point, i, state, err);
 
-    if (hooks->count == 0)
-        return 0;
-    auto_free char *text = hook_state_format(spec, state);
-    for (size_t i = 0; i < hooks->count; i++) {
-        auto_close int state_fd = memory_file(text);
-        auto_close int output_fd = memory_file("");
-        char said[SAID_MAX];
-
-        if (state_fd < 0 || output_fd < 0)
-            return error_set(err, state_fd < 0 ? -state_fd : -output_fd, NULL,
-                    "cannot hand the container's state to a hook");
-        int r = run_one(&hooks->items[i], state_fd, output_fd, err);
         if (r < 0)
-            return error_wrap(err, r, "the %s hook \"%s\" failed", hook_point_names[point],
-                    hooks->items[i].path);
-        if (r > 0) {
-            read_said(output_fd, said, sizeof(said));
-            return error_set_plain(err, ECANCELED, NULL, "the %s hook \"%s\" failed: status %d%s%s",
-                    hook_point_names[point], hooks->items[i].path, r, *said ? ": " : "", said);
-        }
+            return r;
     }
     return 0;
 }

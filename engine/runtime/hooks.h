@@ -1,6 +1,7 @@
 /* Hooks of an OCI configuration: programs that run at points of a container's life with its state
  * on standard input. Which points are in the container's life is for its callers; this module runs
- * the list of one point, in order, each to its end, and stops at the first that fails.
+ * the list of one point, in order, each to its end, and stops at the first that fails. Where the
+ * specification wants a warning and the remaining hooks, callers go through the list themselves.
  *
  *     struct hook_state state = { .id = id, .bundle = bundle, .status = "creating", .pid = pid };
  *     r = hooks_run(spec, HOOK_PRESTART, &state, err);
@@ -50,4 +51,8 @@ char *hook_state_format(const struct runtime_spec *spec, const struct hook_state
 /* Runs the hooks of `point`; none is fine. The error names the hook, how it ended and the end of
  * what it said. May be called between clone and exec of a process with one thread. */
 int hooks_run(const struct runtime_spec *spec, enum hook_point point,
+        const struct hook_state *state, struct error **err);
+
+/* The same for one hook of the point. */
+int hooks_run_one(const struct runtime_spec *spec, enum hook_point point, size_t index,
         const struct hook_state *state, struct error **err);

@@ -126,7 +126,6 @@ int oci_load_seccomp(const struct oci_runtime *runtime, int root_fd,
 void oci_run_late_hooks(const struct oci_runtime *runtime, const struct oci_container *container,
         const struct runtime_spec *spec, enum hook_point point)
 {
-    auto_error struct error *error = NULL;
     bool stopped = point == HOOK_POSTSTOP;
     struct hook_state state = {
         .id = container->id,
@@ -135,6 +134,10 @@ void oci_run_late_hooks(const struct oci_runtime *runtime, const struct oci_cont
         .pid = stopped ? 0 : container->pid,
     };
 
-    if (spec->hooks[point].count > 0 && hooks_run(spec, point, &state, &error) < 0 && runtime->warn)
-        runtime->warn(runtime->userdata, error);
+    for (size_t i = 0; i < spec->hooks[point].count; i++) {
+        auto_error struct error *error = NULL;
+
+        if (hooks_run_one(spec, point, i, &state, &error) < 0 && runtime->warn)
+            runtime->warn(runtime->userdata, error);
+    }
 }

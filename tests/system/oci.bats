@@ -317,10 +317,16 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/false'}], 'poststop': [{'path': '
     grep -q '^poststop' "$WORK/log"
     [ ! -e "$OCI_ROOT/$CONTAINER" ]
 
-    make_config 'true' "c['hooks'] = {'poststart': [{'path': '/bin/false'}]}"
+}
+
+@test "a late hook that fails is a warning, and those after it run" {
+    make_config 'true' "
+c['hooks'] = {p: [{'path': '/bin/false'}, {'path': '/bin/sh', 'args': ['sh', '-c', 'echo ' + p + ' >>$WORK/log']}]
+              for p in ('poststart', 'poststop')}"
     run oci run "$CONTAINER"
     assert_status 0
-    assert_output_has level=warning
+    [ "$(grep -c 'level=warning.*/bin/false' <<<"$output")" -eq 2 ]
+    [ "$(tr '\n' ' ' <"$WORK/log")" = "poststart poststop " ]
 }
 
 @test "update changes limits by options and by a file, and refuses what is none" {
