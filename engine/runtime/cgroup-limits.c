@@ -207,8 +207,8 @@ static int apply_unified(
         const struct cgroup *c, const struct runtime_resources *res, struct error **err)
 {
     if (res->unified_count > 0 && !c->unified)
-        return error_set_plain(
-                err, EOPNOTSUPP, NULL, "resources.unified needs control groups of version 2");
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "invalid configuration: resources.unified needs control groups of version 2");
     for (size_t i = 0; i < res->unified_count; i++) {
         const struct resource_unified *entry = &res->unified[i];
         int r = fs_write_small(c->hierarchies[0].fd, entry->file, entry->value);

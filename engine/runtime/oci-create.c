@@ -24,6 +24,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/timefmt.h"
+#include "engine/runtime/capability.h"
 #include "engine/runtime/cgroup-systemd.h"
 #include "engine/runtime/cgroup.h"
 #include "engine/runtime/gate.h"
@@ -99,6 +100,34 @@ static void allow_default_devices(struct creation *c)
     resources->device_count = count + ARRAY_LEN(allowed);
 }
 
+static void warn(const struct creation *c, const char *text)
+{
+    auto_error struct error *warning = NULL;
+
+    if (!c->runtime->warn)
+        return;
+    error_set_plain(&warning, EPERM, NULL, "%s", text);
+    c->runtime->warn(c->runtime->userdata, warning);
+}
+
+/* What the specification wants us to go on without, and to say. */
+static void warn_of_losses(const struct creation *c)
+{
+    const struct capability_sets *sets = &c->spec->process.capabilities;
+    uint64_t wanted = sets->bounding | sets->effective | sets->permitted | sets->inheritable;
+
+    for (size_t i = 0; i < c->spec->warnings.len; i++)
+        warn(c, c->spec->warnings.items[i]);
+    if (c->spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_HOST)
+        return; /* has all in there */
+    wanted &= ~capability_own_bounding_set();
+    for (unsigned cap = 0; cap < 64; cap++) {
+        if (wanted & UINT64_C(1) << cap)
+            warn(c, arena_printf(c->arena, "the capability %s cannot be granted here: left out",
+                            capability_name(cap)));
+    }
+}
+
 static int open_bundle(struct creation *c, struct error **err)
 {
     auto_free char *path = realpath(c->options->bundle, NULL);
@@ -118,6 +147,7 @@ static int open_bundle(struct creation *c, struct error **err)
         r = runtime_spec_parse(c->arena, c->json, &c->spec, err);
     if (r < 0)
         return r;
+    warn_of_losses(c);
     allow_default_devices(c);
     c->spec->process.env = oci_merge_environment(c->arena, c->spec->process.env, c->options->env);
     return 0;
@@ -231,7 +261,7 @@ static int make_cgroup(struct creation *c, struct error **err)
 
         if (cgroup_is_frozen(&present))
             return error_set_plain(
-                    err, EBUSY, NULL, "container's cgroup unexpectedly paused: %s", path);
+                    err, EBUSY, NULL, "container's cgroup unexpectedly frozen: %s", path);
         r = cgroup_list_processes(&present, &pids, err);
         if (r > 0)
             return error_set_plain(err, EBUSY, NULL,

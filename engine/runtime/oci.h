@@ -23,7 +23,8 @@ struct oci_runtime {
     struct arena *arena; /* for what lives as long as the command */
     const char *root_dir;
     bool systemd_cgroup;
-    /* What goes wrong without stopping anything: hooks that come too late to. NULL: not told. */
+    /* What goes wrong without stopping anything: hooks that come too late to, capabilities that
+     * cannot be had. NULL: not told. */
     void (*warn)(void *userdata, const struct error *warning);
     void *userdata;
 };

@@ -78,3 +78,12 @@ int scheduling_apply_mask(const struct scheduling_mask *mask)
         return 0;
     return syscall(SYS_sched_setaffinity, 0, sizeof(mask->words), mask->words) < 0 ? -errno : 0;
 }
+
+void scheduling_reset_mask(void)
+{
+    struct scheduling_mask all = { .is_set = true };
+
+    for (size_t i = 0; i < SCHEDULING_MASK_WORDS; i++)
+        all.words[i] = ~0ul;
+    (void)scheduling_apply_mask(&all);
+}

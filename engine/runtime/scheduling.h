@@ -47,3 +47,7 @@ int scheduling_apply_io_priority(const struct scheduling *scheduling);
 int scheduling_apply_memory_policy(const struct scheduling *scheduling);
 int scheduling_apply_personality(const struct scheduling *scheduling);
 int scheduling_apply_mask(const struct scheduling_mask *mask);
+
+/* All processors that the control group allows, whatever the caller was bound to; where the kernel
+ * does not let us, what was inherited stays. Async-signal-safe. */
+void scheduling_reset_mask(void);

@@ -47,6 +47,19 @@ static int parse_user(struct spec_parse *p, const json_t *process)
     return 0;
 }
 
+/* The kernel raises only what is permitted and inheritable. */
+static void limit_ambient(struct spec_parse *p, struct capability_sets *sets)
+{
+    for (unsigned cap = 0; cap < 64; cap++) {
+        uint64_t bit = UINT64_C(1) << cap;
+
+        if ((sets->ambient & bit) && !(sets->inheritable & sets->permitted & bit))
+            spec_warn(p, "can't raise ambient capability %s: it is not permitted and inheritable",
+                    capability_name(cap));
+    }
+    sets->ambient &= sets->inheritable & sets->permitted;
+}
+
 static int parse_capabilities(struct spec_parse *p, const json_t *process)
 {
     struct capability_sets *sets = &p->spec->process.capabilities;
@@ -81,6 +94,7 @@ static int parse_capabilities(struct spec_parse *p, const json_t *process)
             *members[i].mask |= UINT64_C(1) << cap;
         }
     }
+    limit_ambient(p, sets);
     return r;
 }
 

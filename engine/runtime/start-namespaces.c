@@ -122,6 +122,7 @@ static void enter_cgroup(struct start *start)
 
     if (r < 0)
         fail_with(start, STAGE_CGROUP, 0, r);
+    scheduling_reset_mask();
 }
 
 void start_enter_surroundings(struct start *start)

@@ -177,16 +177,31 @@ static void mount_options_become_flags_and_data(void **state)
 static void unknown_capabilities_are_left_out_with_one_warning(void **state)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
-    auto_json json_t *json = with("process", "capabilities",
-            "{'bounding':['CAP_CHOWN','CAP_X'],'effective':['CAP_X'],'ambient':['CAP_KILL']}");
+    auto_json json_t *json = with(
+            "process", "capabilities", "{'bounding':['CAP_CHOWN','CAP_X'],'effective':['CAP_X']}");
     struct runtime_spec *spec;
 
     (void)state;
     assert_int_equal(runtime_spec_parse(&arena, json, &spec, NULL), 0);
     assert_true(spec->process.capabilities.bounding == 1);
-    assert_true(spec->process.capabilities.ambient == 1 << 5);
     assert_int_equal(spec->warnings.len, 1);
     assert_string_equal(spec->warnings.items[0], "the unknown capability \"CAP_X\" is ignored");
+}
+
+static void ambient_capabilities_that_cannot_be_raised_are_left_out_with_a_warning(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_json json_t *json = with("process", "capabilities",
+            "{'permitted':['CAP_CHOWN','CAP_KILL'],'inheritable':['CAP_KILL','CAP_FOWNER'],"
+            "'ambient':['CAP_CHOWN','CAP_KILL','CAP_FOWNER']}");
+    struct runtime_spec *spec;
+
+    (void)state;
+    assert_int_equal(runtime_spec_parse(&arena, json, &spec, NULL), 0);
+    assert_true(spec->process.capabilities.ambient == 1 << 5);
+    assert_int_equal(spec->warnings.len, 2);
+    assert_string_equal(spec->warnings.items[0],
+            "can't raise ambient capability CAP_CHOWN: it is not permitted and inheritable");
 }
 
 static void hooks_keep_their_order_and_default_to_their_path(void **state)
@@ -249,6 +264,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(mount_options_become_flags_and_data),
         cmocka_unit_test(unknown_capabilities_are_left_out_with_one_warning),
+        cmocka_unit_test(ambient_capabilities_that_cannot_be_raised_are_left_out_with_a_warning),
         cmocka_unit_test(hooks_keep_their_order_and_default_to_their_path),
         cmocka_unit_test(members_that_the_specification_does_not_know_are_ignored),
         cmocka_unit_test(sysctls_of_own_namespaces_are_taken),
