@@ -284,14 +284,16 @@ int fs_open_in_root(int root_fd, const char *path, int flags, mode_t mode, struc
     return fd;
 }
 
-/* Makes one directory and gives it its owner and mode, whatever the umask says. 0 also when it is
- * there already. */
+/* Makes one directory and gives it its owner and mode, whatever the umask says; that it is made in
+ * a directory with the setgid bit goes on to it. 0 also when it is there already. */
 static int make_directory(int parent, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
     if (mkdirat(parent, name, 0700) < 0)
         return errno == EEXIST ? 0 : -errno;
     auto_close int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir < 0 || fchown(dir, uid, gid) < 0 || fchmod(dir, mode & 07777) < 0)
+    struct stat st;
+    if (dir < 0 || fstat(dir, &st) < 0 || fchown(dir, uid, gid) < 0 ||
+            fchmod(dir, (mode & 07777) | (st.st_mode & S_ISGID)) < 0)
         return -errno;
     return 0;
 }
@@ -375,4 +377,32 @@ int fs_mkdir_in_root(
     if (r < 0)
         return error_set(err, r, NULL, "cannot make the directory \"%s\"", path);
     return r;
+}
+
+int fs_make_file_in_root(int root_fd, const char *path, mode_t mode)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+
+    for (unsigned links = 0; links <= LINKS_MAX; links++) {
+        char target[LIMIT_PATH_BYTES];
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        const char *above = arena_strndup(&arena, path, (size_t)(name - path));
+        auto_close int parent = fs_mkdir_in_root(root_fd, *above ? above : ".", 0755, 0, 0, NULL);
+
+        if (parent < 0)
+            return parent;
+        int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
+        auto_close int fd = openat(parent, name, flags, mode);
+        if (fd >= 0)
+            return 0;
+        ssize_t len = errno == EEXIST ? readlinkat(parent, name, target, sizeof(target) - 1) : -1;
+        if (len < 0)
+            return errno == EINVAL ? 0 : -errno; /* EINVAL: there, and no link */
+        target[len] = '\0';
+        path = target[0] == '/' ? arena_strdup(&arena, target)
+                                : arena_printf(&arena, "%s%s", above, target);
+        if (strlen(path) >= LIMIT_PATH_BYTES)
+            return -ENAMETOOLONG;
+    }
+    return -ELOOP;
 }

@@ -24,6 +24,10 @@ int fs_try_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 int fs_mkdir_in_root(
         int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, struct error **err);
 
+/* Makes sure that there is something at `path` below root_fd: where there is nothing an empty file,
+ * through links even when what they lead to is missing, with its parents. 0 or -errno. */
+int fs_make_file_in_root(int root_fd, const char *path, mode_t mode);
+
 /* Makes a directory and its parents by a path that berth itself or its user chose. New ones have `mode`
  * whatever the umask is, existing ones are left as they are. Descriptor of the last. */
 int fs_mkdir_parents(int dir_fd, const char *path, mode_t mode, struct error **err);

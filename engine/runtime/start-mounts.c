@@ -115,20 +115,10 @@ static int open_target(struct start *start, int root_fd, size_t index, bool dire
     if (fd == -ENOENT && directory)
         fd = fs_mkdir_in_root(root_fd, m->destination, 0755, 0, 0, NULL);
     if (fd == -ENOENT) {
-        char parent[PATH_MAX];
-        const char *slash = strrchr(m->destination, '/');
-        size_t len = (size_t)(slash - m->destination);
+        int r = fs_make_file_in_root(root_fd, m->destination, 0644);
 
-        if (len >= sizeof(parent))
-            mount_fail(start, STAGE_MOUNT_POINT, index, ENAMETOOLONG);
-        memcpy(parent, m->destination, len);
-        parent[len] = 0;
-        auto_close int parent_fd = fs_mkdir_in_root(
-                root_fd, len > 0 ? parent : "/", 0755, 0, 0, NULL);
-        if (parent_fd < 0)
-            mount_fail(start, STAGE_MOUNT_POINT, index, parent_fd);
-        fd_close(fs_try_open_in_root(
-                root_fd, m->destination, O_CREAT | O_WRONLY | O_NONBLOCK | O_NOCTTY, 0644));
+        if (r < 0)
+            mount_fail(start, STAGE_MOUNT_POINT, index, r);
         fd = fs_try_open_in_root(root_fd, m->destination, flags, 0);
     }
     if (fd < 0)

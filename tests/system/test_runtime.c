@@ -426,7 +426,7 @@ static void proc_is_not_mounted_through_a_link(void **state)
     (void)state;
     assert_int_equal(symlink("/etc", box_path_in(box, "layer/proc")), 0);
     assert_true(box_start(box) < 0);
-    assert_string_equal(box_error_text(box), "\"/proc\" must be mounted on an ordinary directory");
+    assert_string_equal(box_error_text(box), "\"/proc\" must be mounted on ordinary directory");
     box_free(box);
 }
 
@@ -452,9 +452,9 @@ static void missing_program_is_127_and_a_directory_126(void **state)
         const char *text;
     } cases[] = {
         { "nothing", 127, "exec: \"nothing\": executable file not found in $PATH" },
-        { "/nothing", 127, "exec: \"/nothing\": No such file or directory" },
+        { "/nothing", 127, "exec /nothing: no such file or directory" },
         { "/etc", 126, "exec: \"/etc\": is a directory" },
-        { "/etc/passwd", 126, "exec: \"/etc/passwd\": Permission denied" },
+        { "/etc/passwd", 126, "exec /etc/passwd: permission denied" },
     };
 
     (void)state;

@@ -337,6 +337,33 @@ static void a_link_put_in_place_of_a_directory_does_not_lead_out(void **state)
     }
 }
 
+static void files_are_made_through_links_that_lead_nowhere_yet(void **state)
+{
+    static const struct {
+        const char *link, *target, *path, *lands_at;
+    } cases[] = {
+        { "root/a/to-new", "../new/dir/file", "a/to-new", "root/new/dir/file" },
+        { "root/a/to-top", "/../../top/file", "/a/to-top", "root/top/file" },
+        { "root/a/twice", "to-third", "a/twice", "root/third" },
+        { NULL, NULL, "deep/er/file", "root/deep/er/file" },
+    };
+
+    (void)state;
+    assert_int_equal(symlinkat("/third", tmp_fd, "root/a/to-third"), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct stat status;
+
+        if (cases[i].link)
+            assert_int_equal(symlinkat(cases[i].target, tmp_fd, cases[i].link), 0);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(fs_make_file_in_root(root_fd, cases[i].path, 0600), 0);
+        assert_int_equal(fstatat(tmp_fd, cases[i].lands_at, &status, AT_SYMLINK_NOFOLLOW), 0);
+        assert_true(S_ISREG(status.st_mode));
+    }
+    assert_int_equal(fs_make_file_in_root(root_fd, "self", 0600), -ELOOP);
+    assert_int_equal(faccessat(tmp_fd, "top", F_OK, 0), -1);
+}
+
 enum { SKIPPED = 77 };
 
 /* In a child whose kernel has no openat2. */
@@ -390,6 +417,7 @@ int main(void)
         cmocka_unit_test(paths_are_bounded),
         cmocka_unit_test(the_root_may_be_a_path_descriptor),
         cmocka_unit_test(missing_directories_are_made_inside_with_owner_and_mode),
+        cmocka_unit_test(files_are_made_through_links_that_lead_nowhere_yet),
         cmocka_unit_test(kernels_without_openat2_are_served_by_the_walk),
         cmocka_unit_test(a_link_put_in_place_of_a_directory_does_not_lead_out),
     };
