@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/str.h"
 #include "engine/runtime/container.h"
@@ -15,6 +16,8 @@
 #include "engine/runtime/overlay.h"
 #include "engine/runtime/spec.h"
 #include "engine/runtime/start-internal.h"
+
+#define MOUNTINFO_MAX_BYTES (16u << 20)
 
 void start_mount_root(struct start *start, const struct container_rootfs *rootfs)
 {
@@ -67,15 +70,68 @@ static int make_root_readonly(void)
     return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
 }
 
-/* Without pivot_root the old root stays below ours: what of the host is still mounted there is
- * taken away as far as it can be, and the rest can only be reached by whoever may mount. */
+/* The mount point in a line of mountinfo, blanks in it being octal there; false when the file
+ * system is none by which the kernel shows itself. */
+static bool parse_kernel_mount(struct str line, char path[static PATH_MAX])
+{
+    struct str word = { 0 };
+    size_t len = 0;
+
+    for (int field = 0; field < 5; field++) {
+        if (!str_split_next(&line, ' ', &word))
+            return false;
+    }
+    for (size_t i = 0; i < word.len && len + 1 < PATH_MAX; i++) {
+        const char *c = word.data + i;
+        bool is_octal = *c == '\\' && i + 3 < word.len;
+
+        path[len++] = (char)(is_octal ? (c[1] - '0') << 6 | (c[2] - '0') << 3 | (c[3] - '0') : *c);
+        i += is_octal ? 3 : 0;
+    }
+    path[len] = 0;
+    while (str_split_next(&line, ' ', &word) && !str_is_equal_z(word, "-"))
+        ;
+    return str_split_next(&line, ' ', &word) &&
+           (str_is_equal_z(word, "proc") || str_is_equal_z(word, "sysfs"));
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+
+    return strncmp(path, directory, len) == 0 && (path[len] == '/' || !path[len]);
+}
+
+/* As long as a namespace has a whole proc or sysfs, the kernel lets another be mounted in it, which
+ * no masked path protects. */
+static void hide_kernel_mounts(const struct start *start)
+{
+    auto_free char *text = NULL;
+    struct str rest, line;
+    char path[PATH_MAX];
+    size_t len = 0;
+
+    if (fs_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX_BYTES, &text, &len, NULL) < 0)
+        start_fail(start->process.sync_fd, STAGE_PIVOT, 0);
+    rest = (struct str){ text, len };
+    while (str_split_next(&rest, '\n', &line)) {
+        if (!parse_kernel_mount(line, path) || is_below(path, start->options->rootfs.mount_point))
+            continue;
+        if (umount2(path, MNT_DETACH) == 0)
+            continue;
+        /* Locked by a user namespace, or gone with the one it was on. */
+        if (mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0") < 0 && errno != ENOENT)
+            start_fail(start->process.sync_fd, STAGE_PIVOT, 0);
+    }
+}
+
+/* Without pivot_root the old root stays below ours: what of the host is still mounted there can
+ * only be reached by whoever may mount. */
 static void move_root(struct start *start, int root_fd)
 {
-    static const char *const shown[] = { "/proc", "/sys" };
     int sync_fd = start->process.sync_fd;
 
-    for (size_t i = 0; i < ARRAY_LEN(shown); i++)
-        (void)umount2(shown[i], MNT_DETACH);
+    hide_kernel_mounts(start);
     if (fchdir(root_fd) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
             chdir("/") < 0)
         start_fail(sync_fd, STAGE_PIVOT, 0);
