@@ -153,11 +153,13 @@ static int apply_realtime(const struct cgroup *c, const struct cgroup_hierarchy 
         return 0;
     if (!h->v2)
         r = give_parents(c, h, period, runtime, err);
-    if (r >= 0)
-        r = cgroup_set(c, &rt_period_setting, period, err);
-    if (r >= 0)
-        r = cgroup_set(c, &rt_runtime_setting, runtime, err);
-    return r;
+    if (r < 0)
+        return r;
+    /* Neither may make the other impossible on the way: a period below the old runtime. */
+    if (is_set(period) && cgroup_set(c, &rt_period_setting, period, NULL) >= 0)
+        period = RESOURCE_UNSET;
+    r = cgroup_set(c, &rt_runtime_setting, runtime, err);
+    return r < 0 ? r : cgroup_set(c, &rt_period_setting, period, err);
 }
 
 /* ---- fair scheduling ---- */

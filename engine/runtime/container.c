@@ -68,7 +68,7 @@ static _Noreturn void run_child(struct start *start)
     start_seal_dev(start, root_fd);
     start_hide_paths(start, root_fd);
     make_cwd(start, root_fd);
-    start_run_create_hooks(start);
+    start_run_create_hooks(start, root_fd);
     start_resolve_user(process, root_fd, &identity);
     start_change_root(start, root_fd);
     start_prepare_process(process, &identity, slave);

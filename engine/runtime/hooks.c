@@ -1,5 +1,6 @@
 #include "engine/runtime/hooks.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -19,6 +20,8 @@
 #include "engine/runtime/spec.h"
 
 #define SAID_MAX 1024 /* of a failed hook's output */
+#define ENDED_MAX 64
+#define PROC_SIGNAL_BASE 128 /* what proc_wait adds to the number of a signal */
 
 const char *const hook_point_names[HOOK_MAX_] = {
     [HOOK_PRESTART] = "prestart",
@@ -77,8 +80,20 @@ static void read_said(int fd, char *said, size_t size)
     said[len] = 0;
 }
 
+/* `status` as proc_wait gives it. Signals are named in lower case, as other runtimes do. */
+static void describe_end(int status, char text[static ENDED_MAX])
+{
+    const char *name = status > PROC_SIGNAL_BASE ? sigdescr_np(status - PROC_SIGNAL_BASE) : NULL;
+
+    if (name)
+        snprintf(text, ENDED_MAX, "signal: %c%s", tolower((unsigned char)*name), name + 1);
+    else
+        snprintf(text, ENDED_MAX, "exit status %d", status);
+}
+
 /* The status as proc_wait gives it, -ETIMEDOUT after having killed it, or -errno. */
-static int run_one(const struct runtime_hook *hook, int state_fd, int output_fd, struct error **err)
+static int run_one(const struct runtime_hook *hook, char *const *env, int state_fd, int output_fd,
+        struct error **err)
 {
     struct proc_spawn spawn = PROC_SPAWN_INIT;
     auto_close int pidfd = -EBADF;
@@ -86,7 +101,7 @@ static int run_one(const struct runtime_hook *hook, int state_fd, int output_fd,
 
     spawn.path = hook->path;
     spawn.argv = hook->args;
-    spawn.envp = hook->env;
+    spawn.envp = hook->env && *hook->env ? hook->env : env;
     spawn.stdin_fd = state_fd;
     spawn.stdout_fd = spawn.stderr_fd = output_fd;
     spawn.new_session = true;
@@ -119,14 +134,18 @@ int hooks_run_one(const struct runtime_spec *spec, enum hook_point point, size_t
     if (state_fd < 0 || output_fd < 0)
         return error_set(err, state_fd < 0 ? -state_fd : -output_fd, NULL,
                 "cannot hand the container's state to a hook");
-    int r = run_one(hook, state_fd, output_fd, err);
+    static char *const empty[] = { NULL };
+    int r = run_one(hook, state->env ? state->env : empty, state_fd, output_fd, err);
     if (r < 0)
-        return error_wrap(
-                err, r, "the %s hook \"%s\" failed", hook_point_names[point], hook->path);
+        return error_wrap(err, r, "error running %s hook #%zu: \"%s\"", hook_point_names[point],
+                index, hook->path);
     if (r > 0) {
+        char ended[ENDED_MAX];
+
         read_said(output_fd, said, sizeof(said));
-        return error_set_plain(err, ECANCELED, NULL, "the %s hook \"%s\" failed: status %d%s%s",
-                hook_point_names[point], hook->path, r, *said ? ": " : "", said);
+        describe_end(r, ended);
+        return error_set_plain(err, ECANCELED, NULL, "error running %s hook #%zu: \"%s\": %s%s%s",
+                hook_point_names[point], index, hook->path, ended, *said ? ": " : "", said);
     }
     return 0;
 }

@@ -120,6 +120,8 @@ static _Noreturn void run_child(
         errno = -r;
         start_fail(process->sync_fd, STAGE_CGROUP, 0);
     }
+    if (!process->scheduling.exec_initial.is_set)
+        scheduling_reset_mask();
     start_join_keyring(process->sync_fd, options->keyring);
     close_foreign_fds(start, options);
     if (start->namespace_fds[NAMESPACE_USER] >= 0)
@@ -214,6 +216,16 @@ static char **merge_environment(struct arena *arena, char *const *base, char *co
     return env;
 }
 
+/* What the configuration says of the container and not of a process. */
+static void adopt_container_scheduling(const struct scheduling *container, struct scheduling *ret)
+{
+    ret->has_personality = container->has_personality;
+    ret->personality = container->personality;
+    ret->has_memory_policy = container->has_memory_policy;
+    ret->memory_mode = container->memory_mode;
+    ret->memory_nodes = container->memory_nodes;
+}
+
 static void prepare(
         struct arena *arena, const struct join_options *options, struct start_process *process)
 {
@@ -222,6 +234,7 @@ static void prepare(
 
     if (options->process) {
         start_process_prepare(arena, process, options->process);
+        adopt_container_scheduling(&base->scheduling, &process->scheduling);
         process->stdin_fd = options->stdin_fd;
         process->stdout_fd = options->stdout_fd;
         process->stderr_fd = options->stderr_fd;

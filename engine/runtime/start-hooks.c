@@ -21,7 +21,12 @@ static bool has_parent_hooks(const struct runtime_spec *spec)
 static void run_here(const struct start_process *process, enum hook_point point, const char *status)
 {
     const struct hook_state state = {
-        .id = process->id, .bundle = process->bundle, .status = status, .pid = getpid()
+        .id = process->id,
+        .bundle = process->bundle,
+        .status = status,
+        .pid = getpid(),
+        /* Those in the container have what its program has. */
+        .env = point == HOOK_START_CONTAINER ? process->env : NULL,
     };
     struct start_message message = {
         .kind = START_FAILED, .stage = STAGE_HOOK, .code = ECANCELED, .index = (uint32_t)point
@@ -37,7 +42,7 @@ static void run_here(const struct start_process *process, enum hook_point point,
     _exit(127);
 }
 
-void start_run_create_hooks(struct start *start)
+void start_run_create_hooks(struct start *start, int root_fd)
 {
     struct start_message message = { .kind = START_HOOKS };
 
@@ -46,6 +51,11 @@ void start_run_create_hooks(struct start *start)
             _exit(127);
         start_wait_for_go(start->process.sync_fd);
     }
+    /* They are found by the runtime's paths, and work on the container's root. */
+    if (start->spec->hooks[HOOK_CREATE_CONTAINER].count == 0)
+        return;
+    if (fchdir(root_fd) < 0)
+        start_fail(start->process.sync_fd, STAGE_ROOTFS, 0);
     run_here(&start->process, HOOK_CREATE_CONTAINER, "creating");
 }
 

@@ -128,7 +128,7 @@ void start_open_labels(struct start_process *process);
 void start_use_host_rights(struct start_process *process);
 
 /* prestart and createRuntime, by the parent, which start_serve_hooks stands for; createContainer. */
-void start_run_create_hooks(struct start *start);
+void start_run_create_hooks(struct start *start, int root_fd);
 /* startContainer. */
 void start_run_start_hooks(const struct start_process *process);
 

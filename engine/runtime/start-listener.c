@@ -51,7 +51,8 @@ int start_forward_listener(const struct start *start, int listener_fd, struct er
                 "seccomp: the path of the listener is missing or too long");
     memcpy(address.sun_path, path, strlen(path) + 1);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return error_set(err, errno, NULL, "seccomp: cannot connect to the listener \"%s\"", path);
+        return error_set(
+                err, errno, NULL, "seccomp: failed to connect with seccomp agent \"%s\"", path);
     auto_free char *state = process_state(start);
     ssize_t r = fd_send(fd, state, strlen(state), &listener_fd, 1);
     if (r < 0)

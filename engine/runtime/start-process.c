@@ -65,8 +65,9 @@ void start_process_prepare(
     process->path = DEFAULT_PATH;
     for (size_t i = 0; i < count; i++) {
         process->env[i] = spec->env[i];
+        /* An empty one is none: it gets the user's. */
         if (string_has_prefix(spec->env[i], HOME_PREFIX))
-            process->home_slot = SIZE_MAX;
+            process->home_slot = strcmp(spec->env[i], HOME_PREFIX) == 0 ? i : SIZE_MAX;
         if (string_has_prefix(spec->env[i], "PATH="))
             process->path = spec->env[i] + strlen("PATH=");
     }
@@ -345,6 +346,26 @@ static void close_all_but_gate(const struct start_process *process)
             3 + (int)process->preserved_fds, keep + first, (unsigned)(ARRAY_LEN(keep) - first));
 }
 
+static void end_by_signal(int signo)
+{
+    _exit(128 + signo);
+}
+
+/* The first process of a pid namespace only gets what it has handlers for. They end with exec. */
+static void end_on_signals(void)
+{
+    static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+    const struct sigaction action = { .sa_handler = end_by_signal };
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        sigaction(signals[i], &action, NULL);
+        sigaddset(&set, signals[i]);
+    }
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 void start_pass_gate(struct start_process *process)
 {
     struct start_message message = { .kind = START_HELD };
@@ -354,6 +375,7 @@ void start_pass_gate(struct start_process *process)
         return;
     }
     check_executable(process);
+    end_on_signals();
     forget_parent(process);
     close_all_but_gate(process);
     if (write(process->sync_fd, &message, sizeof(message)) != sizeof(message))
@@ -501,14 +523,12 @@ _Noreturn void start_execute(struct start_process *process)
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
             start_fail(process->sync_fd, STAGE_SECCOMP, 0);
         set_capabilities(process);
-        start_run_start_hooks(process);
-        apply_labels(process);
         load_seccomp(process);
     } else {
         load_seccomp(process);
         set_capabilities(process);
-        start_run_start_hooks(process);
-        apply_labels(process);
     }
+    start_run_start_hooks(process); /* from the container: what binds its program binds them */
+    apply_labels(process);
     search_and_execute(process);
 }

@@ -1,4 +1,5 @@
 /* The parent's end of the protocol: what the child said, in words. */
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ static const struct {
     [STAGE_IDMAP] = { "cannot map the ids of the mount of \"%s\"", SUBJECT_MOUNT, false },
     [STAGE_MOUNT_PROC] = { "\"%s\" cannot be mounted because it is inside /proc", SUBJECT_MOUNT,
             true },
-    [STAGE_MOUNT_LINK] = { "\"%s\" must be mounted on an ordinary directory", SUBJECT_MOUNT, true },
+    [STAGE_MOUNT_LINK] = { "\"%s\" must be mounted on ordinary directory", SUBJECT_MOUNT, true },
     [STAGE_DEV] = { "cannot fill /dev", SUBJECT_NONE, false },
     [STAGE_DEVICE] = { "cannot make the device \"%s\"", SUBJECT_DEVICE, false },
     [STAGE_NULL_DEVICE] = { "the host's /dev/null is not the null device", SUBJECT_NONE, false },
@@ -97,7 +98,7 @@ static const struct {
     [STAGE_EXEC_LOOKUP] = { "exec: \"%s\": executable file not found in $PATH", SUBJECT_ARGV,
             true },
     [STAGE_EXEC_DIRECTORY] = { "exec: \"%s\": is a directory", SUBJECT_ARGV, true },
-    [STAGE_EXEC] = { "exec: \"%s\"", SUBJECT_ARGV, false },
+    [STAGE_EXEC] = { "exec %s", SUBJECT_ARGV, true },
 };
 
 /* Where, and what: without the options, in which a password may be. */
@@ -201,6 +202,13 @@ static int failure(const struct start *start, const struct start_message *messag
         return error_set_plain(err, code, NULL, "%.*s", START_DETAIL_MAX - 1, message->detail);
     const char *subject = subject_text(start, message, buffer, sizeof(buffer));
     *ret_exit_code = exit_code(message);
+    /* Docker tells 126 and 127 apart by these words of a runtime, in lower case. */
+    if (message->stage == STAGE_EXEC) {
+        const char *why = strerrordesc_np(code);
+
+        return error_set_plain(err, code, NULL, "exec %s: %c%s", subject,
+                why ? tolower((unsigned char)*why) : '?', why ? why + 1 : "");
+    }
     /* The table's texts have at most one %s; it is put in by hand to keep formats literal. */
     const char *format = stages[message->stage].text, *mark = strstr(format, "%s");
     if (mark)

@@ -366,7 +366,8 @@ static void a_failing_hook_stops_the_start_and_is_quoted(void **state)
         add_hook(box, cases[i].point, "hook", "echo 'no such luck' >&2; exit 3\n");
         assert_true(box_start(box) < 0);
         assert_string_equal(box_error_text(box),
-                arena_printf(&box->arena, "the %s hook \"/bin/sh\" failed: status 3: no such luck",
+                arena_printf(&box->arena,
+                        "error running %s hook #0: \"/bin/sh\": exit status 3: no such luck",
                         cases[i].name));
         box_free(box);
     }
@@ -383,7 +384,7 @@ static void a_hook_that_takes_too_long_is_killed_with_its_children(void **state)
             "timeout", json_integer(1));
     assert_true(box_start(box) < 0);
     assert_string_equal(box_error_text(box),
-            "the prestart hook \"/bin/sh\" failed: it did not end within 1 seconds");
+            "error running prestart hook #0: \"/bin/sh\": it did not end within 1 seconds");
     box_free(box);
 }
 
