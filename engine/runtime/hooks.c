@@ -134,8 +134,7 @@ int hooks_run_one(const struct runtime_spec *spec, enum hook_point point, size_t
     if (state_fd < 0 || output_fd < 0)
         return error_set(err, state_fd < 0 ? -state_fd : -output_fd, NULL,
                 "cannot hand the container's state to a hook");
-    static char *const empty[] = { NULL };
-    int r = run_one(hook, state->env ? state->env : empty, state_fd, output_fd, err);
+    int r = run_one(hook, state->env ? state->env : environ, state_fd, output_fd, err);
     if (r < 0)
         return error_wrap(err, r, "error running %s hook #%zu: \"%s\"", hook_point_names[point],
                 index, hook->path);

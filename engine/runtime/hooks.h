@@ -43,7 +43,7 @@ struct hook_state {
     const char *id, *bundle;
     const char *status; /* "creating", "created", "running", "stopped" */
     pid_t pid;          /* 0: none any more */
-    char *const *env;   /* of hooks that name none, NULL-terminated; NULL: empty */
+    char *const *env;   /* of hooks that name none, NULL-terminated; NULL: our own */
 };
 
 /* The OCI state object, as `state` prints it and hooks get it. Given: free(). */

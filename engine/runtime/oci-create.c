@@ -100,30 +100,20 @@ static void allow_default_devices(struct creation *c)
     resources->device_count = count + ARRAY_LEN(allowed);
 }
 
-static void warn(const struct creation *c, const char *text)
-{
-    auto_error struct error *warning = NULL;
-
-    if (!c->runtime->warn)
-        return;
-    error_set_plain(&warning, EPERM, NULL, "%s", text);
-    c->runtime->warn(c->runtime->userdata, warning);
-}
-
 /* What the specification wants us to go on without, and to say. */
 static void warn_of_losses(const struct creation *c)
 {
     const struct capability_sets *sets = &c->spec->process.capabilities;
     uint64_t wanted = sets->bounding | sets->effective | sets->permitted | sets->inheritable;
 
-    for (size_t i = 0; i < c->spec->warnings.len; i++)
-        warn(c, c->spec->warnings.items[i]);
+    oci_warn_all(c->runtime, &c->spec->warnings);
     if (c->spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_HOST)
         return; /* has all in there */
     wanted &= ~capability_own_bounding_set();
     for (unsigned cap = 0; cap < 64; cap++) {
         if (wanted & UINT64_C(1) << cap)
-            warn(c, arena_printf(c->arena, "the capability %s cannot be granted here: left out",
+            oci_warn(c->runtime,
+                    arena_printf(c->arena, "the capability %s cannot be granted here: left out",
                             capability_name(cap)));
     }
 }
@@ -352,7 +342,7 @@ static void undo(struct creation *c, struct container_process *process)
         (void)oci_container_remove(c->root_fd, &c->container, NULL);
     /* The life of a container whose hooks failed goes on where it is deleted. */
     if (c->had_process)
-        oci_run_late_hooks(c->runtime, &c->container, c->spec, HOOK_POSTSTOP);
+        oci_run_poststop_hooks(c->runtime, &c->container, c->spec);
 }
 
 int oci_create(const struct oci_runtime *runtime, const struct oci_create_options *options,
@@ -395,8 +385,12 @@ int oci_create(const struct oci_runtime *runtime, const struct oci_create_option
     } else if (!options->run) {
         container_process_release(ret_process);
     } else {
-        c.container.lock_fd = fd_close(c.container.lock_fd); /* hooks may call us */
-        oci_run_late_hooks(runtime, &c.container, c.spec, HOOK_POSTSTART);
+        c.container.lock_fd = fd_close(c.container.lock_fd);
+        r = oci_run_poststart_hooks(runtime, &c.container, c.spec, err);
+        if (r < 0) {
+            *ret_exit_code = ret_process->exit_code;
+            container_process_release(ret_process);
+        }
     }
     return r < 0 ? r : 0;
 }

@@ -174,12 +174,15 @@ static int read_process(struct execution *e, struct error **err)
     auto_json json_t *built = NULL;
     const json_t *process = e->options->process;
     bool detach = e->options->detach;
+    struct strings warnings = { 0 };
     int r = process ? 0 : build_process(e, &built, err);
 
     if (r >= 0)
-        r = runtime_process_parse(e->runtime->arena, process ? process : built, &e->process, err);
+        r = runtime_process_parse(
+                e->runtime->arena, process ? process : built, &e->process, &warnings, err);
     if (r < 0)
         return r;
+    oci_warn_all(e->runtime, &warnings);
     e->process->env = oci_merge_environment(e->runtime->arena, e->process->env, NULL);
     if (e->process->terminal && detach && !e->options->console_socket)
         return error_set_plain(err, EINVAL, NULL,

@@ -123,21 +123,51 @@ int oci_load_seccomp(const struct oci_runtime *runtime, int root_fd,
     return r < 0 ? r : 1;
 }
 
-void oci_run_late_hooks(const struct oci_runtime *runtime, const struct oci_container *container,
-        const struct runtime_spec *spec, enum hook_point point)
+int oci_run_poststart_hooks(const struct oci_runtime *runtime,
+        const struct oci_container *container, const struct runtime_spec *spec, struct error **err)
 {
-    bool stopped = point == HOOK_POSTSTOP;
-    struct hook_state state = {
+    const struct hook_state state = {
         .id = container->id,
         .bundle = container->bundle,
-        .status = oci_status_names[stopped ? OCI_STOPPED : OCI_RUNNING],
-        .pid = stopped ? 0 : container->pid,
+        .status = oci_status_names[OCI_RUNNING],
+        .pid = container->pid,
+    };
+    int r = hooks_run(spec, HOOK_POSTSTART, &state, err);
+
+    if (r < 0)
+        (void)oci_delete(runtime, container->id, true, NULL);
+    return r;
+}
+
+void oci_run_poststop_hooks(const struct oci_runtime *runtime,
+        const struct oci_container *container, const struct runtime_spec *spec)
+{
+    const struct hook_state state = {
+        .id = container->id,
+        .bundle = container->bundle,
+        .status = oci_status_names[OCI_STOPPED],
     };
 
-    for (size_t i = 0; i < spec->hooks[point].count; i++) {
+    for (size_t i = 0; i < spec->hooks[HOOK_POSTSTOP].count; i++) {
         auto_error struct error *error = NULL;
 
-        if (hooks_run_one(spec, point, i, &state, &error) < 0 && runtime->warn)
+        if (hooks_run_one(spec, HOOK_POSTSTOP, i, &state, &error) < 0 && runtime->warn)
             runtime->warn(runtime->userdata, error);
     }
+}
+
+void oci_warn(const struct oci_runtime *runtime, const char *text)
+{
+    auto_error struct error *warning = NULL;
+
+    if (!runtime->warn)
+        return;
+    error_set_plain(&warning, EPERM, NULL, "%s", text);
+    runtime->warn(runtime->userdata, warning);
+}
+
+void oci_warn_all(const struct oci_runtime *runtime, const struct strings *texts)
+{
+    for (size_t i = 0; i < texts->len; i++)
+        oci_warn(runtime, texts->items[i]);
 }

@@ -27,10 +27,20 @@ char **oci_merge_environment(struct arena *arena, char *const *env, char *const 
 /* Writes a pid file whole. */
 int oci_write_pid_file(const char *path, pid_t pid, struct error **err);
 
-/* Runs the hooks of a point at which a failure changes nothing any more: it is a warning. */
 struct oci_container;
-void oci_run_late_hooks(const struct oci_runtime *runtime, const struct oci_container *container,
-        const struct runtime_spec *spec, enum hook_point point);
+struct strings;
+
+/* Without the container's lock: hooks may call us. One that fails takes the container with it, as
+ * runc and crun have it, and the specification since 1.3. */
+int oci_run_poststart_hooks(const struct oci_runtime *runtime,
+        const struct oci_container *container, const struct runtime_spec *spec, struct error **err);
+
+/* A failure changes nothing any more: it is a warning, and the rest runs. */
+void oci_run_poststop_hooks(const struct oci_runtime *runtime,
+        const struct oci_container *container, const struct runtime_spec *spec);
+
+void oci_warn(const struct oci_runtime *runtime, const char *text);
+void oci_warn_all(const struct oci_runtime *runtime, const struct strings *texts);
 
 /* Loads the filter of the specification, compiled once per boot and kept below the root directory.
  * 1, or 0 without a filter. */

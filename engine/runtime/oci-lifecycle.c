@@ -72,11 +72,8 @@ int oci_start(const struct oci_runtime *runtime, const char *id, struct error **
     r = container_start_held(gate, spec, &told, &exit_code, err);
     if (r >= 0)
         (void)unlinkat(container.dir_fd, GATE_NAME, 0);
-    /* Hooks may call us. */
     container.lock_fd = fd_close(container.lock_fd);
-    if (r >= 0)
-        oci_run_late_hooks(runtime, &container, spec, HOOK_POSTSTART);
-    return r;
+    return r < 0 ? r : oci_run_poststart_hooks(runtime, &container, spec, err);
 }
 
 /* ---- kill ---- */
@@ -211,7 +208,7 @@ int oci_delete(const struct oci_runtime *runtime, const char *id, bool force, st
     r = oci_container_remove(root_fd, &container, err);
     container.lock_fd = fd_close(container.lock_fd);
     if (r >= 0 && spec)
-        oci_run_late_hooks(runtime, &container, spec, HOOK_POSTSTOP);
+        oci_run_poststop_hooks(runtime, &container, spec);
     return r;
 }
 

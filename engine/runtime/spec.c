@@ -533,6 +533,17 @@ static int parse_root(struct spec_parse *p, const json_t *root)
     return 0;
 }
 
+static int check_domainname(const struct runtime_spec *spec, struct error **err)
+{
+    for (size_t i = 0; spec->domainname && i < spec->sysctl_count; i++) {
+        if (strcmp(spec->sysctls[i].key, "kernel.domainname") == 0 &&
+                strcmp(spec->sysctls[i].value, spec->domainname) != 0)
+            return error_set_plain(err, EINVAL, NULL,
+                    "linux.sysctl: kernel.domainname is not the \"domainname\" of the configuration");
+    }
+    return 0;
+}
+
 int runtime_spec_parse(
         struct arena *arena, const json_t *root, struct runtime_spec **ret, struct error **err)
 {
@@ -560,11 +571,11 @@ int runtime_spec_parse(
         return error_set_plain(
                 err, EINVAL, NULL, "unable to set hostname without a private UTS namespace");
     *ret = spec;
-    return 0;
+    return check_domainname(spec, err);
 }
 
 int runtime_process_parse(struct arena *arena, const json_t *process, struct runtime_process **ret,
-        struct error **err)
+        struct strings *ret_warnings, struct error **err)
 {
     struct runtime_spec *spec = ARENA_NEW(arena, struct runtime_spec);
     auto_json json_t *root = json_object();
@@ -575,5 +586,6 @@ int runtime_process_parse(struct arena *arena, const json_t *process, struct run
     if (r < 0)
         return error_wrap(err, r, "the process cannot be started");
     *ret = &spec->process;
+    *ret_warnings = spec->warnings;
     return 0;
 }

@@ -164,7 +164,7 @@ int runtime_spec_parse(
 
 /* One process object alone, as `exec --process` gets it. */
 int runtime_process_parse(struct arena *arena, const json_t *process, struct runtime_process **ret,
-        struct error **err);
+        struct strings *ret_warnings, struct error **err);
 
 /* Name in the specification ("mount", "uts", …) and clone flag (CLONE_NEWNS, …). */
 extern const char *const namespace_type_names[NAMESPACE_MAX_];

@@ -117,13 +117,11 @@ void start_resolve_user(struct start_process *process, int root_fd, struct user_
     }
     identity->uid = process->uid;
     identity->gid = process->gid;
+    /* As configured: that the primary group is among them (CVE-2022-36109) is for whoever looks up
+     * the numbers, as user_resolve does. */
     identity->group_count = 0;
-    /* CVE-2022-36109: the primary group is always among the supplementary ones. */
-    identity->groups[identity->group_count++] = process->gid;
-    for (size_t i = 0; i < process->group_count && identity->group_count < USER_GROUPS_MAX; i++) {
-        if (process->groups[i] != process->gid)
-            identity->groups[identity->group_count++] = process->groups[i];
-    }
+    for (size_t i = 0; i < process->group_count && identity->group_count < USER_GROUPS_MAX; i++)
+        identity->groups[identity->group_count++] = process->groups[i];
     if (process->home_slot != SIZE_MAX)
         user_find_home(root_fd, identity->uid, identity->home);
 }

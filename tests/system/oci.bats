@@ -319,14 +319,24 @@ c['hooks'] = {'createRuntime': [{'path': '/bin/false'}], 'poststop': [{'path': '
 
 }
 
-@test "a late hook that fails is a warning, and those after it run" {
+@test "a failing poststop hook is a warning and the rest run, a failing poststart hook ends the container" {
     make_config 'true' "
-c['hooks'] = {p: [{'path': '/bin/false'}, {'path': '/bin/sh', 'args': ['sh', '-c', 'echo ' + p + ' >>$WORK/log']}]
-              for p in ('poststart', 'poststop')}"
+c['hooks'] = {'poststop': [{'path': '/bin/false'}, {'path': '/bin/sh', 'args': ['sh', '-c', 'echo poststop >>$WORK/log']}]}"
     run oci run "$CONTAINER"
     assert_status 0
-    [ "$(grep -c 'level=warning.*/bin/false' <<<"$output")" -eq 2 ]
-    [ "$(tr '\n' ' ' <"$WORK/log")" = "poststart poststop " ]
+    [ "$(grep -c 'level=warning.*/bin/false' <<<"$output")" -eq 1 ]
+    [ "$(cat "$WORK/log")" = poststop ]
+    make_config 'sleep 1000' "
+c['hooks'] = {'poststart': [{'path': '/bin/false'}],
+              'poststop': [{'path': '/bin/sh', 'args': ['sh', '-c', 'echo poststop >>$WORK/log']}]}"
+    run oci run "$CONTAINER"
+    assert_status 1
+    assert_output_has 'error running poststart hook #0'
+    create
+    run oci start "$CONTAINER"
+    assert_status 1
+    [ ! -e "$OCI_ROOT/$CONTAINER" ]
+    [ "$(wc -l <"$WORK/log")" -eq 3 ]
 }
 
 @test "processes are bound to no processors that the caller alone is bound to" {

@@ -204,6 +204,20 @@ static void ambient_capabilities_that_cannot_be_raised_are_left_out_with_a_warni
             "can't raise ambient capability CAP_CHOWN: it is not permitted and inheritable");
 }
 
+static void a_domainname_and_another_as_sysctl_are_refused(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_json json_t *same = with("linux", "sysctl", "{'kernel.domainname':'one'}");
+    auto_json json_t *other = with("linux", "sysctl", "{'kernel.domainname':'two'}");
+    struct runtime_spec *spec;
+
+    (void)state;
+    json_object_set_new(same, "domainname", json_string("one"));
+    json_object_set_new(other, "domainname", json_string("one"));
+    assert_int_equal(runtime_spec_parse(&arena, same, &spec, NULL), 0);
+    assert_int_equal(runtime_spec_parse(&arena, other, &spec, NULL), -EINVAL);
+}
+
 static void hooks_keep_their_order_and_default_to_their_path(void **state)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
@@ -265,6 +279,7 @@ int main(void)
         cmocka_unit_test(mount_options_become_flags_and_data),
         cmocka_unit_test(unknown_capabilities_are_left_out_with_one_warning),
         cmocka_unit_test(ambient_capabilities_that_cannot_be_raised_are_left_out_with_a_warning),
+        cmocka_unit_test(a_domainname_and_another_as_sysctl_are_refused),
         cmocka_unit_test(hooks_keep_their_order_and_default_to_their_path),
         cmocka_unit_test(members_that_the_specification_does_not_know_are_ignored),
         cmocka_unit_test(sysctls_of_own_namespaces_are_taken),
