@@ -148,6 +148,7 @@ wrapper() {
     berth kill -s USR1 x1
     wait_for 120 is_in_state x1 "running 0"
     wait_for 120 sh -c '[ "$(berth inspect -f "{{.RestartCount}}" x1)" = 1 ]'
+    wait_for 120 sh -c '[ "$(berth logs x1 | grep -c here)" = 2 ]' # its trap is set
     wait_for 120 is_healthy x1
     berth stop x1
     [ "$(state_of x1)" = "exited 0" ]
