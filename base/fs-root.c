@@ -391,8 +391,8 @@ int fs_make_file_in_root(int root_fd, const char *path, mode_t mode)
 
         if (parent < 0)
             return parent;
-        int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
-        auto_close int fd = openat(parent, name, flags, mode);
+        int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
+        auto_close int fd = openat(parent, name, flags | O_CLOEXEC, mode);
         if (fd >= 0)
             return 0;
         ssize_t len = errno == EEXIST ? readlinkat(parent, name, target, sizeof(target) - 1) : -1;

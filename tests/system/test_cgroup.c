@@ -238,7 +238,8 @@ static void realtime_is_given_from_the_top_down(void **state)
     update(f, "{'cpu':{'realtimeRuntime':1000,'realtimePeriod':500000}}");
     expect(f, CGROUP_CPU, "cpu.rt_runtime_us", "", "1000", "");
     expect(f, CGROUP_CPU, "cpu.rt_period_us", "", "500000", "");
-    update(f, "{'cpu':{'realtimeRuntime':1,'realtimePeriod':950}}"); /* below what was the runtime */
+    update(f,
+            "{'cpu':{'realtimeRuntime':1,'realtimePeriod':950}}"); /* below what was the runtime */
     expect(f, CGROUP_CPU, "cpu.rt_period_us", "", "950", "");
 }
 
