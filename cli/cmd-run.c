@@ -142,8 +142,11 @@ static int create(struct cli *cli, const struct run_options *o, int argc, char *
 
 static int run_create(struct cli *cli, const void *data, int argc, char **argv)
 {
+    const struct run_options *o = data;
     char id[CONTAINER_ID_HEX + 1];
 
+    if (o->remove_image)
+        return report_failure(cli, "--rmi is not supported by create");
     int status = cli_check_arguments(cli, &command_create, argc, 1, -1);
     if (status == 0)
         status = create(cli, data, argc, argv, id);
@@ -207,6 +210,17 @@ static int attached_streams(
     return 0;
 }
 
+/* --rmi: one that others use stays. */
+static void remove_image(struct cli *cli, const char *name)
+{
+    static const struct image_remove_options options = { 0 };
+    auto_(image_removal_release) struct image_removal removal = { 0 };
+    struct engine *engine = cli_engine(cli, NULL);
+
+    if (engine)
+        (void)image_remove(engine, name, &options, &removal, NULL);
+}
+
 static int run_run(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct run_options *o = data;
@@ -224,9 +238,16 @@ static int run_run(struct cli *cli, const void *data, int argc, char **argv)
         return report_error(cli, err);
     if (!o->detach && o->tty && o->interactive && !isatty(STDIN_FILENO))
         return report_failure(cli, "the input device is not a TTY");
+    if (o->remove_image && o->detach)
+        return report_failure(cli, "--rmi is not supported together with --detach");
     status = create(cli, o, argc, argv, id);
     if (status)
         return status;
+    if (o->remove_image) {
+        status = foreground_start(cli, id, &foreground);
+        remove_image(cli, argv[0]);
+        return status;
+    }
     return o->detach ? start_detached(cli, id, o->auto_remove)
                      : foreground_start(cli, id, &foreground);
 }

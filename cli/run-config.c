@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/json/json.h"
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -99,6 +100,9 @@ static int fill_process(struct cli *cli, const struct run_options *o,
     config->stop_signal = o->stop_signal;
     config->stop_timeout_sec = o->stop_timeout_sec;
     config->umask = o->umask;
+    config->personality = o->personality;
+    config->unset_env = spec_vector(arena, &o->unset_env);
+    config->unset_all_env = o->unset_all_env;
     config->systemd = o->systemd;
     uint32_t mask;
     if (r >= 0 && o->umask && parse_octal(str_from(o->umask), 0777, &mask) < 0)
@@ -123,6 +127,7 @@ static void add_read_only_tmpfs(struct arena *arena, struct container_config *co
         if (!is_mounted(config, targets[i]))
             *ARRAY_APPEND_ARENA(arena, &config->mounts) = (struct container_mount){
                 .type = CONTAINER_MOUNT_TMPFS,
+                .from_short_form = true,
                 .target = targets[i],
                 .tmpfs_options = "exec",
                 .tmpfs_mode = -1,
@@ -190,6 +195,13 @@ static int fill_files(struct cli *cli, const struct run_options *o, struct conta
     if (r >= 0 && o->volume_driver && strcmp(o->volume_driver, "local") != 0)
         r = error_set_plain(
                 err, EINVAL, NULL, "volume driver \"%s\" is not supported", o->volume_driver);
+    if (o->image_volume && strcmp(o->image_volume, "tmpfs") != 0 &&
+            strcmp(o->image_volume, "ignore") != 0 && strcmp(o->image_volume, "bind") != 0 &&
+            strcmp(o->image_volume, "anonymous") != 0 && r >= 0)
+        r = error_set_plain(err, EINVAL, NULL,
+                "invalid --image-volume \"%s\": expected anonymous, bind, tmpfs or ignore",
+                o->image_volume);
+    config->image_volumes = o->image_volume;
     config->read_only = o->read_only;
     config->shm_size_bytes = o->shm_size_bytes;
     return r;
@@ -235,6 +247,10 @@ static int fill_network(struct cli *cli, const struct run_options *o,
     }
     config->exposed_ports = spec_vector(arena, &exposed);
     config->publish_all = o->publish_all;
+    config->no_hosts = o->no_hosts;
+    config->no_hostname = o->no_hostname;
+    if (o->no_hosts && o->add_hosts.len)
+        return error_set_plain(err, EINVAL, NULL, "--no-hosts and --add-host exclude each other");
     config->extra_hosts = spec_vector(arena, &o->add_hosts);
     for (char **host = config->extra_hosts; host && *host; host++)
         if (!strpbrk(*host, ":="))
@@ -345,6 +361,9 @@ static int fill_limits(struct cli *cli, const struct run_options *o,
     config->cgroup_parent = o->cgroup_parent;
     if (r >= 0)
         r = fill_service(cli, o, config, err);
+    for (size_t i = 0; i < o->cgroup_conf.len && r >= 0; i++)
+        r = spec_parse_pair(
+                arena, "cgroup file", o->cgroup_conf.items[i], &config->cgroup_files, err);
     for (size_t i = 0; i < o->ulimits.len && r >= 0; i++)
         r = spec_parse_ulimit(
                 arena, o->ulimits.items[i], ARRAY_APPEND_ARENA(arena, &config->ulimits), err);
@@ -435,6 +454,59 @@ static int absolute_path(struct cli *cli, const char *path, const char **ret, st
     return 0;
 }
 
+/* A command for the shell; Podman's "none", and a list of words as JSON. */
+static char **health_test(struct arena *arena, const char *text)
+{
+    auto_json json_t *words = NULL;
+    size_t count = 0;
+
+    if (*text == '[' && jsonx_parse(text, strlen(text), "command", &words, NULL) >= 0)
+        count = json_array_size(words);
+    char **test = ARENA_NEW_ARRAY(arena, count + 3, char *);
+    test[0] = arena_strdup(arena, strcmp(text, "none") == 0 ? "NONE" : count ? "CMD" : "CMD-SHELL");
+    if (count == 0) {
+        test[1] = strcmp(text, "none") == 0 ? NULL : arena_strdup(arena, text);
+        return test;
+    }
+    const char *first = json_string_value(json_array_get(words, 0));
+    bool is_marked = first && (strcmp(first, "CMD") == 0 || strcmp(first, "CMD-SHELL") == 0);
+    for (size_t i = 0; i < count; i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+
+        test[is_marked ? i : i + 1] = arena_strdup(arena, word ? word : "");
+    }
+    return test;
+}
+
+/* Podman's check that comes first. */
+static int fill_startup(struct arena *arena, const struct run_options *o,
+        struct container_config *config, struct error **err)
+{
+    bool more = o->startup_interval_usec || o->startup_timeout_usec || o->startup_retries ||
+                o->startup_success;
+
+    if (more && !o->startup_cmd)
+        return error_set_plain(
+                err, EINVAL, NULL, "--health-startup-* options need --health-startup-cmd");
+    if (o->startup_retries < 0 || o->startup_success < 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "--health-startup-retries and --health-startup-success cannot be negative");
+    if (o->health_log_destination && strcmp(o->health_log_destination, "local") != 0)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "--health-log-destination %s is not supported, only local is",
+                o->health_log_destination);
+    config->startup_health = (struct container_health){
+        .test = o->startup_cmd ? health_test(arena, o->startup_cmd) : NULL,
+        .interval_usec = o->startup_interval_usec,
+        .timeout_usec = o->startup_timeout_usec,
+        .retries = o->startup_retries,
+    };
+    config->startup_success = o->startup_success;
+    config->health_log_count = o->health_log_count;
+    config->health_log_bytes = o->health_log_bytes;
+    return 0;
+}
+
 static int fill_life(struct cli *cli, const struct run_options *o, struct container_config *config,
         struct error **err)
 {
@@ -443,10 +515,11 @@ static int fill_life(struct cli *cli, const struct run_options *o, struct contai
                                  o->restart, &config->restart, &config->restart_max_retries, err)
                        : 0;
 
-    if (r >= 0 && o->auto_remove && config->restart != CONTAINER_RESTART_NO)
+    if (r >= 0 && (o->auto_remove || o->remove_image) && config->restart != CONTAINER_RESTART_NO)
         r = error_set_plain(
                 err, EINVAL, NULL, "conflicting options: cannot specify both --restart and --rm");
-    config->auto_remove = o->auto_remove;
+    config->auto_remove = o->auto_remove || o->remove_image;
+    config->timeout_sec = o->timeout_sec;
     bool health = o->health_cmd || o->health_interval_usec || o->health_timeout_usec ||
                   o->health_retries || o->health_start_period_usec || o->health_start_interval_usec;
     if (r >= 0 && health && o->no_healthcheck)
@@ -461,12 +534,11 @@ static int fill_life(struct cli *cli, const struct run_options *o, struct contai
             .start_interval_usec = o->health_start_interval_usec,
             .retries = o->health_retries,
         };
-        if (o->health_cmd || o->no_healthcheck) {
-            config->health.test = ARENA_NEW_ARRAY(arena, 3, char *);
-            config->health.test[0] = arena_strdup(arena, o->no_healthcheck ? "NONE" : "CMD-SHELL");
-            config->health.test[1] = o->no_healthcheck ? NULL : arena_strdup(arena, o->health_cmd);
-        }
+        if (o->health_cmd || o->no_healthcheck)
+            config->health.test = health_test(arena, o->no_healthcheck ? "none" : o->health_cmd);
     }
+    if (r >= 0)
+        r = fill_startup(arena, o, config, err);
     if (o->health_on_failure) {
         config->health_on_failure = o->health_on_failure;
         if (r >= 0 && parse_name(str_from(o->health_on_failure), monitor_unhealthy_names,

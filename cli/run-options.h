@@ -50,6 +50,11 @@ struct run_options {
             health_start_interval_usec, health_retries;
     bool no_healthcheck;
     struct strings log_opts;
+    const char *startup_cmd, *health_log_destination, *image_volume, *personality;
+    int64_t startup_interval_usec, startup_timeout_usec, startup_retries, startup_success,
+            health_log_count, health_log_bytes, timeout_sec;
+    bool no_hosts, no_hostname, remove_image, unset_all_env;
+    struct strings cgroup_conf, unset_env;
     const char *health_on_failure, *pidfile, *conmon_pidfile;
     bool replace, disable_content_trust;
     const char *isolation, *arch, *os, *variant;

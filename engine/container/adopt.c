@@ -145,6 +145,7 @@ int container_adopt_systemd(struct engine *engine, struct arena *arena, const ch
         if (!is_mounted(config, mounts[i].target))
             *ARRAY_APPEND_ARENA(arena, &config->mounts) = (struct container_mount){
                 .type = CONTAINER_MOUNT_TMPFS,
+                .from_short_form = true,
                 .target = mounts[i].target,
                 .tmpfs_options = mounts[i].options,
                 .tmpfs_mode = -1,

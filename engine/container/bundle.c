@@ -548,31 +548,52 @@ static int fill_log(
     return 0;
 }
 
-static void fill_health(struct bundle *b, struct monitor_health *ret)
+/* NULL: there is no check. */
+static char **health_argv(struct bundle *b, char **test)
 {
-    const struct container_config *config = &b->c->config;
-    const struct container_health *health = &config->health;
-    size_t n = container_vector_len(health->test), k = 0;
-    size_t shell_len = container_vector_len(config->shell);
+    char **shell = b->c->config.shell;
+    size_t n = container_vector_len(test), shell_len = container_vector_len(shell), k = 0;
 
-    if (!config->has_health || n < 2 || strcmp(health->test[0], "NONE") == 0)
-        return;
-    ret->argv = ARENA_NEW_ARRAY(&b->arena, n + shell_len + 3, char *);
-    if (strcmp(health->test[0], "CMD-SHELL") == 0) {
+    if (n < 2 || strcmp(test[0], "NONE") == 0)
+        return NULL;
+    char **argv = ARENA_NEW_ARRAY(&b->arena, n + shell_len + 3, char *);
+    if (strcmp(test[0], "CMD-SHELL") == 0) {
         for (size_t i = 0; i < shell_len; i++)
-            ret->argv[k++] = config->shell[i];
+            argv[k++] = shell[i];
         if (shell_len == 0) {
-            ret->argv[k++] = arena_strdup(&b->arena, "/bin/sh");
-            ret->argv[k++] = arena_strdup(&b->arena, "-c");
+            argv[k++] = arena_strdup(&b->arena, "/bin/sh");
+            argv[k++] = arena_strdup(&b->arena, "-c");
         }
     }
     for (size_t i = 1; i < n; i++)
-        ret->argv[k++] = health->test[i];
-    ret->interval_usec = health->interval_usec;
-    ret->timeout_usec = health->timeout_usec;
-    ret->start_period_usec = health->start_period_usec;
-    ret->start_interval_usec = health->start_interval_usec;
-    ret->retries = (uint32_t)health->retries;
+        argv[k++] = test[i];
+    return argv;
+}
+
+static struct monitor_health monitor_health_of(
+        struct bundle *b, const struct container_health *health)
+{
+    return (struct monitor_health){
+        .argv = health_argv(b, health->test),
+        .interval_usec = health->interval_usec,
+        .timeout_usec = health->timeout_usec,
+        .start_period_usec = health->start_period_usec,
+        .start_interval_usec = health->start_interval_usec,
+        .retries = (uint32_t)health->retries,
+    };
+}
+
+static void fill_health(struct bundle *b, struct monitor_config *ret)
+{
+    const struct container_config *config = &b->c->config;
+
+    if (!config->has_health)
+        return;
+    ret->health = monitor_health_of(b, &config->health);
+    ret->startup = monitor_health_of(b, &config->startup_health);
+    ret->startup_success = (uint32_t)config->startup_success;
+    ret->health_log_count = (uint32_t)config->health_log_count;
+    ret->health_log_bytes = (uint32_t)config->health_log_bytes;
 }
 
 static char **internal_argv(struct bundle *b, const char *word)
@@ -652,7 +673,8 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         r = fill_log(b, &monitor.log, &attrs, err);
     if (r < 0)
         return r;
-    fill_health(b, &monitor.health);
+    fill_health(b, &monitor);
+    monitor.run_timeout_usec = config->timeout_sec * USEC_PER_SEC;
     if (config->health_on_failure)
         monitor.unhealthy = (enum monitor_unhealthy)parse_name(str_from(config->health_on_failure),
                 monitor_unhealthy_names, MONITOR_UNHEALTHY_MAX_);

@@ -191,14 +191,17 @@ struct container_config {
     char **entrypoint;                 /* NULL: the image's; {""} and {}: none */
     char **cmd;                        /* NULL: the image's, unless entrypoint was given */
     char **env;                        /* "KEY=value" */
+    char **unset_env;                  /* names that neither the image nor the engine sets */
+    bool unset_all_env;                /* all of these */
     struct container_pairs secret_env; /* variables with the names of secrets, read at each start */
     const char *user, *working_dir, *hostname, *domainname;
     char **group_add;
     bool tty, open_stdin, init;
     const char *stop_signal;
     int64_t stop_timeout_sec;
-    char **shell;      /* the image's; for CMD-SHELL probes */
-    const char *umask; /* octal; NULL: 022 */
+    char **shell;            /* the image's; for CMD-SHELL probes */
+    const char *umask;       /* octal; NULL: 022 */
+    const char *personality; /* "LINUX32"; NULL: as the machine */
     /* Podman's --systemd: "always", "false"; NULL and "true": when the command is systemd. Set by container_create to
      * "always" or NULL. */
     const char *systemd;
@@ -206,7 +209,9 @@ struct container_config {
     /* The file system. */
     bool read_only;
     struct container_mounts mounts;
-    char **volumes;      /* paths of anonymous volumes (image VOLUME, -v /path) */
+    char **volumes; /* paths of anonymous volumes (image VOLUME, -v /path) */
+    const char *
+            image_volumes; /* what becomes of the image's: "tmpfs", "ignore"; NULL: anonymous volumes */
     char **volumes_from; /* containers, whose mounts it has too: "NAME[:ro|rw]" */
     struct container_files files;
     uint64_t shm_size_bytes;
@@ -218,7 +223,8 @@ struct container_config {
     struct container_ports ports;
     char **exposed_ports; /* "80/tcp" */
     bool publish_all;
-    char **extra_hosts; /* "name:address" */
+    bool no_hosts, no_hostname; /* /etc/hosts and /etc/hostname are the image's */
+    char **extra_hosts;         /* "name:address" */
     char **dns, **dns_search, **dns_options;
 
     /* Rights. */
@@ -254,6 +260,7 @@ struct container_config {
     int64_t oom_score_adj;
     struct container_ulimits ulimits;
     const char *runtime; /* name or absolute path of an OCI runtime; NULL: the embedded one */
+    struct container_pairs cgroup_files; /* cgroup v2: file names and what is written to them */
     const char *cgroup_parent;
     bool monitor_in_parent; /* the monitor's group lies below cgroup_parent, too (a service's own group) */
     const char *
@@ -267,8 +274,12 @@ struct container_config {
     const char *pid_file, *monitor_pid_file; /* written at each start; NULL: none */
     bool has_health;
     struct container_health health;
-    const char *health_on_failure; /* monitor_unhealthy_names; NULL: nothing happens */
-    const char *log_driver;        /* NULL: json-file */
+    struct container_health startup_health;     /* Podman's: comes first; test NULL: none */
+    int64_t startup_success;                    /* how often in a row it has to succeed; 0: once */
+    int64_t health_log_count, health_log_bytes; /* 0: Docker's 5 and 4096 */
+    int64_t timeout_sec;                        /* a run is killed after it; 0: never */
+    const char *health_on_failure;              /* monitor_unhealthy_names; NULL: nothing happens */
+    const char *log_driver;                     /* NULL: json-file */
     struct container_pairs log_options;
     struct container_pairs labels, annotations;
 

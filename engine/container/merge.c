@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
+#include "engine/monitor/state-file.h"
 #include "engine/container/log-drivers.h"
 #include "engine/image/image.h"
 #include "engine/container/user-namespace.h"
@@ -65,9 +66,21 @@ static size_t env_key_len(const char *entry)
     return strcspn(entry, "=");
 }
 
-/* The user's variables, then those of the image that the user did not set. */
-static char **merge_env(struct arena *arena, char *const *own, char *const *image)
+static bool is_unset(const struct container_config *config, const char *entry)
 {
+    size_t len = env_key_len(entry);
+
+    for (char **name = config->unset_env; name && *name; name++)
+        if (strlen(*name) == len && strncmp(*name, entry, len) == 0)
+            return true;
+    return config->unset_all_env;
+}
+
+/* The user's variables, then those of the image that the user did not set. */
+static char **merge_env(
+        struct arena *arena, const struct container_config *config, char *const *image)
+{
+    char **own = config->env;
     size_t a = container_vector_len(own), b = container_vector_len(image), n = 0;
     char **all = ARENA_NEW_ARRAY(arena, a + b + 1, char *);
 
@@ -75,7 +88,7 @@ static char **merge_env(struct arena *arena, char *const *own, char *const *imag
         all[n++] = arena_strdup(arena, own[i]);
     for (size_t i = 0; i < b; i++) {
         size_t len = env_key_len(image[i]);
-        bool is_set = false;
+        bool is_set = is_unset(config, image[i]);
 
         for (size_t k = 0; k < a && !is_set; k++)
             is_set = env_key_len(own[k]) == len && strncmp(own[k], image[i], len) == 0;
@@ -174,14 +187,17 @@ static int merge_volumes(struct arena *arena, const struct image_config *image,
                 .tmpfs_mode = -1,
             };
     }
-    for (char **path = image->volumes; path && *path; path++) {
+    const char *how = ret->image_volumes ? ret->image_volumes : "anonymous";
+    bool in_memory = strcmp(how, "tmpfs") == 0;
+    for (char **path = strcmp(how, "ignore") == 0 ? NULL : image->volumes; path && *path; path++) {
         char *target = path_clean(arena, *path);
 
         if (target[0] == '/' && target[1] && !is_mounted(ret, target))
             *ARRAY_APPEND_ARENA(arena, &ret->mounts) = (struct container_mount){
-                .type = CONTAINER_MOUNT_VOLUME,
+                .type = in_memory ? CONTAINER_MOUNT_TMPFS : CONTAINER_MOUNT_VOLUME,
                 .target = target,
-                .anonymous = true,
+                .anonymous = !in_memory,
+                .from_short_form = in_memory,
                 .from_image = true,
                 .tmpfs_mode = -1,
             };
@@ -342,6 +358,8 @@ static int check_security(const struct container_config *c, struct error **err)
                 str_has_prefix(text, "no-new-privileges:") || str_has_prefix(text, "seccomp=") ||
                 str_has_prefix(text, "seccomp:") ||
                 str_is_equal_z(text, "systempaths=unconfined") ||
+                (str_has_prefix(text, "mask=") && text.len > strlen("mask=")) ||
+                (str_has_prefix(text, "unmask=") && text.len > strlen("unmask=")) ||
                 str_is_equal_z(text, "writable-cgroups") ||
                 str_has_prefix(text, "writable-cgroups=") ||
                 (str_has_prefix(text, "apparmor=") && text.len > strlen("apparmor=")) ||
@@ -394,6 +412,16 @@ static int check_health(const struct container_config *c, struct error **err)
         { "StartInterval", c->health.start_interval_usec },
     };
 
+    if (c->startup_health.test &&
+            (!c->has_health || string_is_equal(c->health.test ? c->health.test[0] : NULL, "NONE")))
+        return error_set_plain(err, EINVAL, NULL,
+                "a startup health check needs a health check that it comes before");
+    if (c->health_log_count < 0 || c->health_log_count > HEALTH_LOG_MAX)
+        return error_set_plain(
+                err, EINVAL, NULL, "the number of health check results is 1 to %d", HEALTH_LOG_MAX);
+    if (c->health_log_bytes < 0 || c->health_log_bytes > LIMIT_HEALTH_OUTPUT_BYTES)
+        return error_set_plain(err, EINVAL, NULL,
+                "the length of a health check's output is 1 to %d", LIMIT_HEALTH_OUTPUT_BYTES);
     if (!c->has_health)
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(durations); i++)
@@ -519,7 +547,7 @@ int container_merge_config(struct arena *arena, const struct container_config *c
     merge_command(arena, config, from, ret);
     merge_labels(arena, config, from, ret);
     merge_health(arena, config, from, ret);
-    ret->env = merge_env(arena, config->env, from->env);
+    ret->env = merge_env(arena, config, from->env);
     ret->exposed_ports = vector_union(arena, config->exposed_ports, from->exposed_ports);
     ret->shell = config->shell ? config->shell : from->shell;
     if (string_is_empty(ret->user))

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,12 +93,62 @@ static json_t *mount_options(json_t *mount)
     return json_object_get(mount, "options");
 }
 
+/* Podman's "unmask=ALL", and "unmask=PATTERN:PATTERN". */
+static bool is_unmasked(const struct container_config *config, const char *path)
+{
+    for (char **option = config->security_opt; option && *option; option++) {
+        struct str rest = str_from(*option), pattern;
+
+        if (!str_has_prefix(rest, "unmask="))
+            continue;
+        rest = str_from(*option + strlen("unmask="));
+        while (str_split_next(&rest, ':', &pattern)) {
+            auto_free char *text = mem_strndup(pattern.data, pattern.len);
+
+            if (strcmp(text, "ALL") == 0 || fnmatch(text, path, FNM_PATHNAME) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static json_t *path_list(
+        const struct container_config *config, const char *const *paths, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        if (!is_unmasked(config, paths[i]))
+            append_text(list, paths[i]);
+    return list;
+}
+
+/* "mask=/proc/cpuinfo:/sys/class" */
+static void add_own_masks(const struct container_config *config, json_t *list)
+{
+    for (char **option = config->security_opt; option && *option; option++) {
+        struct str rest = str_from(*option), path;
+
+        if (!str_has_prefix(rest, "mask="))
+            continue;
+        rest = str_from(*option + strlen("mask="));
+        while (str_split_next(&rest, ':', &path))
+            if (path.len > 0)
+                json_array_append_new(list, json_stringn(path.data, path.len));
+    }
+}
+
 json_t *oci_spec_path_list(const struct container_config *config, bool masked)
 {
     const char *const *paths = masked ? masked_paths : readonly_paths;
     size_t count = masked ? ARRAY_LEN(masked_paths) : ARRAY_LEN(readonly_paths);
 
-    return has_unconfined_paths(config) ? json_null() : jsonx_strings(paths, count);
+    if (has_unconfined_paths(config))
+        return json_null();
+    json_t *list = path_list(config, paths, count);
+    if (masked)
+        add_own_masks(config, list);
+    return list;
 }
 
 /* ---- Capabilities ---- */
@@ -166,6 +217,17 @@ static void env_set(json_t *env, const char *entry)
     }
 }
 
+/* A variable's name among others. */
+static bool is_in_vector(char *const *names, const char *entry)
+{
+    size_t len = strcspn(entry, "=");
+
+    for (; names && *names; names++)
+        if (strlen(*names) == len && strncmp(*names, entry, len) == 0)
+            return true;
+    return false;
+}
+
 static json_t *build_env(const struct oci_spec_input *input)
 {
     const struct container_config *config = &input->container->config;
@@ -173,10 +235,10 @@ static json_t *build_env(const struct oci_spec_input *input)
     char hostname[sizeof("HOSTNAME=") + 256];
 
     snprintf(hostname, sizeof(hostname), "HOSTNAME=%s", input->hostname);
-    append_text(env, PATH_DEFAULT);
-    append_text(env, hostname);
-    if (config->tty)
-        append_text(env, "TERM=xterm");
+    const char *const defaults[] = { PATH_DEFAULT, hostname, config->tty ? "TERM=xterm" : NULL };
+    for (size_t i = 0; i < ARRAY_LEN(defaults) && !config->unset_all_env; i++)
+        if (defaults[i] && !is_in_vector(config->unset_env, defaults[i]))
+            append_text(env, defaults[i]);
     if (input->notify_dir)
         append_text(env, "NOTIFY_SOCKET=" NOTIFY_TARGET "/" MONITOR_NOTIFY_SOCKET);
     for (char **entry = config->env; entry && *entry; entry++)
@@ -296,7 +358,9 @@ static void add_name_files(const struct oci_spec_input *input, json_t *mounts)
         auto_free char *source = NULL;
         json_t *mount;
 
-        if (user_mounts(config, files[i].target))
+        if (user_mounts(config, files[i].target) ||
+                (config->no_hosts && strcmp(files[i].name, "hosts") == 0) ||
+                (config->no_hostname && strcmp(files[i].name, "hostname") == 0))
             continue;
         if (asprintf(&source, "%s/%s", input->names_dir, files[i].name) < 0)
             continue;
@@ -666,6 +730,8 @@ static void add_limits(const struct oci_spec_input *input, json_t *resources)
     set_unless_empty(resources, "memory", build_memory(input));
     set_unless_empty(resources, "cpu", build_cpu(config));
     set_unless_empty(resources, "blockIO", build_block_io(input));
+    if (config->cgroup_files.len > 0)
+        json_object_set_new(resources, "unified", container_pairs_to_json(&config->cgroup_files));
     if (config->pids_limit)
         json_object_set_new(
                 resources, "pids", json_pack("{s:I}", "limit", (json_int_t)config->pids_limit));
@@ -772,12 +838,13 @@ static const char *root_propagation(const struct container_config *c)
 /* thermal_throttle tells one container of another's load, per CPU. */
 static json_t *build_masked_paths(const struct oci_spec_input *input)
 {
-    json_t *paths = jsonx_strings(masked_paths, ARRAY_LEN(masked_paths));
+    json_t *paths = oci_spec_path_list(&input->container->config, true);
     char path[sizeof("/sys/devices/system/cpu/cpu/thermal_throttle") + 12];
 
     for (unsigned cpu = 0; cpu < input->thermal_cpus; cpu++) {
         snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/thermal_throttle", cpu);
-        append_text(paths, path);
+        if (!is_unmasked(&input->container->config, path))
+            append_text(paths, path);
     }
     return paths;
 }
@@ -796,7 +863,10 @@ static int build_linux(const struct oci_spec_input *input, json_t **ret, struct 
             build_sysctls(input), "resources", resources, "cgroupsPath", input->cgroup_path,
             "rootfsPropagation", root_propagation(config), "maskedPaths",
             unconfined ? json_array() : build_masked_paths(input), "readonlyPaths",
-            jsonx_strings(readonly_paths, unconfined ? 0 : ARRAY_LEN(readonly_paths)));
+            unconfined ? json_array() : oci_spec_path_list(config, false));
+    if (config->personality)
+        json_object_set_new(
+                *ret, "personality", json_pack("{s:o}", "domain", jsonx_text(config->personality)));
     if (input->uid_mappings.count > 0) {
         json_object_set_new(*ret, "uidMappings", build_mappings(&input->uid_mappings));
         json_object_set_new(*ret, "gidMappings", build_mappings(&input->gid_mappings));

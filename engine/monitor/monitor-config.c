@@ -7,8 +7,10 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json/json.h"
+#include "base/limits.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "engine/monitor/state-file.h"
 #include "engine/network/sandbox.h"
 
 const char *const monitor_log_driver_names[] = {
@@ -103,6 +105,14 @@ static const struct member members[] = {
     MEMBER("health_start_period_usec", health.start_period_usec, MEMBER_INT64),
     MEMBER("health_start_interval_usec", health.start_interval_usec, MEMBER_INT64),
     MEMBER("health_retries", health.retries, MEMBER_UINT32),
+    MEMBER("startup_argv", startup.argv, MEMBER_TEXTS),
+    MEMBER("startup_interval_usec", startup.interval_usec, MEMBER_INT64),
+    MEMBER("startup_timeout_usec", startup.timeout_usec, MEMBER_INT64),
+    MEMBER("startup_retries", startup.retries, MEMBER_UINT32),
+    MEMBER("startup_success", startup_success, MEMBER_UINT32),
+    MEMBER("health_log_count", health_log_count, MEMBER_UINT32),
+    MEMBER("health_log_bytes", health_log_bytes, MEMBER_UINT32),
+    MEMBER("run_timeout_usec", run_timeout_usec, MEMBER_INT64),
     MEMBER("unhealthy", unhealthy, MEMBER_UNHEALTHY),
     MEMBER("stop_signal", stop_signal, MEMBER_INT),
     MEMBER("stop_timeout_usec", stop_timeout_usec, MEMBER_INT64),
@@ -292,6 +302,12 @@ static int check(struct monitor_config *config, struct error **err)
         return error_set_plain(err, EINVAL, NULL, "the description of the network is missing");
     if (config->health.argv && !config->health.argv[0])
         config->health.argv = NULL;
+    if (config->startup.argv && !config->startup.argv[0])
+        config->startup.argv = NULL;
+    if (config->health_log_count > HEALTH_LOG_MAX)
+        config->health_log_count = HEALTH_LOG_MAX;
+    if (config->health_log_bytes > LIMIT_HEALTH_OUTPUT_BYTES)
+        config->health_log_bytes = LIMIT_HEALTH_OUTPUT_BYTES;
     return 0;
 }
 

@@ -113,6 +113,13 @@ struct monitor_config {
     uint32_t restart_max_retries; /* on-failure: 0 is no limit */
     uint32_t restart_count; /* what the row says so far, when a command takes a restart over */
     struct monitor_health health;
+    struct monitor_health
+            startup; /* runs instead until it has succeeded; at `retries` failures (0: never) the
+                                    * container starts again */
+    uint32_t startup_success; /* successes in a row that it takes; 0: one */
+    uint32_t health_log_count,
+            health_log_bytes; /* results kept, and of the output of each; 0: Docker's */
+    int64_t run_timeout_usec; /* after which a run is killed; 0: never */
     enum monitor_unhealthy unhealthy;
     int stop_signal;           /* 0: SIGTERM */
     int64_t stop_timeout_usec; /* TIMEOUT_NEVER: for ever; 0: at once */

@@ -110,8 +110,11 @@ struct monitor {
     struct loop_source *restart_timer, *kill_timer, *trim_timer;
     bool trim_is_due;
     struct health health;
+    struct health startup; /* of the check that comes first, while in_startup */
+    bool in_startup;
+    uint32_t startup_successes;
     struct probe probe;
-    struct loop_source *probe_timer;
+    struct loop_source *probe_timer, *run_timer;
 
     int listen_fd;
     struct list clients;
@@ -148,6 +151,9 @@ int monitor_stop(struct monitor *m, int signo, int64_t timeout_usec, struct erro
 void monitor_shut_down(struct monitor *m);
 /* The container has become unhealthy: does what is configured for that. */
 void monitor_take_unhealthy(struct monitor *m);
+
+/* Stops it, and starts it whatever the policy says. */
+void monitor_start_again(struct monitor *m);
 int monitor_kill(struct monitor *m, int signo, struct error **err);
 int monitor_set_paused(struct monitor *m, bool paused, struct error **err);
 int monitor_reload(struct monitor *m, struct error **err);

@@ -288,6 +288,8 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
     return r;
 }
 
+static void on_kill_due(struct loop *loop, void *userdata);
+
 static void begin_run(struct monitor *m)
 {
     m->phase = PHASE_RUNNING;
@@ -302,6 +304,12 @@ static void begin_run(struct monitor *m)
     m->state.restart_count = m->restart.count;
     set_error(m, NULL);
     health_begin(&m->health, m->started_usec);
+    health_begin(&m->startup, m->started_usec);
+    m->in_startup = m->startup.status != MONITOR_HEALTH_NONE;
+    m->startup_successes = 0;
+    if (m->config->run_timeout_usec > 0 &&
+            (m->run_timer || loop_add_timer(m->loop, on_kill_due, m, &m->run_timer, NULL) >= 0))
+        loop_set_timer(m->run_timer, m->started_usec + m->config->run_timeout_usec);
     m->state.health = m->health.status;
     m->state.failing_streak = 0;
     probe_schedule(m);
@@ -343,6 +351,8 @@ static void finish_for_good(struct monitor *m)
     m->state.pid_start_ticks = 0;
     if (m->restart_timer)
         loop_set_timer(m->restart_timer, TIMEOUT_NEVER);
+    if (m->run_timer)
+        loop_set_timer(m->run_timer, TIMEOUT_NEVER);
     if (m->kill_timer)
         loop_set_timer(m->kill_timer, TIMEOUT_NEVER);
     monitor_publish(m);
@@ -554,6 +564,12 @@ void monitor_shut_down(struct monitor *m)
     (void)stop(m, stop_signal_of(m), m->config->stop_timeout_usec, NULL);
 }
 
+void monitor_start_again(struct monitor *m)
+{
+    m->starts_again = true;
+    (void)stop(m, stop_signal_of(m), m->config->stop_timeout_usec, NULL);
+}
+
 void monitor_take_unhealthy(struct monitor *m)
 {
     switch (m->config->unhealthy) {
@@ -561,8 +577,7 @@ void monitor_take_unhealthy(struct monitor *m)
         (void)send_signal(m, SIGKILL, NULL);
         return;
     case MONITOR_UNHEALTHY_RESTART:
-        m->starts_again = true;
-        (void)stop(m, stop_signal_of(m), m->config->stop_timeout_usec, NULL);
+        monitor_start_again(m);
         return;
     case MONITOR_UNHEALTHY_STOP:
         (void)monitor_stop(m, 0, CONTROL_TIMEOUT_DEFAULT, NULL);

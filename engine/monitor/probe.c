@@ -39,12 +39,16 @@ static bool record(struct monitor *m, int exit_code, const char *output, size_t 
 {
     struct monitor_state *state = &m->state;
 
-    if (state->health_log_len == HEALTH_LOG_MAX) {
+    size_t max = m->config->health_log_count ? m->config->health_log_count : HEALTH_LOG_DEFAULT;
+
+    if (state->health_log_len == max) {
         free(state->health_log[0].output);
         memmove(&state->health_log[0], &state->health_log[1],
-                (HEALTH_LOG_MAX - 1) * sizeof(state->health_log[0]));
+                (max - 1) * sizeof(state->health_log[0]));
         state->health_log_len--;
     }
+    if (m->config->health_log_bytes && len > m->config->health_log_bytes)
+        len = m->config->health_log_bytes;
     state->health_log[state->health_log_len++] = (struct health_result){
         .start_nsec = m->probe.start_nsec,
         .end_nsec = time_realtime_nsec(),
@@ -91,8 +95,36 @@ static bool container_is_ending(const struct monitor *m)
     return proc_wait_pidfd(m->process.pidfd, 0) != 0;
 }
 
+/* The check that comes first: nothing is recorded, until it has passed the container is still starting. */
+static void take_startup_result(struct monitor *m, int exit_code)
+{
+    const struct monitor_config *config = m->config;
+
+    if (exit_code == 0) {
+        m->startup.streak = 0;
+        m->startup_successes++;
+        m->in_startup = m->startup_successes <
+                        (config->startup_success ? config->startup_success : 1);
+    } else {
+        m->startup_successes = 0;
+        m->startup.streak++;
+    }
+    probe_schedule(m);
+    if (m->in_startup && config->startup.retries && m->startup.streak >= config->startup.retries)
+        monitor_start_again(m);
+}
+
+static const struct health *active_health(const struct monitor *m)
+{
+    return m->in_startup ? &m->startup : &m->health;
+}
+
 static void take_result(struct monitor *m, int exit_code, const struct strbuf *output)
 {
+    if (m->in_startup) {
+        take_startup_result(m, exit_code);
+        return;
+    }
     bool unhealthy = record(m, exit_code, output->data, output->len);
 
     idle_memory_expect(m);
@@ -113,7 +145,7 @@ static void finish(struct monitor *m, int exit_code)
     if (probe->timed_out) {
         exit_code = EXIT_CODE_NONE;
         strbuf_addf(&text, "Health check exceeded timeout (%s)",
-                time_format_go_duration(m->health.timeout_usec, timeout));
+                time_format_go_duration(active_health(m)->timeout_usec, timeout));
         if (probe->output.len > 0)
             strbuf_addf(&text, ": %s", probe->output.data);
     } else {
@@ -172,7 +204,7 @@ static int start(struct monitor *m, struct error **err)
         .cgroup = &m->cgroup,
         .pid = m->process.pid,
         .pidfd = m->process.pidfd,
-        .argv = m->config->health.argv,
+        .argv = m->in_startup ? m->config->startup.argv : m->config->health.argv,
         .user = m->config->user,
         .group_add = m->config->group_add,
     };
@@ -232,7 +264,7 @@ static void on_probe_due(struct loop *loop, void *userdata)
             take_result(m, EXIT_CODE_NONE, &text);
         }
     } else {
-        loop_set_timer(m->probe_timer, time_monotonic_usec() + m->health.timeout_usec);
+        loop_set_timer(m->probe_timer, time_monotonic_usec() + active_health(m)->timeout_usec);
     }
     error_free(error);
 }
@@ -246,7 +278,7 @@ void probe_schedule(struct monitor *m)
         return;
     if (!m->probe_timer && loop_add_timer(m->loop, on_probe_due, m, &m->probe_timer, NULL) < 0)
         return;
-    loop_set_timer(m->probe_timer, now + health_next_delay(&m->health, now));
+    loop_set_timer(m->probe_timer, now + health_next_delay(active_health(m), now));
 }
 
 void probe_cancel(struct monitor *m)

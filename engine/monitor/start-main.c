@@ -161,6 +161,7 @@ static int prepare(struct monitor *m, const char *id, struct error **err)
         .count = m->config->restart_count,
     };
     health_init(&m->health, &m->config->health);
+    health_init(&m->startup, &m->config->startup);
     m->state.monitor_pid = getpid();
     return 0;
 }

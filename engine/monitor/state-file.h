@@ -32,7 +32,8 @@ enum monitor_health_status {
 };
 extern const char *const monitor_health_names[MONITOR_HEALTH_MAX_];
 
-#define HEALTH_LOG_MAX 5
+#define HEALTH_LOG_MAX 100
+#define HEALTH_LOG_DEFAULT 5
 
 struct health_result {
     int64_t start_nsec, end_nsec; /* since 1970 */

@@ -151,3 +151,104 @@ teardown() {
         assert_status 125
     done
 }
+
+@test "variables of the image and of berth are left out by name, or all" {
+    import_busybox env -c 'ENV ONE=1 TWO=2'
+    run berth run --rm --network none --unsetenv ONE --unsetenv HOSTNAME -e THREE=3 env env
+    assert_output_lacks ONE=1
+    assert_output_lacks HOSTNAME
+    assert_output_has TWO=2
+    assert_output_has THREE=3
+    run berth run --rm --network none --unsetenv-all -e THREE=3 env /bin/env
+    [ "$(grep -v HOME= <<<"$output")" = THREE=3 ]
+}
+
+@test "name files are the image's when berth shall not make them" {
+    mkdir tree && make_rootfs "$WORK/tree"
+    echo own >tree/etc/hosts
+    echo own >tree/etc/hostname
+    [ "$(berth run --rm --network none --rootfs --no-hosts --no-hostname tree:O cat /etc/hosts /etc/hostname)" = $'own\nown' ]
+    [ "$(berth run --rm --network none --rootfs --hostname other tree:O cat /etc/hostname)" = other ]
+    run berth run --rm --network none --no-hosts --add-host a:1.2.3.4 busybox true
+    assert_status 125
+}
+
+@test "the image's volumes are as --image-volume says" {
+    import_busybox vol -c 'VOLUME /var/www'
+    [ "$(berth run --rm --network none --image-volume tmpfs vol sh -c 'grep -c " /var/www tmpfs " /proc/mounts')" = 1 ]
+    [ "$(berth run --rm --network none --image-volume ignore vol sh -c 'grep -c " /var/www " /proc/mounts || :')" = 0 ]
+    [ "$(berth run --rm --network none --image-volume bind vol sh -c 'grep -c " /var/www " /proc/mounts')" = 1 ]
+    run berth run --rm --network none --image-volume odd vol true
+    assert_status 125
+}
+
+@test "paths are hidden and shown as --security-opt says" {
+    run berth run --rm --network none --security-opt mask=/etc/passwd:/srv busybox sh -c 'cat /etc/passwd; touch /srv/x'
+    assert_status 1
+    assert_output_has 'Read-only file system'
+    assert_output_lacks root:
+    run berth run --rm --network none busybox sh -c 'echo 1 >/proc/sys/kernel/domainname'
+    [ "$status" -ne 0 ]
+    berth create --name shown --network none --security-opt 'unmask=/proc/k*:/proc/sys' busybox true
+    run berth inspect -f '{{json .HostConfig.MaskedPaths}} {{json .HostConfig.ReadonlyPaths}}' shown
+    assert_output_lacks '/proc/kcore'
+    assert_output_lacks '/proc/sys"'
+    assert_output_has '/proc/scsi'
+    assert_output_has '/proc/bus'
+    [ "$(berth create --name all --security-opt unmask=ALL --network none busybox true >/dev/null && berth inspect -f '{{json .HostConfig.MaskedPaths}}' all)" = '[]' ]
+}
+
+@test "a 32-bit personality is what programs see" {
+    [ "$(berth run --rm --network none --personality LINUX32 busybox uname -m)" != "$(uname -m)" ]
+    run berth run --rm --network none --personality ODD busybox true
+    [ "$status" -ne 0 ]
+}
+
+@test "a container is killed when its time is over" {
+    run berth run --name late --network none --timeout 1 busybox sleep 1000
+    assert_status 137
+    [ "$(berth run --rm --network none --timeout 1000 busybox echo done)" = done ]
+}
+
+@test "rmi removes the image with the container, unless another one uses it" {
+    import_busybox gone -c 'LABEL own=1'
+    [ "$(berth run --rmi --network none gone echo ran)" = ran ]
+    run berth image inspect gone
+    assert_status 1
+    berth create --name user --network none busybox true
+    berth run --rmi --network none busybox true
+    berth image inspect busybox >/dev/null
+    run berth run -d --rmi --network none busybox true
+    assert_status 125
+}
+
+@test "a startup check comes first, and restarts the container when it fails too often" {
+    mkdir state
+    berth run -d --name slow --network none -v "$PWD/state:/s" --health-cmd 'touch /s/regular' --health-interval 100ms \
+        --health-startup-cmd '["CMD", "test", "-e", "/s/ready"]' --health-startup-interval 100ms --health-startup-success 2 \
+        busybox sh -c 'echo begun >>/s/begun; sleep 1000' >/dev/null
+    [ "$(berth inspect -f '{{.State.Health.Status}}' slow)" = starting ]
+    [ ! -e state/regular ]
+    touch state/ready
+    berth wait --condition healthy slow
+    [ -e state/regular ]
+    [ "$(wc -l <state/begun)" -eq 1 ]
+    berth rm -f slow
+    rm state/ready state/begun
+    berth run -d --name failing --network none -v "$PWD/state:/s" --health-cmd true --health-startup-cmd 'test -e /s/ready' \
+        --health-startup-interval 100ms --health-startup-retries 2 -t --stop-timeout 0 busybox sh -c 'echo begun >>/s/begun; sleep 1000' >/dev/null
+    wait_for 60 sh -c "[ \$(wc -l <$PWD/state/begun) -ge 2 ]"
+    touch state/ready
+    berth wait --condition healthy failing
+}
+
+@test "results of checks are kept in number and length as asked for" {
+    berth run -d --name log --network none --health-cmd 'echo 0123456789; false' --health-interval 50ms --health-retries 12 --health-max-log-count 8 \
+        --health-max-log-size 4 busybox sleep 1000 >/dev/null
+    berth wait --condition unhealthy log
+    [ "$(berth inspect -f '{{len .State.Health.Log}}{{range .State.Health.Log}} {{.Output}}{{end}}' log)" = "8 0123 0123 0123 0123 0123 0123 0123 0123" ]
+    for option in --health-max-log-count=101 --health-max-log-size=5000 --health-log-destination=/tmp --health-startup-retries=3 --health-startup-cmd=true; do
+        run berth create --network none "$option" busybox true
+        assert_status 125
+    done
+}

@@ -19,7 +19,7 @@ teardown() {
         busybox sleep 100
     run -0 --separate-stderr berth quadlet convert -c web1
     for line in 'ContainerName=web1' 'Volume=vol1:/data:rw' 'Volume=/tmp:/t:ro' 'Environment="A=b c"' \
-        'Label=x=y' 'DropCapability=all' 'Memory=67108864' 'Tmpfs=/run' 'RunInit=true' 'ReadOnly=true' \
+        'Label=x=y' 'DropCapability=ALL' 'Memory=67108864' 'Tmpfs=/run' 'RunInit=true' 'ReadOnly=true' \
         'HealthCmd=test -e /x' 'HealthInterval=5000ms' 'Exec=sleep 100' 'Restart=always'; do
         [[ $output == *"$line"* ]] || { echo "no $line in:"; echo "$output"; false; }
     done
