@@ -18,6 +18,8 @@ enum quoting {
     QUOTE_HTML = 1 << 1,    /* < > & as escapes, as Go's JSON has them */
 };
 
+#define BINARY_LINE 70 /* characters of base64 */
+
 struct printer {
     struct strbuf *out;
     unsigned quoting;
@@ -240,7 +242,7 @@ static bool reads_differently(const char *text)
     return *p == '\0' && strpbrk(text, "0123456789") != NULL;
 }
 
-enum text_style { STYLE_PLAIN, STYLE_SINGLE, STYLE_DOUBLE, STYLE_LITERAL };
+enum text_style { STYLE_PLAIN, STYLE_SINGLE, STYLE_DOUBLE, STYLE_LITERAL, STYLE_BINARY };
 
 static enum text_style choose_style(const char *text, bool is_key)
 {
@@ -251,6 +253,8 @@ static enum text_style choose_style(const char *text, bool is_key)
         unsigned char c = (unsigned char)text[i];
         size_t step = character_len((const unsigned char *)text + i);
 
+        if (!step && !is_key) /* a file of variables may hold any bytes */
+            return STYLE_BINARY;
         if ((c < 0x20 && c != '\n') || c == 0x7f || !step || is_unseen(text + i))
             special = true;
         if (c == ':' && (i + 1 == len || strchr(" \t\n", text[i + 1])))
@@ -318,6 +322,31 @@ static void print_literal(const struct printer *printer, const char *text, unsig
     }
 }
 
+/* Bytes that are no text, in base64: in one line, or in lines of 70 characters as Docker Compose has them. */
+static void print_binary(struct strbuf *out, const char *text, unsigned columns)
+{
+    static const char alphabet[] =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = strlen(text), line_max = (len + 2) / 3 * 4 > BINARY_LINE ? BINARY_LINE : SIZE_MAX;
+    size_t written = 0;
+
+    strbuf_adds(out, line_max == SIZE_MAX ? "!!binary " : "!!binary |\n");
+    for (size_t i = 0; i < len; i += 3) {
+        unsigned bits = 0;
+
+        for (size_t j = 0; j < 3; j++)
+            bits = bits << 8 | (i + j < len ? (unsigned char)text[i + j] : 0);
+        for (size_t j = 0; j < 4; j++, written++) {
+            if (line_max != SIZE_MAX && written % line_max == 0) {
+                strbuf_adds(out, written ? "\n" : "");
+                yaml_indent(out, columns);
+            }
+            strbuf_addc(out, i + j > len ? '=' : alphabet[bits >> (18 - 6 * j) & 63]);
+        }
+    }
+    strbuf_addc(out, '\n');
+}
+
 /* Prints a text; `columns` is where the lines of a block start. Ends the line. */
 static void print_yaml_text(
         const struct printer *printer, const char *text, unsigned columns, bool is_key)
@@ -336,6 +365,9 @@ static void print_yaml_text(
         break;
     case STYLE_LITERAL:
         print_literal(printer, text, columns);
+        return;
+    case STYLE_BINARY:
+        print_binary(printer->out, text, columns);
         return;
     }
     if (!is_key)

@@ -217,7 +217,10 @@ void schema_suggest_name(struct schema_context *context, const struct attr_table
 
     if (table == &service_table && suggest_indentation(context, finding))
         return;
-    if (before)
+    if (table == &mount_table && strchr("./~", *entry->key) && entry->value->kind == NODE_TEXT)
+        diag_hint(context->diag, finding, "leave the blank out: \"%s:%s\"", entry->key,
+                entry->value->text);
+    else if (before)
         suggest_blank(context, finding, before, entry->key);
     else if (nearest)
         diag_hint(context->diag, finding, "did you mean \"%s\"?", nearest);
@@ -268,7 +271,9 @@ static void suggest_shape(struct schema_context *context, const struct attr *att
         diag_hint(diag, finding, "leave the \"-\" out: keys of a mapping have none");
     else if (attr->type->shape == SHAPE_LIST && node->kind == NODE_MAP)
         diag_hint(diag, finding, "a list has a \"-\" in front of each item");
-    else if ((node->kind == NODE_TEXT && attr->type->shape == SHAPE_LIST &&
+    else if ((attr->type->shape == SHAPE_MAP && node->kind == NODE_TEXT &&
+                     strchr(node->text, '=')) ||
+             (node->kind == NODE_TEXT && attr->type->shape == SHAPE_LIST &&
                      attr->type != &type_gpus) ||
              (is_scalar(node) &&
                      (attr->type == &type_texts_or_numbers || attr->type == &type_ports)) ||

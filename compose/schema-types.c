@@ -865,6 +865,17 @@ static const struct node *without_texts(
     return copy ? copy : node;
 }
 
+/* `- db: {condition: …}` where only names may stand. */
+static void refuse_name(struct schema_context *context, const struct node *item)
+{
+    size_t before = context->diag->len;
+
+    schema_refuse(context, item, "a name");
+    if (item->kind == NODE_MAP && context->diag->len > before)
+        diag_hint(context->diag, &context->diag->items[before],
+                "with more than names it is a mapping: leave the \"-\" out of all items");
+}
+
 /* A list of names is a map of what row->items's expand makes of a name, or of nulls. */
 static struct node *read_map_or_names(
         struct schema_context *context, const struct attr *attr, const struct node *node)
@@ -879,8 +890,10 @@ static struct node *read_map_or_names(
         const struct node *item = node->items[i];
         size_t mark = schema_push_index(context, i);
 
-        if (item->kind != NODE_TEXT)
-            schema_refuse(context, item, "a name");
+        if (item->kind == NODE_TEXT && (item->flags & NODE_BAD))
+            map->flags |= NODE_BAD;
+        else if (item->kind != NODE_TEXT)
+            refuse_name(context, item);
         else if (node_get_entry(map, item->text))
             schema_error(context, &item->at, "\"%s\" is there twice", item->text);
         else

@@ -233,7 +233,8 @@ static struct node *finish_list(
 
     list->len = 0;
     for (uint32_t i = 0; i < node->len; i++) {
-        size_t mark = schema_push_index(context, i);
+        /* Ranges and repetitions among ports: these are not the numbers that were written. */
+        size_t mark = attr->type == &type_ports ? context->path.len : schema_push_index(context, i);
         struct node *item = node->items[i];
 
         if (attr->items && !(item->flags & NODE_RESET))

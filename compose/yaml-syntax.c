@@ -86,6 +86,44 @@ static ptrdiff_t find_colon(struct str line)
     return -1;
 }
 
+/* "image:nginx": the name in front of a colon without a blank behind it; empty: there is none. */
+static struct str find_tight_colon(struct str line)
+{
+    struct str content = str_trim(line);
+
+    if (content.len && content.data[0] == '-')
+        content = str_trim((struct str){ content.data + 1, content.len - 1 });
+    ptrdiff_t colon = str_find(content, ':');
+
+    if (colon <= 0 || (size_t)colon + 1 >= content.len || strchr(" \t/", content.data[colon + 1]))
+        return (struct str){ 0 };
+    for (ptrdiff_t i = 0; i < colon; i++)
+        if ((content.data[i] < 'a' || content.data[i] > 'z') && content.data[i] != '_')
+            return (struct str){ 0 };
+    return (struct str){ content.data, (size_t)colon };
+}
+
+/* True when a quote is open at the end of the line. */
+static bool leaves_quote_open(struct str line)
+{
+    char open = '\0';
+
+    for (size_t i = 0; i < line.len; i++) {
+        char c = line.data[i];
+
+        if (!open && c == '#' && i > 0 && line.data[i - 1] == ' ')
+            return false;
+        if (open == '"' && c == '\\')
+            i++;
+        else if (c == open)
+            open = '\0';
+        else if (!open && (c == '"' || c == '\'') &&
+                 (i == 0 || strchr(" \t[{,:=", line.data[i - 1])))
+            open = c;
+    }
+    return open != '\0';
+}
+
 /* "mapping values are not allowed": a second ": " in the line, a colon that is missing above, or a line that
  * is indented deeper than a complete one. */
 static const char *hint_for_colon(
@@ -98,6 +136,11 @@ static const char *hint_for_colon(
     if (colon >= 0 && (unsigned)colon + 1 < at->column)
         return "a value that holds \": \" needs quotes";
     before = line_text(text, previous ? previous : 1);
+    struct str tight = find_tight_colon(before);
+
+    if (previous && tight.len)
+        return arena_printf(arena, "a blank is missing behind the colon of line %u: \"%.*s: …\"",
+                previous, STR_FMT(tight));
     if (previous && find_colon(before) < 0)
         return arena_printf(arena,
                 "a colon is missing at the end of line %u, or line %u is "
@@ -119,6 +162,8 @@ static const char *hint_for_indentation(
     unsigned previous = line_before(text, at->line);
     size_t above = previous ? indentation(line_text(text, previous)) : own;
 
+    if (previous && leaves_quote_open(line_text(text, previous)))
+        return arena_printf(arena, "is the quote in line %u closed?", previous);
     if (own == above)
         return "compare the indentation with the lines above";
     return arena_printf(arena,

@@ -428,6 +428,7 @@ static void refuse_key(
 {
     diag_add(reader->diag, DIAG_ERROR, "key", at, "%s: %s", path_text(reader), message);
     reader->failed = true;
+    frame->node->flags |= NODE_BAD; /* what it lacks now is no further mistake */
     frame->key = "";
     frame->key_at = *at;
     frame->skip_value = true;

@@ -104,8 +104,7 @@ static void texts_are_quoted_where_they_would_be_read_as_something_else(void **s
         { "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f\n" },
         { "a\xff"
           "b",
-                "\"a\xef\xbf\xbd"
-                "b\"\n" },
+                "!!binary Yf9i\n" },
         { "$A", "$$A\n" },
         { "$", "$$\n" },
     };
