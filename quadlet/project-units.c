@@ -1,34 +1,24 @@
 #include "quadlet/project-units.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
-#include "base/error.h"
-#include "base/parse.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/strmap.h"
-#include "base/timefmt.h"
-#include "compose/document.h"
 #include "compose/graph.h"
 #include "compose/project.h"
 #include "quadlet/emit.h"
 #include "quadlet/project-limits.h"
+#include "quadlet/project-lines.h"
 #include "quadlet/project-names.h"
-#include "quadlet/schedule.h"
 #include "units/name.h"
 #include "units/quote.h"
 
 #define COMMAND_MAX 65536
-/* What a stop needs on top of the container's own time: killing, and taking its network down. */
-#define STOP_MARGIN_SEC 20
-#define STOP_GRACE_DEFAULT_SEC 10
-/* For a container that neither starts nor fails. Health checks and gates ask for more while there is hope. */
-#define START_TIMEOUT_SEC 300
-#define RESTART_DELAY_SEC 1
 
 struct making {
     struct arena *arena;
@@ -39,6 +29,11 @@ struct making {
     struct diag *diag;
     bool failed;
 };
+
+static void note(struct making *m, int r)
+{
+    m->failed |= r < 0;
+}
 
 static void add(struct project_unit *unit, const char *section, const char *key, const char *value)
 {
@@ -166,91 +161,6 @@ static bool is_built(const struct service *service)
 
 /* ---- How a container runs ---- */
 
-static const struct node *schedule_of(const struct service *service)
-{
-    return node_get(service->model, "x-schedule");
-}
-
-static bool is_waited_for(const struct graph_node *node, enum service_condition condition)
-{
-    ARRAY_FOREACH(&node->needed_by, edge)
-        if ((*edge)->via == GRAPH_DEPENDS_ON && (*edge)->condition == condition)
-            return true;
-    return false;
-}
-
-struct restart {
-    const char *policy;   /* of systemd */
-    int64_t max_attempts; /* 0: no limit */
-    int64_t delay_sec;
-    bool even_if_stopped; /* at boot, also when it was stopped by hand */
-};
-
-/* restart_policy of deploy counts before restart, as in Docker Compose. */
-static struct restart restart_of(const struct service *service)
-{
-    const struct deploy_restart_policy *deploy = &service->deploy.restart_policy;
-    struct restart restart = { .policy = "no", .delay_sec = RESTART_DELAY_SEC };
-    const char *policy = service->restart ? service->restart : "no";
-
-    if (deploy->given) {
-        const char *condition = deploy->condition ? deploy->condition : "any";
-
-        restart.policy = strcmp(condition, "none") == 0         ? "no"
-                         : strcmp(condition, "on-failure") == 0 ? "on-failure"
-                                                                : "always";
-        restart.max_attempts = deploy->max_attempts.set ? deploy->max_attempts.value : 0;
-        if (deploy->delay.set && deploy->delay.usec > 0)
-            restart.delay_sec = (deploy->delay.usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
-    } else if (string_has_prefix(policy, "on-failure")) {
-        const char *colon = strchr(policy, ':');
-
-        restart.policy = "on-failure";
-        if (colon)
-            (void)parse_int64(str_from(colon + 1), 0, UINT16_MAX, &restart.max_attempts);
-    } else if (strcmp(policy, "no") != 0) {
-        restart.policy = "always";
-        restart.even_if_stopped = strcmp(policy, "always") == 0;
-    }
-    return restart;
-}
-
-static void add_restart(
-        struct making *m, struct project_unit *unit, const struct service *service, bool is_job)
-{
-    struct restart restart = restart_of(service);
-
-    /* A oneshot that has succeeded is what its dependents wait for. */
-    if (is_job && strcmp(restart.policy, "always") == 0)
-        restart.policy = "on-failure";
-    add(unit, "Service", "Restart", restart.policy);
-    if (strcmp(restart.policy, "no") == 0)
-        return;
-    add(unit, "Service", "RestartSec",
-            arena_printf(m->arena, "%lld", (long long)restart.delay_sec));
-    if (restart.max_attempts > 0) {
-        add(unit, "Unit", "StartLimitIntervalSec", "infinity");
-        add(unit, "Unit", "StartLimitBurst",
-                arena_printf(m->arena, "%lld", (long long)restart.max_attempts + 1));
-    } else {
-        add(unit, "Unit", "StartLimitIntervalSec", "0"); /* as Docker: it never gives up */
-    }
-}
-
-static void add_timeouts(
-        struct making *m, struct project_unit *unit, const struct service *service, bool is_job)
-{
-    int64_t grace_sec = service->stop_grace_period.set
-                                ? (service->stop_grace_period.usec + USEC_PER_SEC - 1) /
-                                          USEC_PER_SEC
-                                : STOP_GRACE_DEFAULT_SEC;
-
-    add(unit, "Service", "TimeoutStartSec",
-            is_job ? "infinity" : arena_printf(m->arena, "%d", START_TIMEOUT_SEC));
-    add(unit, "Service", "TimeoutStopSec",
-            arena_printf(m->arena, "%lld", (long long)grace_sec + STOP_MARGIN_SEC));
-}
-
 static bool has_gate(const struct graph_node *node)
 {
     ARRAY_FOREACH(&node->needs, edge)
@@ -264,8 +174,7 @@ static void add_service_section(
 {
     const struct service *service = node->service;
     const char *number = service_replicas(service) == 1 ? "1" : "%i";
-    bool is_scheduled = project_service_is_scheduled(service);
-    bool is_job = is_scheduled || is_waited_for(node, SERVICE_COMPLETED_SUCCESSFULLY);
+    bool is_scheduled = project_service_is_scheduled(service), is_job = project_is_job(node);
 
     add(unit, "Service", "Type", is_job ? "oneshot" : "notify");
     if (is_job && !is_scheduled) /* a timer starts only what does not stay */
@@ -279,13 +188,13 @@ static void add_service_section(
         add_command(m, unit, "ExecStartPre", "gate", "service", service->name, number);
     /* Ready with the first good health check only if somebody waits for that: others may start earlier. */
     add_command(m, unit, "ExecStart",
-            is_job                                 ? "run"
-            : is_waited_for(node, SERVICE_HEALTHY) ? "start-healthy"
-                                                   : "start",
+            is_job                                ? "run"
+            : project_is_waited_for_healthy(node) ? "start-healthy"
+                                                  : "start",
             "service", service->name, number);
     add_command(m, unit, "ExecStop", "stop", "service", service->name, number);
-    add_restart(m, unit, service, is_job);
-    add_timeouts(m, unit, service, is_job);
+    project_add_restart(m->arena, service, is_job, &unit->unit);
+    project_add_timeouts(m->arena, service, is_job, &unit->unit);
     project_add_limits(m->arena, service, &unit->unit);
 }
 
@@ -303,92 +212,7 @@ static bool is_active(const struct making *m, const struct service *service)
 static bool is_wanted(const struct making *m, const struct service *service)
 {
     return !m->options->stopped || !strmap_has(m->options->stopped, service->name) ||
-           restart_of(service).even_if_stopped;
-}
-
-/* ---- What the user adds ---- */
-
-static void complain(struct making *m, const struct source *at, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static void complain(struct making *m, const struct source *at, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    diag_add(m->diag, DIAG_ERROR, "x-systemd", at, "%s", arena_vprintf(m->arena, format, args));
-    va_end(args);
-    m->failed = true;
-}
-
-static void add_x_value(struct making *m, struct project_unit *unit, const char *section,
-        const struct node_entry *entry, const struct node *value)
-{
-    const char *text = node_scalar_text(m->arena, value);
-
-    if (!text || strchr(text, '\n'))
-        complain(m, &value->at, "x-systemd: %s= is no text on one line, or a list of such",
-                entry->key);
-    else
-        unitfile_add(&unit->unit, section, entry->key, text);
-}
-
-/* Lines as they are: specifiers in them are meant. */
-static void add_x_systemd(struct making *m, struct project_unit *unit, const struct node *model)
-{
-    const struct node *extension = node_get(model, "x-systemd");
-
-    if (extension && extension->kind != NODE_MAP)
-        complain(m, &extension->at, "x-systemd: expected sections with their keys");
-    for (uint32_t s = 0; extension && extension->kind == NODE_MAP && s < extension->len; s++) {
-        const struct node_entry *section = &extension->entries[s];
-
-        if (section->value->kind != NODE_MAP || !unit_name_is_valid(section->key)) {
-            complain(m, &section->key_at, "x-systemd: %s: expected a section with its keys",
-                    section->key);
-            continue;
-        }
-        for (uint32_t k = 0; k < section->value->len; k++) {
-            const struct node_entry *entry = &section->value->entries[k];
-
-            if (!unit_name_is_valid(entry->key))
-                complain(m, &entry->key_at, "x-systemd: \"%s\" is no key of a unit", entry->key);
-            else if (entry->value->kind == NODE_LIST)
-                for (uint32_t i = 0; i < entry->value->len; i++)
-                    add_x_value(m, unit, section->key, entry, entry->value->items[i]);
-            else
-                add_x_value(m, unit, section->key, entry, entry->value);
-        }
-    }
-}
-
-/* A text, a list of them, or { calendar: …, persistent: …, randomized_delay: … }. */
-static void read_schedule(struct making *m, struct project_unit *timer, const struct node *schedule)
-{
-    const struct node *when = schedule->kind == NODE_MAP ? node_get(schedule, "calendar")
-                                                         : schedule;
-    const struct node *persistent = node_get(schedule, "persistent");
-    const char *delay = node_get_text(schedule, "randomized_delay");
-    auto_error struct error *err = NULL;
-    struct strings calendars = { 0 };
-
-    if (when && when->kind == NODE_TEXT)
-        (void)schedule_parse(m->arena, when->text, &calendars, &when->at, &err);
-    for (uint32_t i = 0; when && when->kind == NODE_LIST && !err && i < when->len; i++)
-        if (when->items[i]->kind == NODE_TEXT)
-            (void)schedule_parse(
-                    m->arena, when->items[i]->text, &calendars, &when->items[i]->at, &err);
-    if (err)
-        complain(m, &err->at, "%s", err->message);
-    else if (calendars.len == 0)
-        complain(m, &schedule->at,
-                "x-schedule: expected a calendar expression or five fields of cron");
-    ARRAY_FOREACH(&calendars, calendar)
-        unitfile_add(&timer->unit, "Timer", "OnCalendar", *calendar);
-    if (!persistent || persistent->kind != NODE_BOOL || persistent->boolean)
-        unitfile_add(&timer->unit, "Timer", "Persistent", "yes");
-    if (delay)
-        unitfile_add(&timer->unit, "Timer", "RandomizedDelaySec", delay);
+           project_restarts_always(service);
 }
 
 static void make_timer(struct making *m, const struct service *service, const char *wanted_by)
@@ -400,7 +224,7 @@ static void make_timer(struct making *m, const struct service *service, const ch
 
     timer->scheduled = service;
     unitfile_add(&timer->unit, "Unit", "PartOf", wanted_by);
-    read_schedule(m, timer, schedule_of(service));
+    note(m, project_add_schedule(m->arena, project_schedule_of(service), &timer->unit, m->diag));
     if (is_wanted(m, service))
         *ARRAY_APPEND_ARENA(m->arena, &timer->links) = arena_printf(
                 m->arena, "%s.wants/%s", wanted_by, name);
@@ -425,7 +249,7 @@ static void make_container(struct making *m, const struct graph_node *node, cons
     require_part(m, unit, service->name, is_built(service) ? "build" : "image");
     add_resources(m, unit, service);
     add_service_section(m, unit, node);
-    add_x_systemd(m, unit, service->model);
+    note(m, project_add_x_systemd(m->arena, service->model, &unit->unit, m->diag));
     for (unsigned number = 1; !is_scheduled && is_wanted(m, service) && number <= replicas;
             number++)
         *ARRAY_APPEND_ARENA(m->arena, &unit->links) = arena_printf(m->arena, "%s.wants/%s",
@@ -511,7 +335,7 @@ static void make_target(struct making *m)
     struct project_unit *unit = begin_unit(
             m, name, arena_printf(m->arena, "Compose project %s", m->project->name));
 
-    add_x_systemd(m, unit, m->project->model);
+    note(m, project_add_x_systemd(m->arena, m->project->model, &unit->unit, m->diag));
     *ARRAY_APPEND_ARENA(m->arena, &unit->links) = arena_printf(m->arena, "%s.wants/%s",
             m->options->is_user ? "default.target" : "multi-user.target", name);
 }
@@ -538,9 +362,22 @@ int project_make_units(struct arena *arena, const struct project *project,
     return m.failed ? -EINVAL : 0;
 }
 
+int project_make_timers(struct arena *arena, const struct project *project,
+        const struct project_units_options *options, struct project_units *ret, struct diag *diag)
+{
+    struct project_units units = { 0 };
+    struct making m = { arena, project, NULL, options, &units, diag, false };
+
+    ARRAY_FOREACH(&project->services, service)
+        if (project_service_is_scheduled(service) && service_replicas(service) > 0)
+            make_timer(&m, service, "timers.target");
+    *ret = units;
+    return m.failed ? -EINVAL : 0;
+}
+
 bool project_service_is_scheduled(const struct service *service)
 {
-    return schedule_of(service) != NULL;
+    return project_schedule_of(service) != NULL;
 }
 
 void project_make_placeholder(struct arena *arena, const char *name, const struct strings *errors,

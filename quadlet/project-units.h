@@ -58,6 +58,10 @@ int project_make_units(struct arena *arena, const struct project *project,
         const struct graph *graph, const struct project_units_options *options,
         struct project_units *ret, struct diag *diag);
 
+/* Its timers alone, for containers that are units of Podman's: quadlets have none. */
+int project_make_timers(struct arena *arena, const struct project *project,
+        const struct project_units_options *options, struct project_units *ret, struct diag *diag);
+
 /* Whether only a timer starts it (`x-schedule`). */
 bool project_service_is_scheduled(const struct service *service);
 
