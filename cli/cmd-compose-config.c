@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -20,6 +21,7 @@
 #include "cli/config-digests.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "cli/units.h"
 #include "cli/version.h"
 #include "compose/document.h"
 #include "compose/graph.h"
@@ -34,7 +36,8 @@ struct config_options {
     bool lock_digests, resolve_digests;
 };
 
-static const char *const config_formats[] = { "yaml", "json", NULL };
+static const char *const config_formats[] = { "yaml", "json", "quadlet", "quadlets", "systemd",
+    NULL };
 
 #define AT(member) .offset = offsetof(struct config_options, member)
 static const struct opt config_opts[] = {
@@ -47,7 +50,7 @@ static const struct opt config_opts[] = {
             .arg = "FORMAT",
             AT(format),
             .values = config_formats,
-            .help = "yaml or json" },
+            .help = "yaml or json; or units: quadlet, quadlets, systemd" },
     { .name = "hash",
             .type = &opt_string,
             .arg = "SERVICES",
@@ -81,7 +84,7 @@ static const struct opt config_opts[] = {
             .type = &opt_string,
             .arg = "FILE",
             AT(output),
-            .help = "Write to a file" },
+            .help = "Write to a file; units into a directory" },
     { .name = "profiles", .type = &opt_flag, AT(profiles), .help = "Print the profile names" },
     { .name = "quiet",
             .letter = 'q',
@@ -395,6 +398,34 @@ static int write_output(const char *path, const struct strbuf *text, struct erro
     return r < 0 ? error_set(err, r, NULL, "cannot write \"%s\"", path) : 0;
 }
 
+/* As units, as `berth units` makes them. */
+static int convert(struct compose *compose, const struct config_options *o)
+{
+    struct cli *cli = compose->cli;
+    struct units_options options = { .is_user = geteuid() != 0 };
+    struct units_files files = { 0 };
+    int status = units_parse_options(cli, o->format, NULL, NULL, &options);
+
+    if (status == 0)
+        status = compose_load(compose, COMPOSE_NEED_PROJECT);
+    if (status == 0)
+        status = units_of_compose(compose, &options, &files);
+    if (status || o->quiet)
+        return status;
+    if (o->output)
+        return units_write(cli, &files, o->output);
+    units_print(cli, &files);
+    return 0;
+}
+
+static bool is_units_format(const char *format)
+{
+    for (size_t i = 0; format && i < UNITS_FORMAT_MAX_; i++)
+        if (strcmp(format, units_format_names[i]) == 0)
+            return true;
+    return false;
+}
+
 static int run_config(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct config_options *o = data;
@@ -402,12 +433,16 @@ static int run_config(struct cli *cli, const void *data, int argc, char **argv)
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
     auto_error struct error *err = NULL;
     enum config_view view = choose_view(o);
-    bool is_model = view == VIEW_MODEL;
+    bool is_model = view == VIEW_MODEL, as_units = is_units_format(o->format);
 
-    if (!string_is_empty(o->format) && strcmp(o->format, "yaml") != 0 &&
+    if (!as_units && !string_is_empty(o->format) && strcmp(o->format, "yaml") != 0 &&
             strcmp(o->format, "json") != 0 && (is_model || view == VIEW_VARIABLES))
-        return report_failure(cli, "unsupported format \"%s\": expected yaml or json", o->format);
+        return report_failure(cli,
+                "unsupported format \"%s\": expected yaml, json, quadlet, quadlets or systemd",
+                o->format);
     int status = compose_begin(cli, argc, argv, &compose);
+    if (status == 0 && as_units)
+        return convert(compose, o);
     if (status == 0)
         status = load_for(compose, o, view);
     if (status == 0 && is_model && (o->resolve_digests || o->lock_digests))

@@ -23,7 +23,7 @@ extern const struct command command_compose_attach, command_compose_commit, comm
 
 /* A project as a service. */
 extern const struct command command_compose_enable, command_compose_disable, command_compose_status,
-        command_unit;
+        command_unit, command_units;
 
 extern const struct command command_compose_build, command_compose_config, command_compose_create,
         command_compose_down, command_compose_exec, command_compose_images, command_compose_kill,

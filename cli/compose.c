@@ -345,6 +345,27 @@ int compose_open(
     return status;
 }
 
+int compose_load_all(const struct compose *compose, struct compose **ret)
+{
+    auto_(compose_free_p) struct compose *all = NULL;
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    int status = compose_begin(compose->cli, 0, NULL, &all);
+
+    if (status)
+        return status;
+    all->load = compose->load;
+    all->load.services = all->load.profiles = (struct strings){ 0 };
+    *ARRAY_APPEND_ARENA(&all->arena, &all->load.profiles) = arena_strdup(&all->arena, "*");
+    if (project_load(&all->arena, &all->load, &all->project, &diag, NULL) < 0) {
+        report_note(compose->cli,
+                "what only profiles have that are not active is left out: it has mistakes");
+        all->project = compose->project;
+    }
+    all->name = all->project->name;
+    *ret = TAKE(all);
+    return 0;
+}
+
 void compose_free(struct compose *compose)
 {
     if (!compose)

@@ -65,6 +65,10 @@ DEFINE_CLEANUP(struct compose *, compose_free);
 int compose_begin(struct cli *cli, int argc, char **services, struct compose **ret);
 int compose_load(struct compose *compose, enum compose_need need);
 
+/* The same files with every profile, so that units of a profile that is not active can be made, too. 0, or the exit
+ * status. */
+int compose_load_all(const struct compose *compose, struct compose **ret);
+
 /* Refuses what the engine cannot do, with the places; 0, or the exit status. */
 int compose_check_supported(struct compose *compose);
 

@@ -125,22 +125,6 @@ void enabled_tell_changes(struct compose *compose)
 
 /* ---- Writing ---- */
 
-/* The same files with every profile, so that a profile can be started later without the sources. */
-static int load_all(struct compose *compose, struct compose **ret)
-{
-    auto_(compose_free_p) struct compose *all = NULL;
-    int status = compose_begin(compose->cli, 0, NULL, &all);
-
-    if (status)
-        return status;
-    all->load.profiles = (struct strings){ 0 };
-    *ARRAY_APPEND_ARENA(&all->arena, &all->load.profiles) = arena_strdup(&all->arena, "*");
-    status = compose_load(all, COMPOSE_NEED_PROJECT);
-    if (status == 0)
-        *ret = TAKE(all);
-    return status;
-}
-
 static void format(struct compose *all, const struct strings *profiles, struct strbuf *out)
 {
     struct enabled_sources sources = { 0 };
@@ -179,7 +163,7 @@ int enabled_write(struct compose *compose, const struct strings *profiles, bool 
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
     auto_error struct error *err = NULL;
     const char *path = enabled_path(compose->cli, compose->name);
-    int status = load_all(compose, &all);
+    int status = compose_load_all(compose, &all);
 
     if (status)
         return status;

@@ -54,6 +54,7 @@ static const struct command *const commands[] = {
     &command_export,
     &command_inspect,
     &command_quadlet,
+    &command_units,
     &command_build,
     &command_pull,
     &command_push,

@@ -259,6 +259,14 @@ static int read_option(struct conversion *c, const char *word)
     return 0;
 }
 
+void quadlet_add_option(
+        struct quadlet *quadlet, const char *option, const char *value, struct diag *diag)
+{
+    struct conversion c = { .quadlet = quadlet, .arena = quadlet->unit.arena, .diag = diag };
+
+    add_option(&c, option, value);
+}
+
 const char *quadlet_name_of_image(struct quadlet_set *set, const char *image)
 {
     const char *slash = strrchr(image, '/'), *last = slash ? slash + 1 : image;

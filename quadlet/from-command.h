@@ -15,6 +15,10 @@ struct strings;
 int quadlet_from_command(struct quadlet_set *set, const struct strings *words, const char *name,
         struct quadlet **ret, struct diag *diag, struct error **err);
 
+/* One option of `podman run` ("--env") with its value (NULL: a flag) as lines of the document, a .container. */
+void quadlet_add_option(
+        struct quadlet *quadlet, const char *option, const char *value, struct diag *diag);
+
 /* A name for a document: the last part of an image's name without tag and digest, made a unit's name. In the
  * set's arena. */
 const char *quadlet_name_of_image(struct quadlet_set *set, const char *image);

@@ -48,9 +48,9 @@ bash_offers() {
     run -0 offered compose up --
     [[ $output == *$'\n--detach\n'* && $output == *$'\n--help'* ]]
     run -0 offered compose config --format ""
-    [ "$output" = $':words\nyaml\njson' ]
+    [ "$output" = $':words\nyaml\njson\nquadlet\nquadlets\nsystemd' ]
     run -0 offered compose config --format=j
-    [ "$output" = $':words\n--format=yaml\n--format=json' ]
+    [ "$output" = $':words\n--format=yaml\n--format=json\n--format=quadlet\n--format=quadlets\n--format=systemd' ]
     run -0 offered compose --ansi ""
     [[ $output == *never* ]]
     run -0 offered compose -f ""
@@ -81,7 +81,7 @@ bash_offers() {
     run -0 bash_offers "berth compose config --format=y"
     [ "$output" = yaml ]
     run -0 bash_offers "berth compose config --format="
-    [ "$output" = $'yaml\njson' ]
+    [ "$output" = $'yaml\njson\nquadlet\nquadlets\nsystemd' ]
     run -0 bash_offers "berth compose stop w"
     [ "$(sort <<<"$output")" = $'web\nworker' ]
     run -0 bash_offers "berth-compose logs we"
@@ -113,7 +113,7 @@ bash_offers() {
         grep -qF "berth compose ${command//-/\\-}" berth-compose.1
     done
     grep -qF 'no\-interpolate' berth-compose.1
-    grep -qF 'Values: yaml, json.' berth-compose.1
+    grep -qF 'Values: yaml, json, quadlet, quadlets, systemd.' berth-compose.1
     run -1 "$berth" __manual nothing
     command -v groff >/dev/null || skip "groff is not installed"
     for page in berth.1 berth-compose.1 berth-compose.5; do
