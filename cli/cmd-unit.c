@@ -205,6 +205,7 @@ static int start_container(struct unit *unit)
                   : unit->verb == UNIT_RUN         ? "none"
                                                    : "started",
         .cgroup_parent = service_cgroup(unit),
+        .writes_journal = unit->verb != UNIT_RUN, /* a job's output is this command's */
         .unit = project_container_unit_name(&unit->compose->arena, unit->compose->project,
                 project_find_service(unit->compose->project, unit->name), unit->number),
     };

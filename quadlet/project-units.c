@@ -148,7 +148,7 @@ static void add_resources(
                                                       : NULL;
         if (volume && volume->external != OPTION_TRUE)
             require_part(m, unit, volume->key, "volume");
-        if (mount->type == MOUNT_BIND && mount->source)
+        if (mount->type == MOUNT_BIND && string_has_prefix(mount->source, "/"))
             add(unit, "Unit", "RequiresMountsFor",
                     quote_word(m->arena, quote_literal(m->arena, mount->source, false)));
     }

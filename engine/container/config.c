@@ -288,6 +288,7 @@ static const struct field config_fields[] = {
     F(FIELD_BOOL, container_config, monitor_in_parent),
     F(FIELD_TEXT, container_config, notify),
     F(FIELD_TEXT, container_config, unit),
+    F(FIELD_BOOL, container_config, unit_log),
     F(FIELD_ENUM, container_config, restart, NAMES(container_restart_names)),
     F(FIELD_INT64, container_config, restart_max_retries),
     F(FIELD_BOOL, container_config, auto_remove),

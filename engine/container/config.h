@@ -266,6 +266,7 @@ struct container_config {
     const char *
             notify; /* when a service manager is told that it is ready: monitor_ready_names; NULL: never */
     const char *unit; /* of systemd's, to which it belongs; NULL: none, or not known */
+    bool unit_log;    /* the log driver is the unit's choice, since nobody made one */
 
     /* Its life. */
     enum container_restart restart;

@@ -141,6 +141,7 @@ int container_enter_service_cgroup(
  * group of the service, or NULL, and the name of the unit. */
 struct container_service {
     const char *notify, *cgroup_parent, *unit;
+    bool writes_journal; /* its output goes there, unless a log driver was asked for */
 };
 
 /* The unit that starts and stops the container; NULL: nobody but us. */

@@ -128,3 +128,30 @@ assert_units() {
     assert_output_has "web shop-web.service"
     assert_output_lacks "berth"
 }
+
+@test "what a container prints is in the journal, once, with Docker's fields, and in logs" {
+    printf '  job: { image: busybox, command: [echo, job done], network_mode: none, x-schedule: daily }\n' >>compose.yaml
+    run -0 berth compose up -d
+    wait_for 20 sh -c "journalctl -u shop-web.service -o cat | grep -qx 'web runs'"
+    run -0 journalctl -u shop-web.service CONTAINER_NAME=shop-web-1 -o json --output-fields=MESSAGE,CONTAINER_TAG,IMAGE_NAME
+    assert_output_has '"MESSAGE":"web runs"'
+    assert_output_has '"CONTAINER_TAG":"shop-web-1"'
+    run -0 berth compose logs --no-log-prefix web
+    [ "$output" = "web runs" ]
+    run -0 systemctl start shop-job.service
+    wait_for 20 sh -c "journalctl -u shop-job.service -o cat | grep -qx 'job done'"
+    [ "$(journalctl -u shop-job.service -o cat | grep -cx 'job done')" = 1 ]
+    run -0 berth compose logs --no-log-prefix job
+    [ "$output" = "job done" ]
+}
+
+@test "the watchdog of a unit is fed by the monitor" {
+    sed -i 's/^  web:/  web:\n    x-systemd: { Service: { WatchdogSec: 2 } }/' compose.yaml
+    run -0 berth compose up -d
+    stamp() { systemctl show -P WatchdogTimestampMonotonic shop-web.service; }
+    first=$(stamp)
+    [ "$first" != 0 ]
+    fed_again() { [ "$(stamp)" != "$first" ]; }
+    wait_for 20 fed_again
+    assert_units active shop-web.service
+}
