@@ -410,6 +410,29 @@ const struct command command_compose_port = {
 
 /* ------------------------------------------------------------------ top */
 
+/* The first brings the titles. */
+static void add_processes(struct table *table, const struct observed_container *container,
+        const struct container_processes *processes)
+{
+    char number[16];
+
+    if (table->len == 0) {
+        table_row(table);
+        table_cell(table, "SERVICE");
+        table_cell(table, "#");
+        for (size_t i = 0; i < processes->title_count; i++)
+            table_cell(table, processes->titles[i]);
+    }
+    snprintf(number, sizeof(number), "%u", container->number);
+    for (size_t i = 0; i < processes->row_count; i++) {
+        table_row(table);
+        table_cell(table, container->service);
+        table_cell(table, number);
+        for (char **cell = processes->rows[i]; *cell; cell++)
+            table_cell(table, *cell);
+    }
+}
+
 static int run_top(struct cli *cli, const void *data, int argc, char **argv)
 {
     auto_(compose_free_p) struct compose *compose = NULL;
@@ -423,16 +446,19 @@ static int run_top(struct cli *cli, const void *data, int argc, char **argv)
         status = compose_containers(compose, argc, argv, false, &containers);
     if (status)
         return status;
+    auto_(table_release) struct table table = TABLE_INIT(TABLE_MIN_WIDTH);
     ARRAY_FOREACH(&containers, item) {
         auto_error struct error *err = NULL;
+        struct container_processes processes = { 0 };
 
         if (!observed_container_is_active(*item))
             continue;
-        cli_print(cli, "%s\n", (*item)->name);
-        if (top_print(cli, cli->engine, (*item)->id, TABLE_MIN_WIDTH, &err) < 0)
+        if (container_top(cli->engine, &compose->arena, (*item)->id, &processes, &err) < 0)
             status = report_error(cli, err);
-        cli_print(cli, "\n");
+        else
+            add_processes(&table, *item, &processes);
     }
+    table_print(cli, &table);
     return status;
 }
 
@@ -508,9 +534,7 @@ static int run_volumes(struct cli *cli, const void *data, int argc, char **argv)
         if (volume_lookup(cli->engine, &compose->arena, observed->name, &volume, &err) < 0)
             return report_error(cli, err);
         if (volume)
-            json_array_append_new(
-                    rows, json_pack("{s:s,s:s,s:s,s:s}", "Driver", volume->driver, "Mountpoint",
-                                  volume->mountpoint, "Name", volume->name, "Scope", "local"));
+            json_array_append_new(rows, volume_row(&compose->arena, volume));
     }
     if (o->quiet)
         return 0;

@@ -264,17 +264,17 @@ static int confirm_rm(
     ARRAY_FOREACH(&containers, item) {
         if (observed_container_is_active(*item) && !o->stop)
             continue;
-        if (!found && !o->force)
-            fputs("Going to remove", stderr);
-        if (!o->force)
-            fprintf(stderr, "%s %s", found ? "," : "", (*item)->name);
+        cli_print(compose->cli, "%s %s", found ? "," : "Going to remove", (*item)->name);
         found = true;
     }
+    if (found)
+        cli_print(compose->cli, "\n");
+    fflush(stdout);
     if (!found) {
         fputs("No stopped containers\n", stderr);
         return 0;
     }
-    return o->force || cli_confirm(compose->cli, ".");
+    return o->force || cli_confirm(compose->cli, "");
 }
 
 static int run_rm(struct cli *cli, const void *data, int argc, char **argv)

@@ -352,13 +352,21 @@ const char *format_ports(struct arena *arena, const struct container *container)
     return arena_strdup(arena, text.data);
 }
 
+/* As Docker: the program as it is, arguments with blanks in quotes. */
+static void add_word(struct strbuf *text, const char *word)
+{
+    bool quoted = text->len > 0 && strchr(word, ' ');
+
+    strbuf_addf(text, "%s%s%s%s", text->len ? " " : "", quoted ? "'" : "", word, quoted ? "'" : "");
+}
+
 const char *format_command(struct arena *arena, const struct container *container)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(1u << 20);
 
     for (char **p = container->config.entrypoint; p && *p; p++)
-        strbuf_addf(&text, "%s%s", text.len ? " " : "", *p);
+        add_word(&text, *p);
     for (char **p = container->config.cmd; p && *p; p++)
-        strbuf_addf(&text, "%s%s", text.len ? " " : "", *p);
+        add_word(&text, *p);
     return arena_strdup(arena, text.data);
 }

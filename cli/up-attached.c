@@ -290,11 +290,13 @@ static int begin(struct attached *attached, struct error **err)
             continue;
         r = follow_container(attached, container, err);
         if (r >= 0)
-            fprintf(stderr, "%s%s", follow_alive(attached->follow) == 1 ? "Attaching to " : ", ",
+            cli_print(compose->cli, "%s%s",
+                    follow_alive(attached->follow) == 1 ? "Attaching to " : ", ",
                     compose_short_name(compose, container));
     }
     if (r >= 0 && follow_alive(attached->follow) > 0)
-        fputc('\n', stderr);
+        cli_print(compose->cli, "\n");
+    fflush(stdout);
     if (r >= 0 && attached->options->watch)
         watch_on(attached);
     return r;

@@ -270,6 +270,11 @@ static bool stops(enum plan_verb verb)
     return verb == PLAN_VERB_STOP || verb == PLAN_VERB_KILL || verb == PLAN_VERB_RM;
 }
 
+static bool is_scaled_to_none(const struct known_service *known)
+{
+    return known->service && service_replicas(known->service) == 0;
+}
+
 static int verb_on_service(struct verbing *v, struct known_service *known, struct error **err)
 {
     size_t found = 0;
@@ -281,7 +286,7 @@ static int verb_on_service(struct verbing *v, struct known_service *known, struc
         if (known->selected || observed_container_is_active(c))
             verb_on_container(v, known, c);
     }
-    if (found == 0 && v->verb == PLAN_VERB_START && v->options->services.len > 0)
+    if (found == 0 && v->verb == PLAN_VERB_START && !is_scaled_to_none(known))
         return error_set_plain(err, ENOENT, known->service ? &known->service->at : NULL,
                 "service \"%s\" has no container to start", known->name);
     return 0;

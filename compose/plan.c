@@ -32,8 +32,8 @@ static const struct action_words {
     [PLAN_STOP_CONTAINER] = { "stop-container", "Stopping", "Stopped" },
     [PLAN_RESTART_CONTAINER] = { "restart-container", "Restarting", "Started" },
     [PLAN_KILL_CONTAINER] = { "kill-container", "Killing", "Killed" },
-    [PLAN_PAUSE_CONTAINER] = { "pause-container", "Pausing", "Paused" },
-    [PLAN_UNPAUSE_CONTAINER] = { "unpause-container", "Unpausing", "Unpaused" },
+    [PLAN_PAUSE_CONTAINER] = { "pause-container", NULL, "Paused" },
+    [PLAN_UNPAUSE_CONTAINER] = { "unpause-container", NULL, "Unpaused" },
     [PLAN_REMOVE_CONTAINER] = { "remove-container", "Removing", "Removed" },
 };
 _Static_assert(ARRAY_LEN(actions) == PLAN_ACTION_MAX_, "words for every action");
@@ -126,13 +126,6 @@ void plan_free(struct plan *plan)
     free(plan);
 }
 
-/* Compose quotes the names of volumes. */
-static const char *subject_of(struct plan *plan, const char *kind, const char *name)
-{
-    return strcmp(kind, "Volume") == 0 ? arena_printf(&plan->arena, "%s \"%s\"", kind, name)
-                                       : arena_printf(&plan->arena, "%s %s", kind, name);
-}
-
 struct plan_step *plan_add(
         struct plan *plan, enum plan_action action, const char *subject_kind, const char *name)
 {
@@ -142,7 +135,7 @@ struct plan_step *plan_add(
     step->index = plan->steps.len;
     step->action = action;
     step->name = name;
-    step->subject = subject_of(plan, subject_kind, name);
+    step->subject = arena_printf(&plan->arena, "%s %s", subject_kind, name);
     *ARRAY_APPEND_ARENA(&plan->arena, &plan->steps) = step;
     return step;
 }

@@ -453,7 +453,7 @@ static void progress_speaks_composes_words(void **state)
     assert_contains(seen.text.data, "Image app  Pulling\n");
     assert_contains(seen.text.data, "Image app  Pulled\n");
     assert_contains(seen.text.data, "Network demo_default  Created\n");
-    assert_contains(seen.text.data, "Volume \"demo_vol\"  Created\n");
+    assert_contains(seen.text.data, "Volume demo_vol  Created\n");
     assert_contains(seen.text.data, "Container demo-a-1  Creating\nContainer demo-a-1  Created\n"
                                     "Container demo-a-1  Starting\nContainer demo-a-1  Started\n");
     seen_release(&seen);
