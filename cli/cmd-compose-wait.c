@@ -81,17 +81,6 @@ static int wait_and_take_down(struct compose *compose, const struct compose_cont
     return status ? status : code;
 }
 
-/* Who has ended is not waited for. */
-static size_t leave_running(struct compose_containers *containers)
-{
-    size_t len = 0;
-
-    ARRAY_FOREACH(containers, container)
-        if (observed_container_is_active(*container))
-            containers->items[len++] = *container;
-    return containers->len = len;
-}
-
 static int run_wait(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct wait_options *o = data;
@@ -105,7 +94,7 @@ static int run_wait(struct cli *cli, const void *data, int argc, char **argv)
         status = compose_observe(compose);
     if (status == 0)
         status = compose_containers(compose, argc, argv, false, &containers);
-    if (status == 0 && leave_running(&containers) == 0)
+    if (status == 0 && containers.len == 0)
         status = report_failure(cli, "no containers for project \"%s\"", compose->name);
     if (status)
         return status;
