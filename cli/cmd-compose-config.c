@@ -57,6 +57,10 @@ static const struct opt config_opts[] = {
             AT(hash),
             .help = "Print the configuration hash of services, * for all" },
     { .name = "images", .type = &opt_flag, AT(images), .help = "Print the image names" },
+    { .name = "lock-image-digests",
+            .type = &opt_flag,
+            AT(lock_digests),
+            .help = "Print an override file that pins image digests" },
     { .name = "models", .type = &opt_flag, AT(models), .help = "Print the model names" },
     { .name = "networks", .type = &opt_flag, AT(networks), .help = "Print the network names" },
     { .name = "no-consistency",
@@ -91,21 +95,16 @@ static const struct opt config_opts[] = {
             .type = &opt_flag,
             AT(quiet),
             .help = "Only check, print nothing" },
+    { .name = "resolve-image-digests",
+            .type = &opt_flag,
+            AT(resolve_digests),
+            .help = "Replace tags by digests" },
     { .name = "services", .type = &opt_flag, AT(services), .help = "Print the service names" },
     { .name = "variables",
             .type = &opt_flag,
             AT(variables),
             .help = "Print the variables of the files with their defaults" },
-    { .name = "volumes", .type = &opt_flag, AT(volumes), .help = "Print the volume names" },
-    { .name = "lock-image-digests",
-            .type = &opt_flag,
-            AT(lock_digests),
-            .help = "Print an override file that pins image digests" },
-    { .name = "resolve-image-digests",
-            .type = &opt_flag,
-            AT(resolve_digests),
-            .help = "Replace tags by digests" },
-    OPT_END
+    { .name = "volumes", .type = &opt_flag, AT(volumes), .help = "Print the volume names" }, OPT_END
 };
 #undef AT
 
