@@ -1,5 +1,6 @@
 #include "cli/format.h"
 
+#include <ctype.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -369,4 +370,18 @@ const char *format_command(struct arena *arena, const struct container *containe
     for (char **p = container->config.cmd; p && *p; p++)
         add_word(&text, *p);
     return arena_strdup(arena, text.data);
+}
+
+void format_add_url_query(struct strbuf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (isalnum(c) || strchr("-_.~", c))
+            strbuf_addc(out, (char)c);
+        else if (c == ' ')
+            strbuf_addc(out, '+');
+        else
+            strbuf_addf(out, "%%%02X", c);
+    }
 }

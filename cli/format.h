@@ -32,6 +32,10 @@ const char *format_size_binary(struct arena *arena, uint64_t bytes);
 /* First twelve digits, without "sha256:". */
 const char *format_short_id(struct arena *arena, const char *id);
 
+/* A text as it stands in the query of a URL. */
+struct strbuf;
+void format_add_url_query(struct strbuf *out, const char *text);
+
 /* "2 minutes ago"; "N/A" for 0. */
 const char *format_ago(struct arena *arena, int64_t then_nsec, int64_t now_nsec);
 

@@ -1,6 +1,5 @@
 #include "cli/log-view.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -135,21 +134,6 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* As in the query of a URL. */
-static void add_escaped(struct strbuf *out, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (isalnum(c) || strchr("-_.~", c))
-            strbuf_addc(out, (char)c);
-        else if (c == ' ')
-            strbuf_addc(out, '+');
-        else
-            strbuf_addf(out, "%%%02X", c);
-    }
-}
-
 /* "a=1,b=2 ", by name: Docker's --details. */
 static void add_details(const json_t *attrs, struct strbuf *out)
 {
@@ -167,9 +151,9 @@ static void add_details(const json_t *attrs, struct strbuf *out)
 
         if (name != keys.items)
             strbuf_addc(out, ',');
-        add_escaped(out, *name);
+        format_add_url_query(out, *name);
         strbuf_addc(out, '=');
-        add_escaped(out, text ? text : "");
+        format_add_url_query(out, text ? text : "");
     }
     strbuf_addc(out, ' ');
 }

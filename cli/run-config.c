@@ -247,6 +247,11 @@ static int fill_network(struct cli *cli, const struct run_options *o,
     }
     config->exposed_ports = spec_vector(arena, &exposed);
     config->publish_all = o->publish_all;
+    config->links = spec_vector(arena, &o->links);
+    for (char **link = config->links; link && *link; link++)
+        if (**link == ':' || **link == '\0' || strchr(*link, ' ') ||
+                (strchr(*link, ':') && strchr(strchr(*link, ':') + 1, ':')))
+            return error_set_plain(err, EINVAL, NULL, "bad format for links: %s", *link);
     config->no_hosts = o->no_hosts;
     config->no_hostname = o->no_hostname;
     if (o->no_hosts && o->add_hosts.len)

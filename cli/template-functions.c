@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "cli/format.h"
 
 typedef int (*function_fn)(struct template_run *run, json_t **args, size_t count, json_t **ret);
 
@@ -339,6 +340,68 @@ static int fn_truncate(struct template_run *run, json_t **args, size_t count, js
     return 0;
 }
 
+/* Of a text or a list: from one place, up to another. */
+static int fn_slice(struct template_run *run, json_t **args, size_t count, json_t **ret)
+{
+    bool is_text = json_is_string(args[0]);
+    size_t len = is_text ? json_string_length(args[0]) : json_array_size(args[0]);
+    json_int_t ends[] = { 0, (json_int_t)len };
+
+    if (!is_text && !json_is_array(args[0]))
+        return template_fail(run, "error calling slice: can't slice that item", "");
+    for (size_t i = 1; i < count; i++) {
+        if (!json_is_integer(args[i]))
+            return template_fail(run, "error calling slice: an index is a number", "");
+        ends[i - 1] = json_integer_value(args[i]);
+    }
+    if (ends[0] < 0 || ends[0] > ends[1] || ends[1] > (json_int_t)len)
+        return template_fail(run, "error calling slice: index out of range", "");
+    if (is_text) {
+        *ret = template_keep(run, json_stringn_nocheck(json_string_value(args[0]) + ends[0],
+                                          (size_t)(ends[1] - ends[0])));
+        return 0;
+    }
+    json_t *list = json_array();
+    for (json_int_t i = ends[0]; i < ends[1]; i++)
+        json_array_append(list, json_array_get(args[0], (size_t)i));
+    *ret = template_keep(run, list);
+    return 0;
+}
+
+static int fn_urlquery(struct template_run *run, json_t **args, size_t count, json_t **ret)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(TEMPLATE_OUTPUT_MAX);
+    json_t *printed = NULL;
+    int r = fn_print(run, args, count, &printed);
+
+    if (r < 0)
+        return r;
+    format_add_url_query(&text, json_string_value(printed));
+    return keep_text(run, &text, ret);
+}
+
+static int fn_html(struct template_run *run, json_t **args, size_t count, json_t **ret)
+{
+    static const char *const entities[] = { "\"&#34;", "'&#39;", "&&amp;", "<&lt;", ">&gt;" };
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(TEMPLATE_OUTPUT_MAX);
+    json_t *printed = NULL;
+    int r = fn_print(run, args, count, &printed);
+
+    if (r < 0)
+        return r;
+    for (const char *p = json_string_value(printed); *p; p++) {
+        const char *entity = NULL;
+
+        for (size_t i = 0; i < ARRAY_LEN(entities); i++)
+            entity = entities[i][0] == *p ? entities[i] + 1 : entity;
+        if (entity)
+            strbuf_adds(&text, entity);
+        else
+            strbuf_addc(&text, *p);
+    }
+    return keep_text(run, &text, ret);
+}
+
 static const struct {
     const char *name;
     size_t min, max;
@@ -348,6 +411,7 @@ static const struct {
     { "eq", 2, TEMPLATE_ARGS_MAX, fn_eq },
     { "ge", 2, 2, fn_ge },
     { "gt", 2, 2, fn_gt },
+    { "html", 0, TEMPLATE_ARGS_MAX, fn_html },
     { "index", 1, TEMPLATE_ARGS_MAX, fn_index },
     { "join", 2, 2, fn_join },
     { "json", 1, 1, fn_json },
@@ -362,10 +426,12 @@ static const struct {
     { "print", 0, TEMPLATE_ARGS_MAX, fn_print },
     { "printf", 1, TEMPLATE_ARGS_MAX, fn_printf },
     { "println", 0, TEMPLATE_ARGS_MAX, fn_println },
+    { "slice", 1, 3, fn_slice },
     { "split", 2, 2, fn_split },
     { "title", 1, 1, fn_title },
     { "truncate", 2, 2, fn_truncate },
     { "upper", 1, 1, fn_upper },
+    { "urlquery", 0, TEMPLATE_ARGS_MAX, fn_urlquery },
 };
 
 int template_call(

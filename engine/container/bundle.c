@@ -59,6 +59,7 @@ struct bundle {
     enum monitor_network network_mode;
     const char *netns_path;
     struct oci_mount_source *mounts;
+    struct container_links links;
     struct oci_devices devices;
     struct oci_io_device *io_devices;
     uint64_t capabilities;
@@ -235,13 +236,19 @@ static int prepare_network(struct bundle *b, struct error **err)
 static int write_name_files(struct bundle *b, int dir_fd, struct error **err)
 {
     const struct container_config *config = &b->c->config;
+    struct strings hosts = { 0 };
+
+    for (char **host = config->extra_hosts; host && *host; host++)
+        *ARRAY_APPEND_ARENA(&b->arena, &hosts) = *host;
+    ARRAY_FOREACH(&b->links.hosts, host)
+        *ARRAY_APPEND_ARENA(&b->arena, &hosts) = *host;
     auto_(resolv_config_release) struct resolv_config resolv = {
         .hostname = b->hostname,
         .domainname = config->domainname,
         .host_network = config->network_mode == CONTAINER_NETWORK_HOST,
         .without_interfaces = config->network_mode == CONTAINER_NETWORK_NONE,
-        .extra_hosts = (const char *const *)config->extra_hosts,
-        .extra_hosts_len = container_vector_len(config->extra_hosts),
+        .extra_hosts = (const char *const *)hosts.items,
+        .extra_hosts_len = hosts.len,
         .dns = (const char *const *)config->dns,
         .dns_len = container_vector_len(config->dns),
         .dns_search = (const char *const *)config->dns_search,
@@ -423,6 +430,7 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
         .devices = b->devices.items,
         .device_count = b->devices.len,
         .io_devices = b->io_devices,
+        .link_env = b->links.env,
     };
     auto_json json_t *spec = NULL;
     int r = container_id_mappings(
@@ -730,7 +738,9 @@ int container_write_bundle(struct engine *engine, struct container *c,
     if (r < 0)
         return r;
     fault_point("container.start.network");
-    r = prepare_directory(b, err);
+    r = container_resolve_links(engine, &b->arena, c, &b->links, err);
+    if (r >= 0)
+        r = prepare_directory(b, err);
     if (r >= 0)
         r = oci_mounts_resolve(engine, &b->arena, c, container_layers_dir(engine, &b->arena, c->id),
                 &b->mounts, err);

@@ -241,6 +241,7 @@ static const struct field config_fields[] = {
     F(FIELD_STRUCTS, container_config, ports, .layout = &port_layout),
     F(FIELD_VECTOR, container_config, exposed_ports),
     F(FIELD_BOOL, container_config, publish_all),
+    F(FIELD_VECTOR, container_config, links),
     F(FIELD_BOOL, container_config, no_hosts),
     F(FIELD_BOOL, container_config, no_hostname),
     F(FIELD_VECTOR, container_config, extra_hosts),

@@ -223,6 +223,7 @@ struct container_config {
     struct container_ports ports;
     char **exposed_ports; /* "80/tcp" */
     bool publish_all;
+    char **links;               /* "CONTAINER:ALIAS" on the default bridge (links.c) */
     bool no_hosts, no_hostname; /* /etc/hosts and /etc/hostname are the image's */
     char **extra_hosts;         /* "name:address" */
     char **dns, **dns_search, **dns_options;

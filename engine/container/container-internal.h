@@ -122,6 +122,18 @@ int container_size_ids(struct engine *engine, const char *image_id, struct conta
 int container_allocate_ids(struct engine *engine, struct arena *arena,
         struct container_config *config, struct error **err);
 
+/* Links (links.c): the names of containers are looked up, and become aliases on a network of the user's. */
+int container_adopt_links(struct engine *engine, struct arena *arena,
+        struct container_config *config, struct error **err);
+
+/* What those of the default bridge are at a start. In the arena. */
+struct container_links {
+    char **env;           /* NULL-terminated */
+    struct strings hosts; /* "name name:address" */
+};
+int container_resolve_links(struct engine *engine, struct arena *arena, const struct container *c,
+        struct container_links *ret, struct error **err);
+
 struct oci_mount_source;
 
 /* ":U" (owned-sources.c): the sources belong to the user that the container runs as, with all that is in them. */

@@ -258,6 +258,8 @@ int container_create(struct engine *engine, const struct container_config *confi
     if (r >= 0)
         r = container_adopt_user_namespace(&arena, &given, err);
     if (r >= 0)
+        r = container_adopt_links(engine, &arena, &given, err);
+    if (r >= 0)
         r = container_adopt_volumes(engine, &arena, &given, err);
     if (r >= 0)
         r = container_merge_config(&arena, &given, image, &merged, diag, err);

@@ -256,7 +256,6 @@ static void add_unused(json_t *host)
     for (size_t i = 0; i < ARRAY_LEN(zeros); i++)
         json_object_set_new(host, zeros[i], json_integer(0));
     json_object_set_new(host, "ConsoleSize", json_pack("[i, i]", 0, 0));
-    json_object_set_new(host, "Links", json_null());
 }
 
 static void add_limits(json_t *host, const struct container_config *f)
@@ -314,6 +313,20 @@ static json_t *capabilities(struct arena *arena, char *const *names)
     return list_of;
 }
 
+/* "/other:/own/alias" */
+static json_t *links(struct arena *arena, const struct container *c)
+{
+    json_t *all = c->config.links ? json_array() : json_null();
+
+    for (char **link = c->config.links; link && *link; link++) {
+        const char *colon = strchr(*link, ':');
+
+        json_array_append_new(all, jsonx_text(arena_printf(arena, "/%.*s:/%s/%s",
+                                           (int)(colon - *link), *link, c->name, colon + 1)));
+    }
+    return all;
+}
+
 static json_t *build_host_config(struct arena *arena, const struct container *c)
 {
     const struct container_config *f = &c->config;
@@ -327,6 +340,7 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
 
     json_object_set_new(host, "CapAdd", capabilities(arena, f->cap_add));
     json_object_set_new(host, "CapDrop", capabilities(arena, f->cap_drop));
+    json_object_set_new(host, "Links", links(arena, c));
     json_object_set_new(host, "UsernsMode", text_or_empty(f->userns_mode));
     json_object_set_new(
             host, "CgroupnsMode", json_string(f->cgroupns_mode ? f->cgroupns_mode : "host"));

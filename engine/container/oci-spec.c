@@ -241,6 +241,8 @@ static json_t *build_env(const struct oci_spec_input *input)
             append_text(env, defaults[i]);
     if (input->notify_dir)
         append_text(env, "NOTIFY_SOCKET=" NOTIFY_TARGET "/" MONITOR_NOTIFY_SOCKET);
+    for (char **entry = input->link_env; entry && *entry; entry++)
+        env_set(env, *entry);
     for (char **entry = config->env; entry && *entry; entry++)
         env_set(env, *entry);
     for (char **entry = input->secret_env; entry && *entry; entry++)

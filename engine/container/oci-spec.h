@@ -71,6 +71,7 @@ struct oci_spec_input {
     bool has_swap_accounting;
     unsigned thermal_cpus;                         /* CPUs whose thermal_throttle is to be hidden */
     struct id_mappings uid_mappings, gid_mappings; /* empty: no user namespace */
+    char **link_env;                               /* likewise, below what the user says */
     char **secret_env;                             /* "KEY=value", NULL-terminated; NULL: none */
     const struct oci_mount_source *mounts;
     const struct oci_device *devices; /* asked for, or with privileged all of the host's */

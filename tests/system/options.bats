@@ -13,7 +13,7 @@ teardown() {
 }
 
 @test "options that cannot work are refused by name with status 125" {
-    for option in --pod=p --ip6=::1 --link=x --storage-opt=size=1g; do
+    for option in --pod=p --ip6=::1 --link-local-ip=169.254.1.1 --storage-opt=size=1g; do
         run berth run --rm --network none $option busybox true
         assert_status 125
         assert_output_has "\"${option%%=*}\" is not supported"
@@ -251,4 +251,36 @@ teardown() {
         run berth create --network none "$option" busybox true
         assert_status 125
     done
+}
+
+@test "a link on the default bridge is a name in hosts and a set of variables" {
+    berth run -d --name lt -e FOO=bar --expose 80 busybox sleep 1000 >/dev/null
+    address=$(berth inspect -f '{{.NetworkSettings.IPAddress}}' lt)
+    id=$(berth inspect -f '{{slice .Id 0 12}}' lt)
+    berth create --name lc --link lt:my-db --link lt busybox sh -c 'cat /etc/hosts; env' >/dev/null
+    [ "$(berth inspect -f '{{json .HostConfig.Links}}' lc)" = '["/lt:/lc/my-db","/lt:/lc/lt"]' ]
+    run berth start -a lc
+    for line in "$address"$'\t'"my-db $id lt" MY_DB_NAME=/lc/my-db "MY_DB_PORT=tcp://$address:80" "MY_DB_PORT_80_TCP_ADDR=$address" \
+        MY_DB_PORT_80_TCP_PROTO=tcp MY_DB_ENV_FOO=bar LT_NAME=/lc/lt; do
+        [[ $output == *"$line"* ]] || { echo "no $line in: $output"; return 1; }
+    done
+    [[ $output != *_ENV_PATH* ]]
+    berth stop -t 0 lt >/dev/null
+    run berth start lc
+    [ "$status" -ne 0 ]
+    [[ $output == *'Cannot link to a non running container: /lt AS /lc/my-db'* ]]
+    run -125 berth run --rm --link nope:x busybox true
+    [[ $output == *'could not get container for nope'* ]]
+    run -125 berth run --rm --network host --link lt:x busybox true
+    run -125 berth run --rm --link a:b:c busybox true
+}
+
+@test "a link on another network is a name that the linking container alone has" {
+    berth network create linked >/dev/null
+    berth run -d --name target --network linked busybox sleep 1000 >/dev/null
+    address=$(berth inspect -f '{{.NetworkSettings.Networks.linked.IPAddress}}' target)
+    run berth run --rm --network linked --link target:db busybox ping -c 1 -W 5 db
+    [[ $output == *"$address"* ]]
+    run berth run --rm --network linked busybox ping -c 1 -W 5 db
+    [ "$status" -ne 0 ]
 }

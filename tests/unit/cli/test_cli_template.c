@@ -95,6 +95,13 @@ static void functions_and_pipes_work(void **state)
             "Two Words we [ abc  ]");
     check("{{$x := .Name}}{{$x}}{{$x = \"new\"}}{{$x}}", "webnew");
     check("{{println .Name}}", "web\n");
+    check("{{slice .Name 1}} {{slice .Name 0 2}} {{slice .List 1 3}} {{slice .Name}}",
+            "eb we [b c] web");
+    check("{{slice .Name 2 1}}", NULL);
+    check("{{slice .Name 0 4}}", NULL);
+    check("{{slice .Count 0}}", NULL);
+    check("{{urlquery \"a b/c&d~\"}} {{html \"<a href='x'>\"}}",
+            "a+b%2Fc%26d~ &lt;a href=&#39;x&#39;&gt;");
 }
 
 static void white_space_is_trimmed_where_a_dash_says_so(void **state)
