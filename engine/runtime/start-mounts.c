@@ -42,6 +42,19 @@ static uint64_t attributes(unsigned long flags)
            (flags & MS_NOSYMFOLLOW_FLAG ? MOUNT_ATTR_NOSYMFOLLOW_FLAG : 0);
 }
 
+/* Those that a bind with any of them loses unless it names them; the times stay as they are unless
+ * one of theirs is named. So does mount(2)'s remount, and with it other runtimes. */
+#define REPLACED_ATTRIBUTES                                                         \
+    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | \
+            MOUNT_ATTR_NOSYMFOLLOW_FLAG)
+#define LOCKED_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define TIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+
+static bool names_attributes(const struct runtime_mount *m)
+{
+    return (m->flags & (PER_MOUNT_FLAGS | MS_NOSYMFOLLOW_FLAG)) || m->flags_cleared;
+}
+
 /* The atime modes are one value of several bits. */
 static uint64_t atime(unsigned long flags)
 {
@@ -146,23 +159,50 @@ static int bind_classic(int root_fd, const struct runtime_mount *m, int source_f
         return -errno;
     if (m->recursive_set & MOUNT_ATTR_RDONLY)
         flags |= MS_RDONLY;
-    if (flags == 0)
+    if (!names_attributes(m) && flags == 0)
         return 0;
     auto_close int covered = fs_try_open_in_root(root_fd, m->destination, O_PATH, 0);
     if (covered < 0)
         return covered;
-    flags |= inherited_flags(covered) & ~m->flags_cleared;
     fs_fd_path(covered, target_path);
+    if (mount(NULL, target_path, NULL, MS_REMOUNT | MS_BIND | flags, NULL) == 0)
+        return 0;
+    /* Some are locked: they stay. */
+    flags |= inherited_flags(covered) & ~m->flags_cleared;
     return mount(NULL, target_path, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? -errno : 0;
 }
 
-/* "ro" is of the topmost mount, as in other runtimes; who wants the whole tree read-only says "rro", too. */
-static int bind_tree(const struct runtime_mount *m, int tree_fd, int target_fd)
+/* What a user namespace must not take off a mount of the host's: the kernel locks it there, but not
+ * in a tree that was taken before. */
+static bool is_locked(const struct runtime_mount *m, unsigned long inherited)
 {
+    unsigned long times = m->flags & TIME_FLAGS;
+
+    if (m->flags_cleared & inherited & LOCKED_FLAGS)
+        return true;
+    if (!(times & (MS_NOATIME | MS_STRICTATIME)))
+        times |= MS_RELATIME;
+    return (m->flags & TIME_FLAGS) && ((times ^ inherited) & (TIME_FLAGS & ~MS_STRICTATIME));
+}
+
+static int set_own_attributes(const struct runtime_mount *m, int tree_fd, bool keep_locked)
+{
+    unsigned long inherited = keep_locked ? inherited_flags(tree_fd) : 0;
+    uint64_t set = attributes(m->flags | (inherited & LOCKED_FLAGS)) | atime(m->flags);
     /* MOUNT_ATTR_RELATIME is 0: it is set by clearing the others. */
-    uint64_t relatime = m->flags & MS_RELATIME ? MOUNT_ATTR__ATIME : 0;
-    int r = mount_tree_set(tree_fd, false, attributes(m->flags) | atime(m->flags),
-            attributes(m->flags_cleared) | relatime);
+    uint64_t times = m->flags & TIME_FLAGS ? MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME : 0;
+
+    if (!names_attributes(m))
+        return 0;
+    if (keep_locked && is_locked(m, inherited))
+        return -EACCES;
+    return mount_tree_set(tree_fd, false, set, (REPLACED_ATTRIBUTES | times) & ~set);
+}
+
+/* "ro" is of the topmost mount, as in other runtimes; who wants the whole tree read-only says "rro", too. */
+static int bind_tree(const struct runtime_mount *m, int tree_fd, int target_fd, bool keep_locked)
+{
+    int r = set_own_attributes(m, tree_fd, keep_locked);
 
     if (r >= 0)
         r = mount_tree_set(tree_fd, true, m->recursive_set, m->recursive_cleared);
@@ -243,7 +283,7 @@ static void do_bind(struct start *start, int root_fd, size_t index)
     if (fstat(tree_fd >= 0 ? tree_fd : source_fd, &st) < 0)
         mount_fail(start, STAGE_BIND_SOURCE, index, errno);
     auto_close int target_fd = open_target(start, root_fd, index, S_ISDIR(st.st_mode));
-    r = tree_fd >= 0 ? bind_tree(m, tree_fd, target_fd) : -ENOSYS;
+    r = tree_fd >= 0 ? bind_tree(m, tree_fd, target_fd, start->uid_mappings.count > 0) : -ENOSYS;
     if (is_missing_call(r)) {
         if (source_fd < 0)
             source_fd = open_source(m);

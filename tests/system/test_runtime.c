@@ -369,6 +369,44 @@ static void recursively_readonly_bind_is_readonly_in_its_submounts_too(void **st
     write_below_bind("'rbind','ro'", 0, "");
 }
 
+/* Options of a bind replace what its source has, but not below a user namespace's owner. */
+static void options_of_a_bind_replace_those_of_its_source(void **state)
+{
+    static const struct {
+        const char *options, *shown;
+    } cases[] = {
+        { "'bind'", "ro,nosuid,nodev,noatime" },
+        { "'bind','noexec'", "rw,noexec,noatime" },
+        { "'bind','rw','nosuid'", "rw,nosuid,noatime" },
+        { "'bind','ro','relatime'", "ro,relatime" },
+        { "'rbind','rrelatime'", "ro,nosuid,nodev,relatime" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct box *box = box_new(ARGS("cat", "/proc/self/mounts"));
+
+        box_make_dir(box, "volume");
+        const char *path = box_path_in(box, "volume");
+        assert_int_equal(mount("none", path, "tmpfs", MS_NOATIME, "size=4k"), 0);
+        assert_int_equal(
+                mount(NULL, path, NULL,
+                        MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME, NULL),
+                0);
+        box_add_mount(
+                box, arena_printf(&box->arena,
+                             "{'destination':'/v','type':'bind','source':'%s','options':[%s]}",
+                             path, cases[i].options));
+        int code = box_run(box);
+        assert_int_equal(umount2(path, MNT_DETACH), 0);
+        assert_int_equal(code, 0);
+        const char *wanted = arena_printf(&box->arena, "/v tmpfs %s,size", cases[i].shown);
+        if (!strstr(box->out.data, wanted))
+            fail_msg("\"%s\" is not in: %s", wanted, box->out.data);
+        box_free(box);
+    }
+}
+
 static void missing_bind_source_is_named(void **state)
 {
     struct box *box = box_new(ARGS("exit", "0"));
@@ -758,6 +796,7 @@ int main(void)
         cmocka_unit_test(many_layers_than_a_page_of_options_are_stacked),
         cmocka_unit_test(binds_are_made_with_their_mount_points),
         cmocka_unit_test(recursively_readonly_bind_is_readonly_in_its_submounts_too),
+        cmocka_unit_test(options_of_a_bind_replace_those_of_its_source),
         cmocka_unit_test(missing_bind_source_is_named),
         cmocka_unit_test(links_in_the_image_do_not_lead_mounts_outside),
         cmocka_unit_test(nothing_is_mounted_into_proc),
