@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "base/json/json.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "engine/monitor/control.h"
 #include "engine/monitor/exec.h"
@@ -265,6 +266,81 @@ static void mount_targets_stay_inside_however_they_are_linked(void **state)
     }
 }
 
+/* CVE-2021-30465, CVE-2024-45310: what was a directory of a shared volume when it was looked at is a
+ * link when it is used. Given: the process that swaps them until it is killed. */
+static pid_t swap_forever(const char *one, const char *other)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        for (;;)
+            (void)renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+    }
+    return pid;
+}
+
+static void mount_targets_stay_inside_while_they_are_swapped(void **state)
+{
+    struct box *volume = box_new(ARGS("exit", "0"));
+    const char *outside = box_path_in(volume, "outside");
+
+    (void)state;
+    box_make_dir(volume, "outside");
+    box_make_dir(volume, "shared/place");
+    assert_int_equal(symlink(outside, box_path_in(volume, "shared/link")), 0);
+    pid_t pid = swap_forever(
+            box_path_in(volume, "shared/place"), box_path_in(volume, "shared/link"));
+    for (int i = 0; i < 8; i++) {
+        struct box *box = box_new(ARGS("exit", "0"));
+
+        box_add_mount(box,
+                arena_printf(&box->arena,
+                        "{'destination':'/v','type':'bind','source':'%s/shared','options':['rbind']}",
+                        volume->dir));
+        box_add_mount(box,
+                "{'destination':'/v/place/deep/made','type':'tmpfs','source':'none','options':['nodev']}");
+        box_add_mount(box,
+                "{'destination':'/v/place/file','type':'bind','source':'/etc/hostname','options':['bind']}");
+        if (box_start(box) >= 0)
+            (void)box_wait(box);
+        box_free(box);
+    }
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_true(proc_wait(pid) >= 0);
+    assert_int_equal(rmdir(outside), 0); /* nothing was made in it */
+    box_free(volume);
+}
+
+/* CVE-2019-16884, CVE-2025-52881: what the runtime writes to proc for the container goes to the
+ * kernel, whatever the configuration puts there. */
+static void files_in_place_of_proc_are_not_written(void **state)
+{
+    static const char *const files[] = { "volume/sys/net/ipv4/ip_forward",
+        "volume/self/oom_score_adj", "volume/self/attr/exec" };
+    struct box *box = box_new(ARGS("exit", "0"));
+
+    (void)state;
+    remove_mount(box, "/proc");
+    json_object_del(box_member(box, "linux", NULL), "maskedPaths");
+    json_object_del(box_member(box, "linux", NULL), "readonlyPaths");
+    box_make_dir(box, "volume/sys/net/ipv4");
+    box_make_dir(box, "volume/self/attr");
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        box_make_file(box, files[i], "unharmed");
+    box_add_mount(
+            box, arena_printf(&box->arena,
+                         "{'destination':'/proc','type':'bind','source':'%s/volume'}", box->dir));
+    json_object_set_new(process(box), "oomScoreAdj", json_integer(500));
+    json_object_set_new(
+            box_member(box, "linux", NULL), "sysctl", box_parse("{'net.ipv4.ip_forward':'1'}"));
+    if (box_start(box) >= 0)
+        (void)box_wait(box);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        assert_string_equal(box_read_file(box, box_path_in(box, files[i])), "unharmed");
+    box_free(box);
+}
+
 static void masked_and_readonly_paths_that_are_links_hide_nothing_outside(void **state)
 {
     struct box *box = box_new(ARGS("cat", "/note"));
@@ -383,6 +459,8 @@ int main(void)
         cmocka_unit_test(a_console_that_is_a_link_is_not_followed),
         cmocka_unit_test(special_file_systems_are_not_mounted_through_links),
         cmocka_unit_test(mount_targets_stay_inside_however_they_are_linked),
+        cmocka_unit_test(mount_targets_stay_inside_while_they_are_swapped),
+        cmocka_unit_test(files_in_place_of_proc_are_not_written),
         cmocka_unit_test(masked_and_readonly_paths_that_are_links_hide_nothing_outside),
         cmocka_unit_test(no_release_agent_is_within_reach),
         cmocka_unit_test(exec_gives_no_inheritable_or_ambient_capabilities),
