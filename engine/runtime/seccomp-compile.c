@@ -214,13 +214,13 @@ static bool has_repeated_arg(const struct scmp_arg_cmp *args, size_t count)
     return false;
 }
 
-/* Between loading the filter and executing the program the listener is sent away and an answer is
- * read: who would answer for these? */
+/* After the filter was loaded the listener is sent away: who would answer for that? All calls from
+ * then on are answered by whoever has got it. */
 static int check_notify(const struct compilation *c, const char *name, struct error **err)
 {
     if (!c->has_listener)
         return error_set_plain(err, EINVAL, NULL, "seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
-    if (strcmp(name, "sendmsg") == 0 || strcmp(name, "read") == 0)
+    if (strcmp(name, "sendmsg") == 0)
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "seccomp: SCMP_ACT_NOTIFY cannot be used for %s, by which the listener is handed over",
                 name);
