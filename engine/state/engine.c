@@ -16,16 +16,17 @@
 #include "engine/monitor/event-log.h"
 #include "engine/state/db.h"
 
-/* What lies where is in the contract of the folders; volumes and layers are reached by other users'
- * processes only through mounts, but nfs and idmapped binds resolve the path, hence 0711 above them. */
+/* What lies where is in the contract of the folders. Containers reach their layers and volumes only
+ * through mounts that we make; a user of the machine who could reach them by path would run the
+ * setuid programs that a container has made (CVE-2021-41091). */
 static const struct {
     const char *name;
     mode_t mode;
 } root_dirs[] = {
     { "images", 0700 },
-    { "layers", 0711 },
-    { "containers", 0711 },
-    { "volumes", 0711 },
+    { "layers", 0700 },
+    { "containers", 0700 },
+    { "volumes", 0700 },
     { "tmp", 0700 },
     { "secrets", 0700 },
 }, run_dirs[] = {
