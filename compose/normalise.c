@@ -242,9 +242,9 @@ static void read_service_file(struct loader *loader, const char *path, const cha
     struct loaded_file *loaded;
     struct env_text text = { .raw = format && strcmp(format, "raw") == 0 };
 
-    if (format && *format && !text.raw) {
+    if (format && *format && !text.raw && strcmp(format, ".env") != 0) {
         diag_add(loader->diag, DIAG_ERROR, "env-file", at,
-                "%s: unknown format \"%s\"; only \"raw\" is known", what, format);
+                "%s: unknown format \"%s\"; \".env\" and \"raw\" are known", what, format);
         return;
     }
     path = path_join(loader->arena, loader->project_dir, path);
@@ -317,10 +317,17 @@ void loader_resolve_label_files(struct loader *loader, struct node *service)
 
     if (!label_files || label_files->kind != NODE_LIST)
         return;
-    for (uint32_t i = 0; i < label_files->len; i++)
-        if (label_files->items[i]->kind == NODE_TEXT)
-            read_service_file(loader, label_files->items[i]->text, NULL, true,
-                    &label_files->items[i]->at, &loader->environment, &labels, "label_file");
+    for (uint32_t i = 0; i < label_files->len; i++) {
+        const struct node *path = label_files->items[i];
+        struct strmap earlier; /* a label may name one of an earlier file, and no variable */
+
+        strmap_init_arena(&earlier, loader->arena);
+        ARRAY_FOREACH(&labels, label)
+            (void)strmap_set(&earlier, label->key, (void *)(uintptr_t)label->value);
+        if (path->kind == NODE_TEXT)
+            read_service_file(
+                    loader, path->text, NULL, true, &path->at, &earlier, &labels, "label_file");
+    }
     if (labels.len)
         node_set(loader->arena, service, "labels", &label_files->at,
                 overlay(loader, &labels, node_get(service, "labels"), &label_files->at));

@@ -16,9 +16,11 @@
 enum quoting {
     QUOTE_DOLLARS = 1 << 0, /* doubled */
     QUOTE_HTML = 1 << 1,    /* < > & as escapes, as Go's JSON has them */
+    QUOTE_YAML = 1 << 2,    /* other escapes in YAML's words */
 };
 
-#define BINARY_LINE 70 /* characters of base64 */
+#define BINARY_LINE 70      /* characters of base64 */
+#define SIMPLE_KEY_MAX 128u /* of Docker Compose; readers take 1024 */
 
 struct printer {
     struct strbuf *out;
@@ -54,31 +56,52 @@ static bool is_unseen(const char *text)
            (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf);
 }
 
+static unsigned decode_character(const unsigned char *p, size_t len)
+{
+    unsigned c = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
+
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | (p[i] & 0x3fu);
+    return c;
+}
+
+/* A character that is not shown as itself, in the words of JSON, or of YAML as Docker Compose writes it. */
+static void print_escape(unsigned c, bool is_yaml, struct strbuf *out)
+{
+    static const char json_from[] = "\b\f\n\r\t\"\\", json_to[] = "bfnrt\"\\";
+    static const char yaml_from[] = "\a\b\f\n\r\t\v\x1b\"\\", yaml_to[] = "abfnrtve\"\\";
+    const char *from = is_yaml ? yaml_from : json_from, *to = is_yaml ? yaml_to : json_to;
+    const char *known = c && c < 0x80 ? strchr(from, (int)c) : NULL;
+
+    if (known)
+        strbuf_addf(out, "\\%c", to[known - from]);
+    else if (!is_yaml)
+        strbuf_addf(out, "\\u%04x", c);
+    else if (c == 0x85 || c == 0x2028 || c == 0x2029)
+        strbuf_addf(out, "\\%c", c == 0x85 ? 'N' : c == 0x2028 ? 'L' : 'P');
+    else if (c < 0x100)
+        strbuf_addf(out, "\\x%02X", c);
+    else
+        strbuf_addf(out, c < 0x10000 ? "\\u%04X" : "\\U%08X", c);
+}
+
 static void print_quoted(const char *text, unsigned quoting, struct strbuf *out)
 {
-    static const char short_from[] = "\b\f\n\r\t\"\\", short_to[] = "bfnrt\"\\";
+    bool is_yaml = quoting & QUOTE_YAML;
 
     strbuf_addc(out, '"');
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        const char *known = strchr(short_from, *p);
         size_t len = character_len(p);
 
-        if (known) {
-            strbuf_addc(out, '\\');
-            strbuf_addc(out, short_to[known - short_from]);
-        } else if (*p < 0x20 || *p == 0x7f || ((quoting & QUOTE_HTML) && strchr("<>&", *p))) {
-            strbuf_addf(out, "\\u%04x", *p);
-        } else if (!len) {
+        if (!len)
             strbuf_adds(out, "\xef\xbf\xbd");
-        } else if (is_unseen((const char *)p)) {
-            strbuf_addf(out, "\\u%04x",
-                    len == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
-                             : (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu));
-        } else {
+        else if (*p < 0x20 || strchr("\"\\\x7f", *p) || is_unseen((const char *)p) ||
+                 (is_yaml && len == 4) || ((quoting & QUOTE_HTML) && strchr("<>&", *p)))
+            print_escape(decode_character(p, len), is_yaml, out);
+        else
             strbuf_add(out, p, len);
-            if (*p == '$' && (quoting & QUOTE_DOLLARS))
-                strbuf_addc(out, '$');
-        }
+        if (*p == '$' && (quoting & QUOTE_DOLLARS))
+            strbuf_addc(out, '$');
         p += len ? len : 1;
     }
     strbuf_addc(out, '"');
@@ -210,35 +233,47 @@ static bool is_base_60(const char *p)
     return *p == '\0';
 }
 
+static const char *digits_of(char base)
+{
+    return base == 'x' || base == 'X'   ? "0123456789abcdefABCDEF_"
+           : base == 'b' || base == 'B' ? "01_"
+                                        : "01234567_";
+}
+
 /* True when a plain scalar would be read as something else than this text. */
 static bool reads_differently(const char *text)
 {
     static const char *const words[] = { "~", "null", "Null", "NULL", "true", "True", "TRUE",
         "false", "False", "FALSE", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no",
         "No", "NO", "off", "Off", "OFF", ".inf", ".Inf", ".INF", "+.inf", "-.inf", ".nan", ".NaN",
-        ".NAN", "<<", "=" };
+        ".NAN" };
     const char *p = text + (*text == '-' || *text == '+');
     size_t digits = strspn(p, "0123456789_");
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(text, words[i]) == 0)
             return true;
-    if (p[0] == '0' && strchr("xXoObB", p[1]) && p[1])
-        return true;
+    if (*text == '_')
+        return false;
+    if (p[0] == '0' && p[1] && strchr("xXoObB", p[1]))
+        return p[2] && p[2 + strspn(p + 2, digits_of(p[1]))] == '\0';
     if (digits == 4 && p[4] == '-') { /* as dates begin */
         size_t month = strspn(p + 5, "0123456789");
 
-        return month && month <= 2 && p[5 + month] == '-' &&
-               strspn(p, "0123456789-:.+TtZz ") == strlen(p);
+        return month && month <= 2 && (month == 1 || p[5] == '0' || p[6] <= '2') &&
+               p[5 + month] == '-' && strspn(p, "0123456789-:.+TtZz ") == strlen(p);
     }
     if (digits && p[digits] == ':') /* numbers of base 60 */
         return is_base_60(p + digits);
     p += digits;
     if (*p == '.')
         p += 1 + strspn(p + 1, "0123456789_");
-    if ((*p == 'e' || *p == 'E') && p > text)
-        p += 1 + (p[1] == '-' || p[1] == '+') +
-             strspn(p + 1 + (p[1] == '-' || p[1] == '+'), "0123456789");
+    if ((*p == 'e' || *p == 'E') && p > text) {
+        p += 1 + (p[1] == '-' || p[1] == '+');
+        if (!strspn(p, "0123456789"))
+            return false;
+        p += strspn(p, "0123456789");
+    }
     return *p == '\0' && strpbrk(text, "0123456789") != NULL;
 }
 
@@ -247,7 +282,7 @@ enum text_style { STYLE_PLAIN, STYLE_SINGLE, STYLE_DOUBLE, STYLE_LITERAL, STYLE_
 static enum text_style choose_style(const char *text, bool is_key)
 {
     size_t len = strlen(text);
-    bool plain = len > 0, special = false;
+    bool plain = len > 0, special = false, has_tab = strchr(text, '\t');
 
     for (size_t i = 0; i < len;) {
         unsigned char c = (unsigned char)text[i];
@@ -255,7 +290,8 @@ static enum text_style choose_style(const char *text, bool is_key)
 
         if (!step && !is_key) /* a file of variables may hold any bytes */
             return STYLE_BINARY;
-        if ((c < 0x20 && c != '\n') || c == 0x7f || !step || is_unseen(text + i))
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || !step || step == 4 ||
+                is_unseen(text + i))
             special = true;
         if (c == ':' && (i + 1 == len || strchr(" \t\n", text[i + 1])))
             plain = false;
@@ -267,10 +303,12 @@ static enum text_style choose_style(const char *text, bool is_key)
         return STYLE_DOUBLE;
     if (strchr(text, '\n')) {
         bool ends_in_blank = strstr(text, " \n") || text[len - 1] == ' ';
+        bool begins_in_tab = text[strspn(text, "\n ")] == '\t'; /* libyaml minds that in a block */
 
-        return is_key || ends_in_blank || strspn(text, "\n ") == len ? STYLE_DOUBLE : STYLE_LITERAL;
+        return ends_in_blank || begins_in_tab || strspn(text, "\n ") == len ? STYLE_DOUBLE
+                                                                            : STYLE_LITERAL;
     }
-    if (!len || reads_differently(text))
+    if (!len || has_tab || reads_differently(text) || (is_key && strcmp(text, "<<") == 0))
         return STYLE_DOUBLE;
     if (strchr("#,[]{}&*!|>'\"%@` ", text[0]) || text[len - 1] == ' ' ||
             (strchr("-?:", text[0]) && (len == 1 || text[1] == ' ')) ||
@@ -361,7 +399,7 @@ static void print_yaml_text(
         strbuf_addc(printer->out, '\'');
         break;
     case STYLE_DOUBLE:
-        print_quoted(text, printer->quoting, printer->out);
+        print_quoted(text, printer->quoting | QUOTE_YAML, printer->out);
         break;
     case STYLE_LITERAL:
         print_literal(printer, text, columns);
@@ -395,6 +433,19 @@ static void print_yaml_value(
     }
 }
 
+/* A key that is long or has several lines stands on lines of its own, behind "?"; true then. */
+static bool print_key(const struct printer *printer, const char *key, unsigned columns)
+{
+    if (strlen(key) <= SIMPLE_KEY_MAX && !strchr(key, '\n')) {
+        print_yaml_text(printer, key, columns, true);
+        return false;
+    }
+    strbuf_adds(printer->out, "? ");
+    print_yaml_text(printer, key, columns + 2, false);
+    yaml_indent(printer->out, columns);
+    return true;
+}
+
 /* first_is_placed: the first line continues one that "- " has begun. */
 static void print_yaml(const struct printer *printer, const struct node *node, unsigned columns,
         bool first_is_placed)
@@ -412,9 +463,13 @@ static void print_yaml(const struct printer *printer, const struct node *node, u
                 print_yaml_value(printer, value, columns + 2);
             continue;
         }
-        print_yaml_text(printer, node->entries[i].key, columns, true);
+        bool is_long = print_key(printer, node->entries[i].key, columns);
+
         strbuf_addc(printer->out, ':');
-        if (is_block(value)) {
+        if (is_block(value) && is_long) {
+            strbuf_addc(printer->out, ' ');
+            print_yaml(printer, value, columns + 2, true);
+        } else if (is_block(value)) {
             strbuf_addc(printer->out, '\n');
             print_yaml(printer, value, columns + 2, false);
         } else {

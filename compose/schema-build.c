@@ -162,7 +162,7 @@ static const struct attr device_weight_table_rows[] = {
             .help = "Share of the bandwidth, 10 to 1000." },
 };
 TABLE(device_weight_table, "device weight", device_weight, "attribute of a device weight",
-        AT(device_weight), NO_GIVEN, NO_KEY);
+        AT(device_weight), NO_GIVEN, NO_KEY, .no_extensions = true);
 static const struct attr device_weight_attr = { "item", NO_FIELD(type_struct),
     .table = &device_weight_table };
 
@@ -173,7 +173,7 @@ static const struct attr device_rate_table_rows[] = {
             .spec = "05-services.md#blkio_config", .help = "Bytes or operations in a second." },
 };
 TABLE(device_rate_table, "device rate", device_rate, "attribute of a device rate", AT(device_rate),
-        NO_GIVEN, NO_KEY);
+        NO_GIVEN, NO_KEY, .no_extensions = true);
 static const struct attr device_rate_attr = { "item", NO_FIELD(type_struct),
     .table = &device_rate_table };
 
@@ -197,7 +197,7 @@ static const struct attr blkio_config_table_rows[] = {
             .help = "Writes in a second." },
 };
 TABLE(blkio_config_table, "blkio_config", blkio_config, "attribute of blkio_config",
-        AT(blkio_config), GIVEN(blkio_config), NO_KEY);
+        AT(blkio_config), GIVEN(blkio_config), NO_KEY, .no_extensions = true);
 
 /* ------------------------------------------------------------------------------- deploy */
 

@@ -120,7 +120,7 @@ static void add_row(const struct attr *attr, struct strbuf *out)
         if (attr->max != INT64_MAX)
             strbuf_addf(out, ",\"maximum\":%lld", (long long)attr->max);
     }
-    if (attr->items && attr->items->table == &service_table)
+    if (attr->flags & ATTR_PLAIN_NAMES)
         strbuf_adds(out, ",\"propertyNames\":{\"pattern\":\"^[a-zA-Z0-9._-]+$\"}");
     strbuf_adds(out, ",\"allOf\":[");
     add_value(attr, out);
@@ -138,7 +138,9 @@ static void add_table(const struct attr_table *table, struct strbuf *out)
             strbuf_addc(out, ',');
         add_row(&table->rows[i], out);
     }
-    strbuf_adds(out, "},\"patternProperties\":{\"^x-\":{}},\"additionalProperties\":false");
+    strbuf_adds(out, "},\"additionalProperties\":false");
+    if (!table->no_extensions)
+        strbuf_adds(out, ",\"patternProperties\":{\"^x-\":{}}");
     for (size_t i = 0; i < table->count; i++) {
         if (!(table->rows[i].flags & ATTR_REQUIRED))
             continue;

@@ -217,7 +217,7 @@ static const char *const markdown_head =
         "is appended, or is merged key by key; `!reset` and `!override` work everywhere. \"Carried out\"\n"
         "tells whether berth's own engine does it; what is carried out in part or not yet is still read,\n"
         "checked and printed by `berth compose config`, and `up` refuses it with its place before it\n"
-        "changes anything. Keys that begin with `x-` are allowed in every mapping and mean nothing to\n"
+        "changes anything. Keys that begin with `x-` are allowed in nearly every mapping and mean nothing to\n"
         "berth. Where Docker Compose behaves differently is told in [differences.md](differences.md).\n\n"
         "Texts may hold variables (`${NAME}`, `${NAME:-default}`, `${NAME:?message}`, `${NAME:+text}`).\n"
         "Durations are written `1m30s`, with the units us, ms, s, m, h, d and w; sizes `512m`, with b,\n"
@@ -231,7 +231,7 @@ static const char *const man_head =
         "happens when several files say the same thing. \"Carried out\" tells whether berth's own engine\n"
         "does it; what it does not do yet is still read, checked and printed by\n"
         ".BR \"berth compose config\" ,\nand\n.B up\nrefuses it with its place before it changes anything.\n"
-        "Keys that begin with x\\- are allowed in every mapping.\n"
+        "Keys that begin with x\\- are allowed in nearly every mapping.\n"
         ".PP\n"
         "Texts may hold variables: ${NAME}, ${NAME:\\-default}, ${NAME:?message}, ${NAME:+text}.\n"
         "Durations are written 1m30s, sizes 512m.\n";

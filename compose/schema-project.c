@@ -176,9 +176,11 @@ static void check_one_source(struct schema_context *context, struct node *map, b
         if (entry)
             first = entry;
     }
-    /* external: false is as good as nothing, which Docker Compose minds in secrets only */
+    /* external: false and an empty name are as good as nothing; Docker Compose minds in secrets only */
     if (!with_content && external && external->kind == NODE_BOOL && !external->boolean)
         external = NULL;
+    if (!with_content && first && first->value->kind == NODE_TEXT && !*first->value->text)
+        first = NULL;
     if (!first && !external)
         schema_error(context, &map->at,
                 "one of \"file\", \"environment\"%s and \"external\" is needed",

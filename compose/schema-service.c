@@ -86,7 +86,7 @@ static void env_file_defaults(struct schema_context *context, struct node *map)
                 node_new_bool(context->arena, true, &map->at));
 }
 TABLE(env_file_table, "env_file", env_file, "attribute of an env_file", AT(env_file), NO_GIVEN,
-        NO_KEY, .defaults = env_file_defaults);
+        NO_KEY, .no_extensions = true, .defaults = env_file_defaults);
 static const struct attr env_file_attr = { "item", NO_FIELD(type_struct), .table = &env_file_table,
     .expand = schema_expand_path };
 
@@ -98,7 +98,7 @@ static const struct attr extends_table_rows[] = {
 };
 /* There is no struct of it: extends is carried out while loading. */
 TABLE(extends_table, "extends", env_file, "attribute of extends", .at_offset = ATTR_NO_OFFSET,
-        NO_GIVEN, NO_KEY);
+        NO_GIVEN, NO_KEY, .no_extensions = true);
 
 static const struct attr healthcheck_table_rows[] = {
     { "test", FIELD(healthcheck, test, type_health_test), .merge = MERGE_REPLACE,

@@ -682,7 +682,7 @@ static void read_member(struct schema_context *context, const struct attr_table 
 {
     const struct attr *attr = schema_find(table, entry->key);
 
-    if (!attr && strncmp(entry->key, "x-", 2) == 0) {
+    if (!attr && strncmp(entry->key, "x-", 2) == 0 && !table->no_extensions) {
         node_set(context->arena, map, entry->key, &entry->key_at,
                 node_without_resets(context->arena, entry->value));
         return;
@@ -1084,6 +1084,7 @@ static struct node *read_gpus(
     if (node->kind != NODE_TEXT || strcmp(node->text, "all") != 0)
         return read_list(context, attr, node);
     list = schema_derive(context, NODE_LIST, node);
+    list->flags |= NODE_OVERRIDE; /* nothing can be added to all, and all adds nothing to itself */
     item = schema_derive(context, NODE_MAP, node);
     count = schema_derive(context, NODE_INT, node);
     count->integer = -1;

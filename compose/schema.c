@@ -354,10 +354,12 @@ static struct node *finish_struct(
         struct node *value = entry->value;
         size_t mark = schema_push(context, entry->key);
 
-        if ((value->flags & NODE_RESET) || (row && (row->flags & ATTR_NO_EFFECT)))
+        if (value->flags & NODE_RESET)
             value = NULL;
         else if (value->flags & NODE_PENDING)
             value = refuse_null(context, row, value);
+        else if (row && (row->flags & ATTR_NO_EFFECT))
+            value = NULL;
         else if (row)
             value = schema_finish(context, row, value);
         schema_pop(context, mark);

@@ -126,6 +126,7 @@ struct attr_table {
     size_t count;
     size_t struct_size;
     size_t at_offset, given_offset, key_offset; /* ATTR_NO_OFFSET: has none */
+    bool no_extensions;                         /* x-… is as unknown as any other key */
     /* Called by read on the finished map (fresh, may be changed). */
     void (*after_read)(struct schema_context *context, struct node *map, const struct node *from);
     /* Defaults of attributes that depend on others; called by finish. */

@@ -325,7 +325,7 @@ static void apply_value_tag(
 
 static void apply_tag(struct reader *reader, struct node *node, const char *tag, bool plain)
 {
-    if (!tag || strcmp(tag, "!reset") == 0 || strcmp(tag, "!override") == 0) {
+    if (!tag || strcmp(tag, "!reset") == 0) {
         if (plain)
             resolve_plain(reader, node);
         return;
@@ -343,7 +343,7 @@ static void apply_tag(struct reader *reader, struct node *node, const char *tag,
         else
             refuse_tag(reader, node, tag);
     }
-    /* Other tags say nothing about the value: it stays a text. */
+    /* Other tags, !override among them, say nothing about the value: it stays a text. */
 }
 
 static unsigned tag_flags(const char *tag)
@@ -589,8 +589,7 @@ static bool read_alias(struct reader *reader, const yaml_event_t *event, struct 
             diag_hint(reader->diag, entry, "did you mean \"*%s\"?", nearest);
         else if (!node)
             diag_hint(reader->diag, entry,
-                    "an anchor is written &%s in front of a value, earlier in the same document",
-                    name);
+                    "an anchor is written &%s in front of a value, earlier in the same file", name);
         reader->failed = true;
         node = node_new(reader->arena, NODE_NULL, &at);
         node->flags |= NODE_BAD;
@@ -653,8 +652,8 @@ static bool handle_event(
 
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        *ARRAY_APPEND_ARENA(reader->arena, documents) = NULL;
-        strmap_release(&reader->anchors);
+        *ARRAY_APPEND_ARENA(
+                reader->arena, documents) = NULL; /* anchors last, as in Docker Compose */
         strmap_release(&reader->alias_paths);
         strmap_release(&reader->alias_parents);
         return true;

@@ -96,11 +96,11 @@ static void texts_are_quoted_where_they_would_be_read_as_something_else(void **s
         { "a\tb", "\"a\\tb\"\n" },
         { "a\x01"
           "b",
-                "\"a\\u0001b\"\n" },
-        { "a\x7f", "\"a\\u007f\"\n" },
-        { "\xe2\x80\xa8", "\"\\u2028\"\n" },
-        { "\xc2\x85", "\"\\u0085\"\n" },
-        { "\xef\xbb\xbf", "\"\\ufeff\"\n" },
+                "\"a\\x01b\"\n" },
+        { "a\x7f", "\"a\\x7F\"\n" },
+        { "\xe2\x80\xa8", "\"\\L\"\n" },
+        { "\xc2\x85", "\"\\N\"\n" },
+        { "\xef\xbb\xbf", "\"\\uFEFF\"\n" },
         { "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f\n" },
         { "a\xff"
           "b",
