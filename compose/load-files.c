@@ -478,7 +478,7 @@ bool loader_find_name(struct loader *loader)
         size_t errors = loader->diag->errors;
 
         loader->project_name = name_in_files(loader);
-        if (string_is_empty(loader->project_name))
+        if (!loader->project_name)
             loader->project_name = repair_name(loader->arena, path_last(loader->project_dir));
         is_good = *loader->project_name != '\0';
         if (!is_good && loader->diag->errors == errors)

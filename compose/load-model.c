@@ -317,7 +317,12 @@ static struct node *find_base(struct extending *extending, const struct node *ex
                     "services.%s.extends: missing \"service\"", frame->service);
         return NULL;
     }
-    if (file_node && file_node->kind == NODE_TEXT && *file_node->text) {
+    if (file_node && file_node->kind == NODE_TEXT && !*file_node->text) {
+        diag_add(loader->diag, DIAG_ERROR, "extends", &file_node->at,
+                "services.%s.extends.file: the name of a file is due, got \"\"", frame->service);
+        return NULL;
+    }
+    if (file_node && file_node->kind == NODE_TEXT) {
         const char *path = path_join(loader->arena, loader->project_dir, file_node->text);
         const char *name = loader_display_name(loader, path);
 
@@ -594,6 +599,8 @@ static struct node *read_document(struct loader *loader, const struct model_sour
     document = schema_read(context, &compose_attr, raw);
     if (!document || (document->flags & NODE_RESET))
         return NULL;
+    document->flags &= ~(
+            unsigned)NODE_OVERRIDE; /* the whole file overrides nothing but its parts */
     warn_obsolete_version(loader, document);
     context->base_dir = source->parent ? directory_of_paths(loader, source->dir) : source->dir;
     if (source->parent || !loader->options->no_path_resolution)
@@ -693,7 +700,7 @@ struct node *loader_load_model(struct loader *loader, const struct model_source 
         const struct loaded_file *file = loader_read_file(
                 loader, source->paths.items[i], source->names.items[i], NULL);
 
-        if (file && !file->documents.len && !diag_has_errors(loader->diag))
+        if (file && !file->documents.len && !source->parent && !diag_has_errors(loader->diag))
             diag_add(loader->diag, DIAG_ERROR, "empty",
                     &(struct source){ .file = file->text.file, .line = 1, .column = 1 },
                     "the compose file is empty");

@@ -313,11 +313,40 @@ static void select_services(struct loader *loader, struct project *project)
     project->services = kept;
 }
 
+/* An optional dependency that is not there is no dependency of what was chosen. */
+static void drop_absent_dependencies(
+        struct loader *loader, struct project *project, struct service *service)
+{
+    struct node *model = node_copy(loader->arena, service->model);
+    struct node *entries = node_get(model, "depends_on");
+    size_t kept = 0;
+
+    if (!entries || entries->kind != NODE_MAP)
+        return;
+    entries = node_copy(loader->arena, entries);
+    ARRAY_FOREACH(&service->depends_on, dependency) {
+        const struct service *other = project_find_service(project, dependency->service);
+
+        if (dependency->required != OPTION_FALSE || (other && other->enabled))
+            service->depends_on.items[kept++] = *dependency;
+        else
+            node_remove(entries, dependency->service);
+    }
+    service->depends_on.len = kept;
+    if (entries->len)
+        node_set(loader->arena, model, "depends_on", NULL, entries);
+    else
+        node_remove(model, "depends_on");
+    service->model = model;
+}
+
 static void choose_services(struct loader *loader, struct project *project)
 {
     if (loader->options->select_services && loader->options->services.len) {
         select_services(loader, project);
         build_indexes(loader, project);
+        ARRAY_FOREACH(&project->services, service)
+            drop_absent_dependencies(loader, project, service);
     }
     mark_used(project);
 }

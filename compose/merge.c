@@ -11,6 +11,7 @@
 /* A value of a free map or an item of a list that has no row of its own. */
 static const struct attr plain_value = { .name = "" };
 static const struct attr replaced_value = { .name = "", .merge = MERGE_REPLACE };
+static const struct attr listed_value = { .name = "", .merge = MERGE_LISTS };
 
 static const char *text_key(struct arena *arena, const struct node *item)
 {
@@ -50,6 +51,7 @@ static struct node *append(struct arena *arena, struct node *base, struct node *
 {
     struct node *list = node_copy(arena, base);
 
+    list->flags |= over->flags & NODE_HAS_RESET;
     for (uint32_t i = 0; i < over->len; i++)
         node_list_append(arena, list, over->items[i]);
     return list;
@@ -75,7 +77,9 @@ static const struct attr *child_attr(const struct attr *attr, const char *key)
     if (attr->type && attr->type->shape == SHAPE_STRUCT && attr->table)
         child = schema_find(attr->table, key);
     else if (attr->type && attr->type->shape == SHAPE_MAP)
-        child = attr->merge == MERGE_KEYS ? &replaced_value : attr->items;
+        child = attr->merge == MERGE_KEYS    ? &replaced_value
+                : attr->merge == MERGE_LISTS ? &listed_value
+                                             : attr->items;
     return child ? child : &plain_value;
 }
 
@@ -85,7 +89,7 @@ static struct node *merge_maps(
     struct node *map = node_copy(arena, base);
 
     map->at = over->at;
-    map->flags |= over->flags & (NODE_BAD | NODE_SHORT);
+    map->flags |= over->flags & (NODE_BAD | NODE_SHORT | NODE_HAS_RESET);
     map->flags &= ~(unsigned)NODE_IMPLIED;
     NODE_FOREACH(over, entry)
     {
@@ -98,26 +102,24 @@ static struct node *merge_maps(
     return map;
 }
 
-/* Items with the subnet of an earlier one are merged into it, others are appended. */
+static bool is_same_subnet(const struct node *a, const struct node *b)
+{
+    const char *one = node_get_text(a, "subnet"), *other = node_get_text(b, "subnet");
+
+    return one == other || (one && other && strcmp(one, other) == 0);
+}
+
+/* The later items count, each merged onto the earlier one of its subnet; another subnet takes the place of
+ * what was there. Docker Compose 2.40 does the same where one pool was there, and mixes several up. */
 static struct node *merge_by_subnet(
         struct arena *arena, const struct attr *attr, struct node *base, struct node *over)
 {
-    struct node *list = node_copy(arena, base);
+    struct node *list = node_copy(arena, over);
 
-    for (uint32_t i = 0; i < over->len; i++) {
-        const char *subnet = node_get_text(over->items[i], "subnet");
-        bool found = false;
-
-        for (uint32_t j = 0; j < list->len && !found; j++) {
-            const char *other = node_get_text(list->items[j], "subnet");
-
-            found = subnet == other || (subnet && other && strcmp(subnet, other) == 0);
-            if (found)
-                list->items[j] = merge_values(arena, attr->items, list->items[j], over->items[i]);
-        }
-        if (!found)
-            node_list_append(arena, list, over->items[i]);
-    }
+    for (uint32_t i = 0; i < list->len; i++)
+        for (uint32_t j = 0; j < base->len; j++)
+            if (is_same_subnet(base->items[j], over->items[i]))
+                list->items[i] = merge_values(arena, attr->items, base->items[j], list->items[i]);
     return list;
 }
 
@@ -153,6 +155,10 @@ struct node *merge_values(
         return append_new(arena, base, over);
     case MERGE_BY_SUBNET:
         return merge_by_subnet(arena, attr, base, over);
+    case MERGE_LISTS:
+        if ((base->flags | over->flags) & NODE_SHORT)
+            return over;
+        break;
     case MERGE_DEEP:
     case MERGE_KEYS:
     case MERGE_REPLACE:

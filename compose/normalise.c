@@ -210,8 +210,11 @@ void loader_normalise(struct loader *loader, struct node *model)
     struct node *services = node_get(model, "services");
     bool uses_default = false;
 
-    node_set(loader->arena, model, "name", NULL,
-            node_new_text(loader->arena, loader->project_name, &model->at));
+    const struct node *name = node_get(model, "name");
+
+    if (!name || !(name->flags & NODE_PENDING)) /* else it is about to be refused */
+        node_set(loader->arena, model, "name", NULL,
+                node_new_text(loader->arena, loader->project_name, &model->at));
     if (is_map(services)) {
         services = node_copy(loader->arena, services);
         NODE_FOREACH(services, entry)

@@ -28,7 +28,8 @@ static const char *const merge_words[] = {
     [MERGE_UNIQUE] = "appended, the same item once",
     [MERGE_APPEND_NEW] = "appended, the same item once",
     [MERGE_SAME_DRIVER] = "by key if the driver is the same",
-    [MERGE_BY_SUBNET] = "appended, by key for the same subnet",
+    [MERGE_BY_SUBNET] = "replaced, by key for the same subnet",
+    [MERGE_LISTS] = "lists appended, single values replaced",
     [MERGE_KEYS] = "by key",
 };
 _Static_assert(ARRAY_LEN(merge_words) == MERGE_RULE_MAX_, "say how every rule merges");

@@ -64,7 +64,7 @@ static const struct attr device_attr = { "item", NO_FIELD(type_struct), .table =
 static const struct attr provider_table_rows[] = {
     { "type", FIELD(provider, type, type_text), REFUSED, .flags = ATTR_REQUIRED,
             .spec = "05-services.md#provider", .help = "Program that provides the service." },
-    { "options", FIELD(provider, options, type_provider_options), REFUSED,
+    { "options", FIELD(provider, options, type_provider_options), .merge = MERGE_LISTS, REFUSED,
             .spec = "05-services.md#provider", .help = "Options for it." },
 };
 TABLE(provider_table, "provider", provider, "attribute of a provider", AT(provider),
@@ -98,7 +98,7 @@ static const struct attr extends_table_rows[] = {
 };
 /* There is no struct of it: extends is carried out while loading. */
 TABLE(extends_table, "extends", env_file, "attribute of extends", .at_offset = ATTR_NO_OFFSET,
-        NO_GIVEN, NO_KEY, .no_extensions = true);
+        NO_GIVEN, NO_KEY);
 
 static const struct attr healthcheck_table_rows[] = {
     { "test", FIELD(healthcheck, test, type_health_test), .merge = MERGE_REPLACE,
@@ -283,9 +283,9 @@ static const struct attr service_table_rows[] = {
             .spec = "05-services.md#isolation", .help = "Isolation technology." },
     { "labels", FIELD(service, labels, type_pairs), .flags = ATTR_DROP_NULL,
             .spec = "05-services.md#labels", .help = "Labels of the container." },
-    { "label_file", FIELD(service, label_file, type_text_or_texts), .merge = MERGE_UNIQUE,
-            .item_key = schema_key_whole, .path = PATH_PLAIN, .flags = ATTR_CONSUMED,
-            .spec = "05-services.md#label_file", .help = "Files of labels." },
+    { "label_file", FIELD(service, label_file, type_text_or_texts), .path = PATH_PLAIN,
+            .flags = ATTR_CONSUMED, .spec = "05-services.md#label_file",
+            .help = "Files of labels." },
     { "links", FIELD(service, links, type_texts), .merge = MERGE_UNIQUE,
             .spec = "05-services.md#links", .help = "Services to reach under another name." },
     { "logging", FIELD(service, logging, type_struct), .table = &logging_table,

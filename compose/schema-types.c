@@ -683,8 +683,8 @@ static void read_member(struct schema_context *context, const struct attr_table 
     const struct attr *attr = schema_find(table, entry->key);
 
     if (!attr && strncmp(entry->key, "x-", 2) == 0 && !table->no_extensions) {
-        node_set(context->arena, map, entry->key, &entry->key_at,
-                node_without_resets(context->arena, entry->value));
+        node_set(context->arena, map, entry->key, &entry->key_at, entry->value);
+        map->flags |= entry->value->flags & NODE_HAS_RESET;
         return;
     }
     if (!attr) {
@@ -1039,12 +1039,14 @@ static struct node *read_provider_options(
         struct node *list = schema_derive(context, NODE_LIST, given);
         size_t mark = schema_push(context, entry->key);
 
-        if (is_scalar(entry->value))
+        if (is_scalar(entry->value)) {
+            list->flags |= NODE_SHORT;
             node_list_append(context->arena, list,
                     schema_derive_text(
                             context, node_scalar_text(context->arena, entry->value), entry->value));
-        else if (entry->value->kind != NODE_LIST)
+        } else if (entry->value->kind != NODE_LIST) {
             schema_refuse(context, entry->value, "a text, a number, a boolean or a list of them");
+        }
         for (uint32_t i = 0; given->kind == NODE_LIST && i < given->len; i++) {
             const struct node *item = given->items[i];
 

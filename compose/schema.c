@@ -360,8 +360,9 @@ static struct node *finish_struct(
             value = refuse_null(context, row, value);
         else if (row && (row->flags & ATTR_NO_EFFECT))
             value = NULL;
-        else if (row)
-            value = schema_finish(context, row, value);
+        else
+            value = row ? schema_finish(context, row, value)
+                        : node_without_resets(context->arena, value);
         schema_pop(context, mark);
         if (value)
             node_set(context->arena, map, entry->key, &entry->key_at, value);

@@ -40,7 +40,9 @@ enum merge_rule {
     MERGE_APPEND_NEW, /* appended, but for items that are there */
     MERGE_SAME_DRIVER, /* logging: deep when the driver is the same or one is absent, else replaced */
     MERGE_BY_SUBNET,   /* ipam.config: items with one subnet are merged */
-    MERGE_KEYS,        /* environment: by key; a key without a value counts, too */
+    MERGE_LISTS, /* provider options: lists appended; a value that was written alone replaces, and
+                          is replaced */
+    MERGE_KEYS,  /* environment: by key; a key without a value counts, too */
     MERGE_RULE_MAX_,
 };
 
