@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json/json.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -17,11 +18,13 @@
 #include "units/search.h"
 
 #define STATUS_DIFFERENT 2
+#define STATUS_DROPPED 3
 
 struct cmd_options {
     const char *engine, *format, *output, *podman_version, *project_name;
     struct strings profiles;
-    bool diff, is_system, is_user;
+    const char *report;
+    bool diff, is_system, is_user, strict;
 };
 static const char *const engine_words[] = { "berth", "podman", NULL };
 #define AT(member) .offset = offsetof(struct cmd_options, member)
@@ -64,6 +67,16 @@ static const struct opt units_opts[] = {
             .arg = "NAME",
             AT(project_name),
             .help = "Project name" },
+    { .name = "report",
+            .type = &opt_string,
+            .arg = "FORMAT",
+            AT(report),
+            .values = values_text_json,
+            .help = "Instead of the units, what became of each attribute of the project: text or json" },
+    { .name = "strict",
+            .type = &opt_flag,
+            AT(strict),
+            .help = "Exit with 3 when something of the project is not in the units" },
     { .name = "system", .type = &opt_flag, AT(is_system), .help = "For the system's systemd" },
     { .name = "user", .type = &opt_flag, AT(is_user), .help = "For a user's systemd" },
     OPT_END,
@@ -149,11 +162,53 @@ static int show_diff(struct cli *cli, const struct cmd_options *o,
     return status ? status : differ ? STATUS_DIFFERENT : 0;
 }
 
+static void print_report(struct cli *cli, const char *format, const json_t *report)
+{
+    const json_t *entry;
+    size_t i;
+
+    if (strcmp(format, "json") == 0) {
+        cli_print_json(cli, report, false);
+        return;
+    }
+    json_array_foreach(report, i, entry)
+    {
+        const char *note = jsonx_string(entry, "note");
+
+        cli_print(cli, "%s:%lld:%lld: %s %s%s%s\n", jsonx_string(entry, "file"),
+                json_integer_value(json_object_get(entry, "line")),
+                json_integer_value(json_object_get(entry, "column")), jsonx_string(entry, "path"),
+                jsonx_string(entry, "state"), note ? ": " : "", note ? note : "");
+    }
+}
+
+/* What is asked for, with the files that were made. */
+static int show(struct cli *cli, const struct cmd_options *o, bool verify,
+        const struct units_options *options, const struct units_files *files)
+{
+    if (o->report) {
+        print_report(cli, o->report, options->report);
+        return 0;
+    }
+    if (verify)
+        return units_verify(cli, files, options->is_user);
+    if (o->diff)
+        return show_diff(cli, o, options, files);
+    if (o->output)
+        return units_write(cli, files, o->output);
+    units_print(cli, files);
+    return 0;
+}
+
 static int run_units(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct cmd_options *o = data;
     bool verify = argc > 0 && strcmp(argv[0], "verify") == 0;
-    struct units_options options = { .is_user = o->is_user || (geteuid() != 0 && !o->is_system) };
+    auto_json json_t *report = o->report ? json_array() : NULL;
+    bool dropped = false;
+    struct units_options options = { .is_user = o->is_user || (geteuid() != 0 && !o->is_system),
+        .report = report,
+        .ret_dropped = &dropped };
     struct units_files files = { 0 };
     int status = cli_check_arguments(cli, &command_units, argc, 0, 1 + verify);
 
@@ -163,20 +218,16 @@ static int run_units(struct cli *cli, const void *data, int argc, char **argv)
         status = report_failure(cli, "verify takes neither --diff nor --output");
     if (status == 0)
         status = units_parse_options(cli, o->format, o->engine, o->podman_version, &options);
+    if (status == 0 && o->report && strcmp(o->report, "text") != 0 &&
+            strcmp(o->report, "json") != 0)
+        status = report_failure(cli, "unsupported format \"%s\": expected text or json", o->report);
     if (status == 0 && verify && options.format != UNITS_SYSTEMD)
         status = report_failure(cli, "only units can be verified: --format systemd");
     if (status == 0)
         status = make(cli, o, argc > verify ? argv[verify] : NULL, &options, &files);
-    if (status)
-        return status;
-    if (verify)
-        return units_verify(cli, &files, options.is_user);
-    if (o->diff)
-        return show_diff(cli, o, &options, &files);
-    if (o->output)
-        return units_write(cli, &files, o->output);
-    units_print(cli, &files);
-    return 0;
+    if (status == 0)
+        status = show(cli, o, verify, &options, &files);
+    return status == 0 && o->strict && dropped ? STATUS_DROPPED : status;
 }
 
 const struct command command_units = {
@@ -186,7 +237,8 @@ const struct command command_units = {
     .details =
             "Of a compose file (the default is the one here), a directory of quadlets, or the project of that name "
             "as it is enabled; changes nothing but the directory of --output. With --diff the exit status is 2 when "
-            "something differs. `berth units verify` lets systemd-analyze look at the units.",
+            "something differs. What cannot be as the project says is told with its place; with --strict it is an exit "
+            "status of 3. `berth units verify` lets systemd-analyze look at the units.",
     .opts = units_opts,
     .options_bytes = sizeof(struct cmd_options),
     .run = run_units,

@@ -6,6 +6,7 @@
 
 #include "base/diag.h"
 #include "base/error.h"
+#include "base/json/json.h"
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -16,6 +17,7 @@
 #include "cli/report.h"
 #include "cli/units.h"
 #include "compose/enabled.h"
+#include "compose/fidelity.h"
 #include "compose/graph.h"
 #include "compose/project.h"
 #include "engine/engine.h"
@@ -174,6 +176,33 @@ static int add_set(struct making *m, struct quadlet_set *set, const char *name)
     }
 }
 
+/* ---- What became of it ---- */
+
+/* What is not as it was written is never silent; all of it is in the report. */
+static void add_fidelity(struct making *m, const struct project *project)
+{
+    bool is_berth = m->options->format == UNITS_SYSTEMD &&
+                    m->options->engine == QUADLET_ENGINE_BERTH;
+    struct fidelity fidelity;
+
+    fidelity_collect(
+            &m->cli->arena, project, is_berth ? FIDELITY_BERTH : FIDELITY_PODMAN, &fidelity);
+    ARRAY_FOREACH(&fidelity, entry) {
+        if (m->options->report)
+            json_array_append_new(m->options->report,
+                    json_pack("{s:s,s:s,s:s?,s:s?,s:i,s:i}", "path", entry->path, "state",
+                            fidelity_names[entry->state], "note", entry->note, "file",
+                            entry->at.file, "line", (int)entry->at.line, "column",
+                            (int)entry->at.column));
+        else if (entry->state != UNITS_MAPPED)
+            diag_add(&m->diag, entry->state == UNITS_DROPPED ? DIAG_WARNING : DIAG_NOTE, "units",
+                    &entry->at, "%s is %s: %s", entry->path, fidelity_names[entry->state],
+                    entry->note);
+    }
+    if (m->options->ret_dropped)
+        *m->options->ret_dropped = fidelity.counts[UNITS_DROPPED] > 0;
+}
+
 /* ---- From where ---- */
 
 static int make_of_project(struct making *m, const struct project *project,
@@ -185,6 +214,7 @@ static int make_of_project(struct making *m, const struct project *project,
 
     if (r < 0)
         return r;
+    add_fidelity(m, project);
     if (m->options->format == UNITS_SYSTEMD && m->options->engine == QUADLET_ENGINE_BERTH) {
         const struct project_units_options options = { .program = program_of(m),
             .is_user = m->options->is_user,

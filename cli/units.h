@@ -12,6 +12,7 @@ struct cli;
 struct compose;
 struct diag;
 struct error;
+struct json_t;
 struct strbuf;
 
 enum units_format {
@@ -27,6 +28,8 @@ struct units_options {
     enum quadlet_engine engine;
     bool is_user;
     const char *podman_version; /* NULL: the newest */
+    struct json_t *report; /* an array that gets what became of each attribute; NULL: nobody asks */
+    bool *ret_dropped;     /* something of the project is not in the units; NULL: nobody asks */
 };
 
 /* The options as words; NULL: not given. Exit status. */

@@ -12,9 +12,11 @@
 /* ------------------------------------------------------------------------ small tables */
 
 static const struct attr port_table_rows[] = {
-    { "name", FIELD(service_port, name, type_text), ELSEWHERE, .spec = "05-services.md#ports",
+    { "name", FIELD(service_port, name, type_text), ELSEWHERE, .podman = UNITS_DROPPED,
+            .podman_note = "only a name", .spec = "05-services.md#ports",
             .help = "Name of the port, for people." },
-    { "mode", FIELD(service_port, mode, type_text), ELSEWHERE, .spec = "05-services.md#ports",
+    { "mode", FIELD(service_port, mode, type_text), ELSEWHERE, .podman = UNITS_DROPPED,
+            .podman_note = "Podman has no services of a swarm", .spec = "05-services.md#ports",
             .help = "\"ingress\" or \"host\"; the same without a cluster." },
     { "host_ip", FIELD(service_port, host_ip, type_text), .spec = "05-services.md#ports",
             .help = "Address of the host to listen on; all without it." },
@@ -26,6 +28,7 @@ static const struct attr port_table_rows[] = {
     { "protocol", FIELD(service_port, protocol, type_text), .unsupported = protocol_unsupported,
             .spec = "05-services.md#ports", .help = "\"tcp\" or \"udp\"." },
     { "app_protocol", FIELD(service_port, app_protocol, type_text), ELSEWHERE,
+            .podman = UNITS_DROPPED, .podman_note = "Podman has no use for it",
             .spec = "05-services.md#ports", .help = "What is spoken on the port, for people." },
 };
 
@@ -51,9 +54,11 @@ static const struct attr mount_bind_table_rows[] = {
             .spec = "05-services.md#volumes", .help = "Relabel for SELinux: shared z, private Z." },
     { "propagation", FIELD(mount_bind, propagation, type_text), .spec = "05-services.md#volumes",
             .help = "Mount propagation: rprivate, rshared, rslave and so on." },
-    { "create_host_path", FIELD(mount_bind, create_host_path, type_bool),
-            .spec = "05-services.md#volumes", .help = "Make a missing source directory." },
+    { "create_host_path", FIELD(mount_bind, create_host_path, type_bool), .podman = UNITS_DROPPED,
+            .podman_note = "Podman wants it to be there", .spec = "05-services.md#volumes",
+            .help = "Make a missing source directory." },
     { "recursive", FIELD(mount_bind, recursive, type_word), .names = recursive_names,
+            .podman = UNITS_DROPPED, .podman_note = "Podman mounts what is below, too",
             .spec = "05-services.md#volumes", .help = "What happens to mounts below the source." },
 };
 TABLE(mount_bind_table, "mount bind", mount_bind, "attribute of a bind mount", AT(mount_bind),
@@ -61,7 +66,8 @@ TABLE(mount_bind_table, "mount bind", mount_bind, "attribute of a bind mount", A
 
 static const struct attr mount_volume_table_rows[] = {
     { "labels", FIELD(mount_volume, labels, type_pairs),
-            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "05-services.md#volumes",
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .podman = UNITS_DROPPED,
+            .podman_note = "volumes without a name have none", .spec = "05-services.md#volumes",
             .help = "Labels of a volume that is made for this." },
     { "nocopy", FIELD(mount_volume, nocopy, type_bool), .spec = "05-services.md#volumes",
             .help = "Do not fill an empty volume from the image." },
@@ -102,6 +108,7 @@ static const struct attr mount_table_rows[] = {
     { "read_only", FIELD(service_volume, read_only, type_bool), .spec = "05-services.md#volumes",
             .help = "Refuse writes." },
     { "consistency", FIELD(service_volume, consistency, type_text), ELSEWHERE,
+            .podman = UNITS_DROPPED, .podman_note = "it means nothing on Linux",
             .spec = "05-services.md#volumes", .help = "A hint for other systems; no effect." },
     { "bind", FIELD(service_volume, bind, type_struct), .table = &mount_bind_table,
             .spec = "05-services.md#volumes", .help = "Options of a bind mount." },
@@ -121,10 +128,16 @@ static const struct attr file_reference_table_rows[] = {
     { "target", FIELD(file_reference, target, type_text), .spec = "05-services.md#secrets",
             .help = "Path in the container." },
     { "uid", FIELD(file_reference, uid, type_text), .unsupported = owner_unsupported,
+            .podman = UNITS_APPROXIMATED,
+            .podman_note = "for secrets of Podman; a file keeps its owner",
             .spec = "05-services.md#secrets", .help = "Owner of the file." },
     { "gid", FIELD(file_reference, gid, type_text), .unsupported = owner_unsupported,
+            .podman = UNITS_APPROXIMATED,
+            .podman_note = "for secrets of Podman; a file keeps its group",
             .spec = "05-services.md#secrets", .help = "Group of the file." },
     { "mode", FIELD(file_reference, mode, type_file_mode), .flags = ATTR_KEEP_ZERO,
+            .podman = UNITS_APPROXIMATED,
+            .podman_note = "for secrets of Podman; a file keeps its mode",
             .spec = "05-services.md#secrets", .help = "Permission bits of the file." },
 };
 TABLE(file_reference_table, "file reference", file_reference,
@@ -160,8 +173,9 @@ const struct attr mount_attr = { "item", NO_FIELD(type_struct), .table = &mount_
 
 static const struct attr device_request_table_rows[] = {
     { "capabilities", FIELD(device_request, capabilities, type_texts),
-            .flags = ATTR_REQUIRED | ATTR_ITEMS_DIFFER, .spec = "deploy.md#devices",
-            .help = "What it must be able to do." },
+            .flags = ATTR_REQUIRED | ATTR_ITEMS_DIFFER, .podman = UNITS_DROPPED,
+            .podman_note = "devices have names in the container device interface",
+            .spec = "deploy.md#devices", .help = "What it must be able to do." },
     { "driver", FIELD(device_request, driver, type_text), .spec = "deploy.md#devices",
             .help = "Driver of the device." },
     { "count", FIELD(device_request, count, type_count), .flags = ATTR_KEEP_ZERO,
@@ -169,8 +183,9 @@ static const struct attr device_request_table_rows[] = {
     { "device_ids", FIELD(device_request, device_ids, type_texts), .flags = ATTR_ITEMS_DIFFER,
             .spec = "deploy.md#devices", .help = "Which ones." },
     { "options", FIELD(device_request, options, type_pairs), REFUSED,
-            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "deploy.md#devices",
-            .help = "Options for the driver." },
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .podman = UNITS_DROPPED,
+            .podman_note = "devices have names in the container device interface",
+            .spec = "deploy.md#devices", .help = "Options for the driver." },
 };
 
 static void device_request_defaults(struct schema_context *context, struct node *map)
@@ -191,6 +206,8 @@ const struct attr device_request_attr = { "item", NO_FIELD(type_struct),
 /* gpus have the same attributes, but need no capabilities. */
 static const struct attr gpu_table_rows[] = {
     { "capabilities", FIELD(device_request, capabilities, type_texts), .flags = ATTR_ITEMS_DIFFER,
+            .podman = UNITS_DROPPED,
+            .podman_note = "devices have names in the container device interface",
             .spec = "05-services.md#gpus", .help = "What it must be able to do." },
     { "driver", FIELD(device_request, driver, type_text), .spec = "05-services.md#gpus",
             .help = "Driver of the device." },
@@ -199,8 +216,9 @@ static const struct attr gpu_table_rows[] = {
     { "device_ids", FIELD(device_request, device_ids, type_texts), .flags = ATTR_ITEMS_DIFFER,
             .spec = "05-services.md#gpus", .help = "Which ones." },
     { "options", FIELD(device_request, options, type_pairs), REFUSED,
-            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .spec = "05-services.md#gpus",
-            .help = "Options for the driver." },
+            .flags = ATTR_DROP_NULL | ATTR_ITEMS_DIFFER, .podman = UNITS_DROPPED,
+            .podman_note = "devices have names in the container device interface",
+            .spec = "05-services.md#gpus", .help = "Options for the driver." },
 };
 TABLE(gpu_table, "gpu", device_request, "attribute of a gpu", AT(device_request), NO_GIVEN, NO_KEY,
         .defaults = device_request_defaults);

@@ -60,6 +60,14 @@ enum attr_support {
     SUPPORT_ELSEWHERE, /* has its effect before or outside of the engine (profiles, develop) */
 };
 
+/* What becomes of it in quadlets for Podman. */
+enum attr_units {
+    UNITS_MAPPED,
+    UNITS_APPROXIMATED, /* how: the row's note */
+    UNITS_DROPPED,      /* why: the row's note */
+    UNITS_MAX_,
+};
+
 enum attr_flag {
     ATTR_REQUIRED = 1 << 0,
     ATTR_NULL = 1 << 1,            /* null is accepted and stays null */
@@ -109,6 +117,8 @@ struct attr {
     enum merge_rule merge;
     enum path_rule path;
     enum attr_support engine;
+    enum attr_units podman;
+    const char *podman_note;
     unsigned flags;
     /* MERGE_UNIQUE: the key of an item; NULL: the text before "=". */
     const char *(*item_key)(struct arena *arena, const struct node *item);

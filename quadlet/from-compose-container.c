@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/diag.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
@@ -350,6 +351,11 @@ static void add_ports(
                                    : arena_printf(f->arena, "%s:", port->host_ip);
         /* Of a range to pick from the first is taken. */
         const char *published = port->published ? port->published : "";
+
+        if (strchr(published, '-'))
+            diag_add(f->diag, DIAG_NOTE, "units", &port->at,
+                    "services.%s.ports: of the range %s the first is taken", service->name,
+                    published);
 
         from_compose_option(f, quadlet, "--publish",
                 arena_printf(f->arena, "%s%.*s%s%lld%s%s", host, (int)strcspn(published, "-"),

@@ -35,7 +35,7 @@ static void add_text(struct quadlet *quadlet, const char *key, const char *value
 
 /* ---- Networks ---- */
 
-static void add_ipam(const struct from_compose *f, struct quadlet *quadlet, const struct ipam *ipam)
+static void add_ipam(struct quadlet *quadlet, const struct ipam *ipam)
 {
     if (!string_is_empty(ipam->driver) && strcmp(ipam->driver, "default") != 0)
         quadlet_add(quadlet, "IPAMDriver", ipam->driver);
@@ -46,9 +46,6 @@ static void add_ipam(const struct from_compose *f, struct quadlet *quadlet, cons
         add_text(quadlet, "Gateway", pool->gateway);
         add_text(quadlet, "IPRange", pool->ip_range);
     }
-    ARRAY_FOREACH(&ipam->options, option)
-        quadlet_add(quadlet, "PodmanArgs",
-                arena_printf(f->arena, "--ipam-opt=%s=%s", option->key, option->value));
 }
 
 void from_compose_add_networks(const struct from_compose *f)
@@ -64,7 +61,7 @@ void from_compose_add_networks(const struct from_compose *f)
             quadlet_add(quadlet, "Internal", "true");
         if (network->enable_ipv6 == OPTION_TRUE)
             quadlet_add(quadlet, "IPv6", "true");
-        add_ipam(f, quadlet, &network->ipam);
+        add_ipam(quadlet, &network->ipam);
         add_pairs(quadlet, "Options", &network->driver_opts);
         add_pairs(quadlet, "Label", &network->labels);
     }
@@ -296,6 +293,22 @@ static void add_mount(
                         options));
 }
 
+/* One of Podman's own, which has to be there. */
+static void add_secret(const struct from_compose *f, struct quadlet *quadlet,
+        const struct file_reference *use, const struct file_object *object, const char *target)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MOUNT_MAX_BYTES);
+
+    strbuf_addf(&out, "%s,type=mount,target=%s", object->name, target);
+    if (use->uid)
+        strbuf_addf(&out, ",uid=%s", use->uid);
+    if (use->gid)
+        strbuf_addf(&out, ",gid=%s", use->gid);
+    if (use->mode.set)
+        strbuf_addf(&out, ",mode=%llo", (unsigned long long)use->mode.value);
+    quadlet_add(quadlet, "Secret", arena_strndup(f->arena, out.data, out.len));
+}
+
 /* A file is mounted; what is external is Podman's own secret of that name. */
 static void add_files(const struct from_compose *f, struct quadlet *quadlet,
         const struct file_references *uses, bool secrets)
@@ -311,8 +324,7 @@ static void add_files(const struct from_compose *f, struct quadlet *quadlet,
             quadlet_add(
                     quadlet, "Volume", arena_printf(f->arena, "%s:%s:ro", object->file, target));
         else if (object && secrets)
-            quadlet_add(quadlet, "Secret",
-                    arena_printf(f->arena, "%s,type=mount,target=%s", object->name, target));
+            add_secret(f, quadlet, use, object, target);
     }
 }
 

@@ -124,7 +124,7 @@ assert_has() {
 
 @test "--diff shows what would change, and its exit status says whether anything would" {
     "$berth" units --format quadlet -o out >/dev/null
-    run -0 "$berth" units --format quadlet --diff -o out
+    run -0 --separate-stderr "$berth" units --format quadlet --diff -o out
     [ -z "$output" ]
     sed -i 's/64m/32m/' compose.yaml
     run -2 "$berth" units --format quadlet --diff -o out
@@ -155,4 +155,77 @@ assert_has() {
     assert_has 'compose.yaml:17:'
     run -1 "$berth" units --engine docker
     run -1 "$berth" units --system --user
+}
+
+# Takes each attribute out of a project that has all of them, and looks whether the quadlets are others then.
+@test "the report is true: what is mapped has an effect on the quadlets, what is dropped has none" {
+    cp "$BATS_TEST_DIRNAME/../golden/units-all.json" compose.yaml
+    run -0 python3 - "$berth" <<'END'
+import json, os, re, subprocess, sys
+
+berth = sys.argv[1]
+whole = json.load(open("compose.yaml"))
+env = dict(os.environ, SECRET="x")
+# Needed by others, or by the schema; and what one other attribute says as well.
+EXCUSED = re.compile(
+    r"services\.\w+\.(image|profiles|scale|attach|build\.context)$"
+    r"|\.(source|target|type|path|rate|weight|condition)$|networks\.net\.name$"
+    r"|devices\[0\]\.(capabilities|count)$|gpus\[0\]\.\w+$|secrets\.made\.environment$|(secrets|configs)\.file\.file$"
+    r"|services\.web\.mac_address$|\.ipam\.config\[0\]\.subnet$|\.required$")
+
+def make(project):
+    with open("try.yaml", "w") as file:
+        json.dump(project, file)
+    done = subprocess.run([berth, "compose", "-f", "try.yaml", "-p", "shop", "convert", "--format", "quadlets"],
+                          env=env, capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else None
+
+def without(project, path):
+    copy = json.loads(json.dumps(project))
+    at, keys = copy, [int(k) if k.isdigit() else k for k in re.findall(r"[^.\[\]]+", path)]
+    for key in keys[:-1]:
+        if isinstance(at, dict) and key not in at:
+            return None # what another attribute implies
+        at = at[key]
+    if keys[-1] not in at:
+        return None
+    del at[keys[-1]]
+    return copy
+
+report = json.loads(subprocess.run(
+    [berth, "units", "--format", "quadlet", "--report", "json", "-p", "shop", "compose.yaml"],
+    env=env, capture_output=True, text=True, check=True).stdout)
+before = make(whole)
+assert before
+seen, wrong = set(), []
+for entry in report:
+    path = entry["path"]
+    rest = without(whole, path)
+    if EXCUSED.search(path) or rest is None:
+        continue
+    after = make(rest)
+    if after is None:
+        wrong.append("%s cannot be left out" % path)
+        continue
+    seen.add(path)
+    if (after != before) != (entry["state"] != "dropped"):
+        wrong.append("%s is said to be %s" % (path, entry["state"]))
+for line in wrong:
+    print(line)
+print(len(seen), "attributes")
+sys.exit(bool(wrong) or len(seen) < 150)
+END
+}
+
+@test "what is dropped is told with its place, and --strict makes it an exit status" {
+    run -0 "$berth" units --format quadlet --strict
+    assert_has "note: services.web.depends_on.db.condition is approximated: Requires="
+    sed -i 's/^    mem_limit.*/&\n    domainname: example.com/' compose.yaml
+    run -0 "$berth" units --format quadlet
+    assert_has "services.web.domainname is dropped: podman run has no such option"
+    run -3 "$berth" units --format quadlet --strict
+    run -0 "$berth" units --strict
+    [[ $output != *"is dropped"* ]]
+    run -0 "$berth" units --report text
+    assert_has "services.web.domainname mapped"
 }
