@@ -250,6 +250,8 @@ static const char *hash_text(struct arena *arena, const char *text, size_t len)
 }
 
 /* Over what somebody wrote: other defaults of a newer berth make no other network or volume. */
+/* Without defaults, whether they were left out or, as in what `config` prints, written: the name tells two of them apart by
+ * itself. */
 static const char *hash_written(struct arena *arena, const struct node *node)
 {
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
@@ -257,7 +259,10 @@ static const char *hash_written(struct arena *arena, const struct node *node)
 
     NODE_FOREACH(node, entry)
     {
-        if (!(entry->value->flags & NODE_IMPLIED))
+        const struct node *value = entry->value;
+        bool is_empty = (value->kind == NODE_MAP || value->kind == NODE_LIST) && value->len == 0;
+
+        if (!(value->flags & NODE_IMPLIED) && !is_empty && strcmp(entry->key, "name") != 0)
             node_set(arena, written, entry->key, NULL, entry->value);
     }
     node_print_canonical(written, &out);

@@ -38,3 +38,16 @@ teardown() {
     [ -z "$(berth ps -aq)" ]
     run -0 berth compose -p shop up -d --adopt
 }
+
+@test "what is enabled is the same project: nothing would be made anew from it" {
+    cat >compose.yaml <<'END'
+services:
+  web: { image: busybox, command: [sleep, "1000"], volumes: ["data:/data"], stop_signal: KILL }
+volumes: { data: }
+END
+    berth compose enable
+    run -0 berth compose up -d
+    run -0 berth compose -f "$BERTH_CONFIG/projects/shop.yaml" --project-directory . plan
+    assert_output_lacks "doesn't match"
+    run -0 berth compose down -v
+}
