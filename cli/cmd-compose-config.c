@@ -205,7 +205,8 @@ static int add_hashes(struct compose *compose, const char *which, struct strbuf 
 
     if (strcmp(which, "*") == 0) {
         ARRAY_FOREACH(&project->services, service)
-            *ARRAY_APPEND_ARENA(&compose->arena, &names) = (char *)(uintptr_t)service->name;
+            *ARRAY_APPEND_ARENA(&compose->arena, &names) = arena_strdup(
+                    &compose->arena, service->name);
     } else {
         while (str_split_next(&rest, ',', &piece))
             *ARRAY_APPEND_ARENA(&compose->arena, &names) = arena_strndup(
@@ -278,7 +279,9 @@ static void print_variables_yaml(const struct project_variables *variables, stru
         const char *const texts[][2] = { { "name", v->name }, { "defaultvalue", v->default_value },
             { "presencevalue", v->alternate_value } };
 
-        strbuf_addf(out, "%s:\n", v->name);
+        yaml_print_text(v->name, 0, out); /* some names read as something else */
+        strbuf_truncate(out, out->len - 1);
+        strbuf_adds(out, ":\n");
         for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
             strbuf_addf(out, "    %s: ", texts[i][0]);
             yaml_print_text(texts[i][1] ? texts[i][1] : "", 8, out);

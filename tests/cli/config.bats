@@ -194,7 +194,7 @@ YAML
 name: ${NAME:-x}
 include: [parts/compose.yaml]
 services:
-  web: {extends: {file: base/base.yaml, service: base}, image: "${A:-${B:-c}}", environment: ["${KEY}=v"]}
+  web: {extends: {file: base/base.yaml, service: base}, image: "${A:-${B:-c}}", environment: ["${KEY}=v", "${NO}"]}
 YAML
     echo 'services: {part: {image: "p:${PART:?which}", profiles: [p]}}' >parts/compose.yaml
     echo 'services: {base: {image: "${GONE}", command: "${BASE:+on}"}, other: {image: "${OTHER}"}}' >base/base.yaml
@@ -205,10 +205,12 @@ A                   false               ${B:-c}
 B                   false               c
 BASE                false                                   on
 KEY                 false
+NO                  false
 PART                true
 TEXT
     run -0 "$berth" compose config --variables --format yaml
     [[ $output == *$'B:\n    name: B\n    defaultvalue: c\n    presencevalue: ""\n    required: false'* ]]
+    [[ $output == *$'\n"NO":\n    name: "NO"\n'* ]]
     run -0 "$berth" compose config --variables --format json
     [[ $output == *'"DefaultValue": "${B:-c}"'* ]]
 }
