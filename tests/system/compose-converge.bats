@@ -112,3 +112,29 @@ points_of() {
     done
     [ $killed -gt 1 ]
 }
+
+scaled_to() {
+    [ "$(berth compose ps -a --format '{{.Name}} {{.State}}' | sort | tr '\n' ' ')" = \
+        "$(for i in $(seq "$1"); do printf 'scaled-web-%s running ' "$i"; done)" ]
+}
+
+@test "scaling up and down, killed at any place, is completed by the same command" {
+    local point killed=0
+    cat >compose.yaml <<'END'
+name: scaled
+services: { web: { image: busybox, init: true, command: [sleep, "1000"], volumes: [/anonymous] } }
+END
+    run -0 timeout 300 berth compose up -d
+    for point in $(points_of 'container\.(create|start|stop|finish|remove)|network\.(start|teardown)'); do
+        for count in 3 1; do
+            run env BERTH_FAULT="$point:kill" timeout 300 berth compose scale web=$count
+            [ "$status" -ne 137 ] || killed=$((killed + 1))
+            echo "killed at $point on the way to $count ($status)"
+            run -0 timeout 300 berth compose scale web=$count
+            wait_for 120 scaled_to $count || { berth compose ps -a >&2; return 1; }
+        done
+    done
+    [ $killed -gt 10 ]
+    run -0 timeout 300 berth compose down -v -t 1
+    [ -z "$(berth ps -aq)$(berth network ls -q --filter type=custom)" ]
+}
