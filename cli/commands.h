@@ -32,7 +32,7 @@ extern const struct command command_compose_build, command_compose_config, comma
         command_compose_restart, command_compose_rm, command_compose_run, command_compose_schema,
         command_compose_start, command_compose_stop, command_compose_top, command_compose_unpause,
         command_compose_up, command_compose_version, command_compose_volumes, command_compose_wait,
-        command_compose_watch;
+        command_compose_watch, command_compose_publish;
 
 /* What Docker Compose has not. */
 extern const struct command command_compose_apply, command_compose_lint;

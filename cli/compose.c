@@ -164,6 +164,7 @@ static const struct command *const compose_commands[] = {
     &command_compose_plan,
     &command_compose_port,
     &command_compose_ps,
+    &command_compose_publish,
     &command_compose_pull,
     &command_compose_push,
     &command_compose_restart,
@@ -188,7 +189,6 @@ static const struct command *const compose_commands[] = {
 static const char *const absent_commands[] = {
     "alpha",
     "bridge",
-    "publish",
 };
 
 static int set_ansi(struct cli *cli, const struct compose_options *options)

@@ -36,7 +36,7 @@ teardown() {
     berth rmi "$REGISTRY/team/app:1" "$REGISTRY/team/app:2"
     berth pull -q "$REGISTRY/team/app:2"
     [ "$(berth image inspect -f '{{.Id}}' "$REGISTRY/team/app:2")" = "$id" ]
-    run -0 berth run --rm "$REGISTRY/team/app:2" cat /made
+    run -0 berth run --rm --network none "$REGISTRY/team/app:2" cat /made
     [ "$output" = made ]
     [ -z "$(ls -A "$BERTH_ROOT/tmp")" ]
 }
@@ -89,4 +89,44 @@ YAML
     assert_output_has 'push access denied'
     run -0 berth compose push --ignore-push-failures
     assert_output_has 'push access denied'
+}
+
+@test "compose publish sends the files, and variables only when asked to, under names that say nothing" {
+    cat >compose.yaml <<YAML
+services:
+  web: { image: $REGISTRY/team/web, build: { dockerfile_inline: "FROM busybox\n" }, env_file: ["./secret.env", { path: 'none.env', required: false }] }
+YAML
+    printf 'services: { web: { labels: { a: b } } }\n' >override.yaml
+    echo PASSWORD=x >secret.env
+    berth compose build -q
+    run -1 berth compose publish "$REGISTRY/team/stack"
+    assert_output_has 'service "web" has environment variable(s) declared'
+    : >secret.env
+    run -1 berth compose publish "$REGISTRY/team/stack"
+    assert_output_has 'env_file declared'
+    echo PASSWORD=x >secret.env
+    ! grep -q PUT "$STATE/log"
+    run -0 berth compose -f compose.yaml -f override.yaml publish --dry-run --with-env "$REGISTRY/team/stack"
+    assert_output_has "Would publish override.yaml in $REGISTRY/team/stack"
+    ! grep -q PUT "$STATE/log"
+    run -0 berth compose -f compose.yaml -f override.yaml publish -y --with-env --resolve-image-digests "$REGISTRY/team/stack:1"
+    assert_output_has "$REGISTRY/team/stack:1 published"
+    get() { python3 -c 'import sys, urllib.request; sys.stdout.write(urllib.request.urlopen("http://" + sys.argv[1]).read().decode())' "$REGISTRY/v2/team/stack/$1"; }
+    get manifests/1 >manifest
+    [ "$(jq -r .artifactType manifest)" = application/vnd.docker.compose.project ]
+    [ "$(jq -r '.layers[].mediaType' manifest | tr '\n' ' ')" = \
+        "application/vnd.docker.compose.file+yaml application/vnd.docker.compose.file+yaml application/vnd.docker.compose.envfile application/vnd.docker.compose.file+yaml " ]
+    get "blobs/$(jq -r '.layers[0].digest' manifest)" >first
+    ! grep -q 'secret\|none' first
+    grep -q "$(jq -r '.layers[2].annotations["com.docker.compose.envfile"]' manifest)" first
+    [ "$(get "blobs/$(jq -r '.layers[2].digest' manifest)")" = PASSWORD=x ]
+    get "blobs/$(jq -r '.layers[3].digest' manifest)" | grep -q "image: \"$REGISTRY/team/web:latest@sha256:"
+    run -0 berth compose publish -y --with-env --oci-version 1.0 "$REGISTRY/team/old"
+    printf 'services: { other: { image: busybox } }\n' >included.yaml
+    sed -i '1i include: [included.yaml]' compose.yaml
+    run -1 berth compose publish -y --with-env "$REGISTRY/team/stack"
+    assert_output_has "compose.yaml:1:10: cannot publish compose file with local includes"
+    printf 'services: { web: { build: . } }\n' >compose.yaml
+    run -1 berth compose publish -y "$REGISTRY/team/stack"
+    assert_output_has 'has only a build section'
 }
