@@ -105,6 +105,9 @@ static int read_image_filters(struct arena *arena, const struct images_options *
             how->before = eq + 1;
         else if (str_is_equal_z(key, "since"))
             how->since = eq + 1;
+        else if (str_is_equal_z(key, "until") &&
+                 time_parse_since(eq + 1, time_realtime_nsec(), &how->until_nsec) == 0)
+            continue;
         else if (str_is_equal_z(key, "reference"))
             how->reference = eq + 1;
         else
@@ -380,12 +383,46 @@ static const struct opt save_opts[] = {
     { .name = "platform",
             .type = &opt_string,
             .arg = "OS/ARCH",
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
             AT(platform),
-            .help = "Which platform" },
+            .help = "Fail unless the image is for this platform" },
     OPT_END
 };
 #undef AT
+
+/* --platform: images of several platforms lie here under one platform each, so it is only a check. */
+static int check_platform(
+        struct engine *engine, const char *name, const char *platform, struct error **err)
+{
+    auto_(image_free_p) struct image *image = NULL;
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+
+    if (string_is_empty(platform))
+        return 0;
+    int r = image_require(engine, name, &image, err);
+    if (r < 0)
+        return r;
+    const char *own = arena_printf(&arena, "%s/%s", image->os, image->architecture);
+    const char *whole = arena_printf(
+            &arena, "%s%s%s", own, image->variant ? "/" : "", image->variant ? image->variant : "");
+    if (strcmp(platform, own) == 0 || strcmp(platform, whole) == 0 ||
+            strcmp(platform, image->architecture) == 0)
+        return 0;
+    return error_set_plain(err, ENOENT, NULL,
+            "image with reference %s was found but its platform (%s) does not match the specified "
+            "platform (%s)",
+            name, whole, platform);
+}
+
+static int check_platforms(struct cli *cli, const char *platform, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+    struct engine *engine = cli_engine(cli, &err);
+
+    for (int i = 0; i < argc; i++)
+        if (!engine || check_platform(engine, argv[i], platform, &err) < 0)
+            return report_error(cli, err);
+    return 0;
+}
 
 /* Writes beside the wanted name and renames, so that a failure leaves no half of an archive. */
 static int save_to_file(struct engine *engine, struct arena *arena, const char *path, int argc,
@@ -411,6 +448,8 @@ static int run_save(struct cli *cli, const void *data, int argc, char **argv)
     struct stat st;
     int r, status = cli_check_arguments(cli, &command_save, argc, 1, -1);
 
+    if (status == 0)
+        status = check_platforms(cli, options->platform, argc, argv);
     if (status)
         return status;
     if (!options->output && cli->out_is_terminal)
@@ -538,6 +577,7 @@ const struct command command_tag = {
 
 struct rmi_options {
     bool force, no_prune;
+    const char *platform;
 };
 #define AT(member) .offset = offsetof(struct rmi_options, member)
 static const struct opt rmi_opts[] = {
@@ -547,6 +587,11 @@ static const struct opt rmi_opts[] = {
             AT(force),
             .help = "Also with several names or stopped containers" },
     { .name = "no-prune", .type = &opt_flag, AT(no_prune), .help = "Keep untagged parents" },
+    { .name = "platform",
+            .type = &opt_string,
+            .arg = "OS/ARCH",
+            AT(platform),
+            .help = "Fail unless the image is for this platform" },
     OPT_END
 };
 #undef AT
@@ -571,7 +616,8 @@ static int run_rmi(struct cli *cli, const void *data, int argc, char **argv)
 
         if (options->force && image_lookup_id(engine, argv[i], &id, NULL) >= 0 && !id)
             continue; /* -f: what is not there is no error */
-        if (image_remove(engine, argv[i], &how, &removal, &failure) < 0)
+        if (check_platform(engine, argv[i], options->platform, &failure) < 0 ||
+                image_remove(engine, argv[i], &how, &removal, &failure) < 0)
             status = report_error(cli, failure);
         for (size_t k = 0; k < removal.untagged.len; k++)
             cli_print(cli, "Untagged: %s\n", removal.untagged.items[k]);
@@ -593,7 +639,7 @@ const struct command command_rmi = {
 /* ------------------------------------------------------------------ image inspect, history, prune */
 
 struct image_inspect_options {
-    const char *format;
+    const char *format, *platform;
 };
 static const struct opt image_inspect_opts[] = {
     { .name = "format",
@@ -603,6 +649,11 @@ static const struct opt image_inspect_opts[] = {
             .offset = offsetof(struct image_inspect_options, format),
             .values = values_json,
             .help = "json or a Go template" },
+    { .name = "platform",
+            .type = &opt_string,
+            .arg = "OS/ARCH",
+            .offset = offsetof(struct image_inspect_options, platform),
+            .help = "Fail unless the image is for this platform" },
     OPT_END
 };
 
@@ -612,20 +663,32 @@ static int run_image_inspect(struct cli *cli, const void *data, int argc, char *
 
     if (argc == 0)
         return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
-    return inspect_objects(cli, "image", options->format, argc, argv);
+    int status = check_platforms(cli, options->platform, argc, argv);
+    return status ? status : inspect_objects(cli, "image", options->format, argc, argv);
 }
 
 struct history_options {
-    const char *format;
-    bool quiet, no_trunc;
+    const char *format, *platform;
+    bool human, quiet, no_trunc;
 };
+static const struct history_options history_defaults = { .human = true };
 #define AT(member) .offset = offsetof(struct history_options, member)
 static const struct opt history_opts[] = { { .name = "format",
                                                    .type = &opt_string,
                                                    .arg = "FORMAT",
                                                    AT(format),
                                                    .help = "table, json or a Go template" },
+    { .name = "human",
+            .letter = 'H',
+            .type = &opt_flag,
+            AT(human),
+            .help = "Sizes and times for people (default true)" },
     { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten columns" },
+    { .name = "platform",
+            .type = &opt_string,
+            .arg = "OS/ARCH",
+            AT(platform),
+            .help = "Fail unless the image is for this platform" },
     { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only ids" }, OPT_END };
 #undef AT
 
@@ -636,6 +699,16 @@ static const struct list_column history_columns[] = {
     { "SIZE", "Size" },
     { "COMMENT", "Comment" },
     { "CREATED AT", "CreatedAt" },
+    { NULL, NULL },
+};
+
+static const struct list_column history_exact_columns[] = {
+    { "IMAGE", "ID" },
+    { "CREATED AT", "CreatedAt" },
+    { "CREATED BY", "CreatedBy" },
+    { "SIZE", "Size" },
+    { "COMMENT", "Comment" },
+    { "CREATED", "CreatedSince" },
     { NULL, NULL },
 };
 
@@ -651,7 +724,8 @@ static int run_history(struct cli *cli, const void *data, int argc, char **argv)
     if (argc != 1)
         return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || image_history(engine, argv[0], &entries, &err) < 0)
+    if (!engine || check_platform(engine, argv[0], options->platform, &err) < 0 ||
+            image_history(engine, argv[0], &entries, &err) < 0)
         return report_error(cli, err);
     for (size_t i = 0; i < json_array_size(entries); i++) {
         const json_t *entry = json_array_get(entries, i);
@@ -667,26 +741,39 @@ static int run_history(struct cli *cli, const void *data, int argc, char **argv)
             cli_print(cli, "%s\n", id);
         json_object_set_new(row, "Comment",
                 jsonx_text(jsonx_string(entry, "Comment") ? jsonx_string(entry, "Comment") : ""));
-        json_object_set_new(row, "CreatedAt", json_string(format_created_at(arena, created)));
+        char exact[TIME_RFC3339_MAX];
+        json_object_set_new(row, "CreatedAt", json_string(time_format_rfc3339(created, exact)));
         json_object_set_new(row, "CreatedBy",
                 jsonx_text(options->no_trunc ? by ? by : ""
                                              : format_ellipsis(arena, by ? by : "", 45)));
         json_object_set_new(row, "CreatedSince", json_string(format_ago(arena, created, now)));
         json_object_set_new(row, "ID", json_string(id));
         json_object_set_new(row, "Size",
-                json_string(format_size(arena, (uint64_t)jsonx_int(entry, "Size", 0))));
+                options->human
+                        ? json_string(format_size(arena, (uint64_t)jsonx_int(entry, "Size", 0)))
+                        : json_sprintf("%lld", (long long)jsonx_int(entry, "Size", 0)));
         json_array_append_new(rows, row);
     }
     if (options->quiet)
         return 0;
     struct list_format format = {
         .format = options->format,
-        .columns = history_columns,
+        .columns = options->human ? history_columns : history_exact_columns,
         .default_columns = 5,
         .min_width = TABLE_MIN_WIDTH,
     };
     return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
 }
+
+const struct command command_history = {
+    .name = "history",
+    .usage = "[OPTIONS] IMAGE",
+    .summary = "Show how an image was made",
+    .opts = history_opts,
+    .options_bytes = sizeof(struct history_options),
+    .defaults = &history_defaults,
+    .run = run_history,
+};
 
 struct image_prune_options {
     bool all, force;
@@ -752,12 +839,7 @@ static int run_image(struct cli *cli, const void *data, int argc, char **argv)
     rm.aliases = rm_aliases;
     struct command table[] = {
         command_build,
-        { .name = "history",
-                .usage = "[OPTIONS] IMAGE",
-                .summary = "Show how an image came about",
-                .opts = history_opts,
-                .options_bytes = sizeof(struct history_options),
-                .run = run_history },
+        command_history,
         command_import,
         { .name = "inspect",
                 .usage = "[OPTIONS] IMAGE [IMAGE...]",

@@ -152,6 +152,14 @@ static int read_filters(struct arena *arena, const struct strings *words,
                 found = true;
             }
         }
+        bool is_task = false;
+        if (str_is_equal_z(key, "is-task") && parse_bool(str_from(eq + 1), &is_task) == 0) {
+            if (is_task) /* of Swarm's, which none is: no id begins like this */
+                append(arena, &ids, "-");
+            continue;
+        }
+        if (str_is_equal_z(key, "isolation") && strcmp(eq + 1, "default") == 0)
+            continue;
         if (!found && str_is_equal_z(key, "before"))
             filter->before = eq + 1;
         else if (!found && str_is_equal_z(key, "since"))

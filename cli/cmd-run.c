@@ -75,6 +75,12 @@ static int check_options(const struct run_options *o, struct error **err)
     if (!o->disable_content_trust)
         return error_set_plain(
                 err, EOPNOTSUPP, NULL, "--disable-content-trust=false is not supported");
+    ARRAY_FOREACH(&o->storage_opts, option)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                string_has_prefix(*option, "size=")
+                        ? "--storage-opt %s is not supported: containers have no limit of their size"
+                        : "Unknown option %s",
+                *option);
     if (o->isolation && *o->isolation && strcmp(o->isolation, "default") != 0)
         return error_set_plain(err, EINVAL, NULL,
                 "invalid isolation \"%s\" on linux, only \"default\" is supported", o->isolation);

@@ -15,7 +15,7 @@ extern const struct command command_attach, command_build, command_compose, comm
 
 /* A container's files and numbers. */
 extern const struct command command_commit, command_df, command_diff, command_events,
-        command_export, command_stats, command_update;
+        command_export, command_history, command_stats, command_update;
 
 /* A project's containers one by one. */
 extern const struct command command_compose_attach, command_compose_commit, command_compose_cp,

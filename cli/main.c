@@ -63,6 +63,7 @@ static const struct command *const commands[] = {
     &command_rmi,
     &command_load,
     &command_save,
+    &command_history,
     &command_import,
     &command_image,
     &command_container,

@@ -54,7 +54,7 @@ struct run_options {
     int64_t startup_interval_usec, startup_timeout_usec, startup_retries, startup_success,
             health_log_count, health_log_bytes, timeout_sec;
     bool no_hosts, no_hostname, remove_image, unset_all_env;
-    struct strings cgroup_conf, unset_env, links;
+    struct strings cgroup_conf, unset_env, links, storage_opts;
     const char *health_on_failure, *pidfile, *conmon_pidfile;
     bool replace, disable_content_trust;
     const char *isolation, *arch, *os, *variant;

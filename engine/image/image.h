@@ -192,6 +192,7 @@ struct image_list_options {
     bool all;                   /* also untagged ones that others were built on */
     const char *reference;      /* shell pattern over the familiar name, or a name; NULL: any */
     const char *before, *since; /* images, by creation; NULL: any */
+    int64_t until_nsec;         /* made before it; 0: any */
     const char *const *labels;  /* "key" or "key=value", all must match */
     size_t label_count;
     int dangling; /* -1: only tagged, 1: only untagged, 0: any */

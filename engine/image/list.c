@@ -112,7 +112,8 @@ int image_list(struct engine *engine, const struct image_list_options *options,
             continue;
         if (r < 0)
             return error_move(err, TAKE(failure));
-        if (image->created_nsec >= before || image->created_nsec <= since ||
+        if ((options->until_nsec && image->created_nsec >= options->until_nsec) ||
+                image->created_nsec >= before || image->created_nsec <= since ||
                 !matches_reference(image, options->reference) || !matches_labels(image, options) ||
                 (options->dangling > 0 && image->tags.len > 0) ||
                 (options->dangling < 0 && image->tags.len == 0))

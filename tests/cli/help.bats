@@ -73,7 +73,7 @@ all_commands() {
 
 @test "Docker's options that there are none of here are refused by name" {
     run -125 "$berth" run --storage-opt size=1g image
-    [[ $output == *'"--storage-opt" is not supported'* ]]
+    [[ $output == *'--storage-opt size=1g is not supported'* ]]
     run -125 "$berth" run --storage-opt size=1G image
     [[ $output == *'not supported'* ]]
     run -1 "$berth" build --secret id=x .

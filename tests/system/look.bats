@@ -141,3 +141,29 @@ EOF
     assert_output_has 'No such container'
     [ "$(berth wait --ignore box)" = -1 ]
 }
+
+@test "the history of an image is for people or exact, and platforms are checked" {
+    [ "$(berth image history --human=false --format '{{.Size}} {{.CreatedAt}}' busybox | grep -cE '^[0-9]+ [0-9-]+T[0-9:]+Z$')" = 1 ]
+    [ "$(berth history --format '{{.Size}}' busybox | grep -c MB)" = 1 ]
+    for command in 'image inspect' 'image history' 'image rm' 'image save -o x.tar'; do
+        run berth $command --platform linux/s390x busybox
+        assert_status 1
+        assert_output_has 'does not match the specified platform (linux/s390x)'
+    done
+    [ ! -e x.tar ]
+    own=$(berth image inspect -f '{{.Os}}/{{.Architecture}}' busybox)
+    berth image inspect --platform "$own" busybox >/dev/null
+    berth image rm --platform "$own" busybox
+}
+
+@test "ps and images know Docker's lesser filters" {
+    berth create --name box --network none busybox true >/dev/null
+    [ "$(berth ps -aq -f is-task=false -f isolation=default | wc -l)" -eq 1 ]
+    [ -z "$(berth ps -aq -f is-task=true)" ]
+    [ "$(berth images -q -f until=0s | wc -l)" -eq 1 ]
+    [ -z "$(berth images -q -f until=24h)" ]
+    for filter in is-task=odd isolation=hyperv color=red; do
+        run berth ps -f "$filter"
+        assert_status 1
+    done
+}

@@ -13,11 +13,14 @@ teardown() {
 }
 
 @test "options that cannot work are refused by name with status 125" {
-    for option in --pod=p --ip6=::1 --link-local-ip=169.254.1.1 --storage-opt=size=1g; do
+    for option in --pod=p --ip6=::1 --link-local-ip=169.254.1.1; do
         run berth run --rm --network none $option busybox true
         assert_status 125
         assert_output_has "\"${option%%=*}\" is not supported"
     done
+    run berth run --rm --storage-opt size=1g busybox true
+    assert_status 125
+    assert_output_has 'containers have no limit of their size'
     run berth run --rm --isolation hyperv busybox true
     assert_status 125
     run berth run --rm --volume-driver nfs busybox true
