@@ -1,12 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/path.h"
+#include "base/fs.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/oci-spec.h"
@@ -20,12 +21,17 @@ static const char *const system_dirs[] = { "/", "/bin", "/boot", "/dev", "/etc",
     "/etc/pki", "/etc/shadow", "/home", "/lib", "/lib64", "/media", "/opt", "/proc", "/root",
     "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log" };
 
-static int check_source(struct arena *arena, const char *source, struct error **err)
+/* By the name that the descriptor has, wherever links have led. */
+static int check_source(int fd, const char *source, struct error **err)
 {
-    const char *clean = path_clean(arena, source);
+    char link[FS_FD_PATH_MAX], path[PATH_MAX];
+    ssize_t len = readlink(fs_fd_path(fd, link), path, sizeof(path) - 1);
 
+    if (len < 0)
+        return error_set(err, errno, NULL, "cannot tell what \"%s\" is", source);
+    path[len] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(system_dirs); i++)
-        if (strcmp(clean, system_dirs[i]) == 0)
+        if (strcmp(path, system_dirs[i]) == 0)
             return error_set_plain(
                     err, EPERM, NULL, "chowning host path \"%s\" is not allowed", source);
     return 0;
@@ -56,15 +62,18 @@ static int own_source(
         const struct oci_mount_source *source, uid_t uid, gid_t gid, struct error **err)
 {
     const char *path = source->top_dir ? source->top_dir : source->source;
-    auto_close int fd = open(path, O_PATH | O_CLOEXEC);
 
     if (source->type && !source->top_dir)
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "the owner of \"%s\" is not supported to be changed: it is a device",
                 source->source);
+    auto_close int fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0)
         return error_set(err, errno, NULL, "cannot open \"%s\"", path);
-    int r = tree_chown(fd, uid, gid);
+    int r = check_source(fd, path, err);
+    if (r < 0)
+        return r;
+    r = tree_chown(fd, uid, gid);
     return r < 0 ? error_set(err, -r, NULL, "cannot change the owner of \"%s\"", path) : 0;
 }
 
@@ -97,10 +106,7 @@ int container_own_sources(struct engine *engine, struct arena *arena, const stru
             uid = id_mappings_to_host(&uids, uid);
             gid = id_mappings_to_host(&gids, gid);
         }
-        if (is_bind)
-            r = check_source(arena, m->source, err);
-        if (r >= 0)
-            r = own_source(&sources[i], uid, gid, err);
+        r = own_source(&sources[i], uid, gid, err);
     }
     return r;
 }

@@ -102,7 +102,8 @@ in_box() {
     in_box --uidmap 0:200000:65536 --user 5 -v ./dir:/d:U -v vol:/v:U busybox sh -c 'stat -c %u /d/one /v'
     [ "$output" = $'5\n5' ]
     [ "$(stat -c %u dir/one)" = 200005 ]
-    for dir in / /etc /usr/; do
+    ln -s /etc "$WORK/elsewhere"
+    for dir in / /etc /usr/ "$WORK/elsewhere"; do
         in_box -v "$dir:/d:U" busybox true
         assert_status 125
     done
