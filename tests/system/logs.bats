@@ -9,7 +9,8 @@ setup() {
 }
 
 teardown() {
-    [ -z "${FOLLOWER:-}" ] || kill "$FOLLOWER" 2>/dev/null || :
+    # shellcheck disable=SC2086 # one or more
+    [ -z "${FOLLOWER:-}" ] || kill $FOLLOWER 2>/dev/null || :
     berth_teardown
 }
 
@@ -26,6 +27,38 @@ teardown() {
     berth logs x1 >read
     cmp expected read
     [ "$(ls "$BERTH_ROOT"/containers/*/ | grep -c json.log)" -gt 5 ]
+}
+
+@test "a million lines lose nothing and stay in order, in the log and at the terminal" {
+    berth run --name x1 --network none busybox seq 1000000 >printed
+    seq 1000000 | cmp - printed
+    berth logs x1 | cmp - printed
+    # Over rotations, and of what is kept every line.
+    berth run -d --name x2 --network none --log-opt max-size=2m --log-opt max-file=50 busybox seq 300000 >/dev/null
+    berth logs -f x2 >followed
+    seq 300000 | cmp - followed
+    berth logs x2 | cmp - followed
+}
+
+@test "readers that stand still do not keep a writer from going on" {
+    berth run -d --name x1 --network none busybox sh -c 'while [ ! -e /go ]; do echo waiting; sleep 0.05; done; seq 400000' >/dev/null
+    mkfifo attached followed
+    exec 7<>attached 8<>followed # one line is read of each, then no more
+    berth attach --no-stdin x1 >attached 2>/dev/null 3>&- &
+    FOLLOWER=$!
+    berth logs -f x1 >followed 3>&- &
+    FOLLOWER+=" $!"
+    read -r line <&7
+    [ "$line" = waiting ]
+    read -r line <&8
+    [ "$line" = waiting ]
+    berth exec x1 touch /go
+    [ "$(berth wait x1)" = 0 ]
+    berth logs x1 | grep -v waiting | cmp - <(seq 400000)
+    # shellcheck disable=SC2086 # two of them
+    kill $FOLLOWER
+    FOLLOWER=
+    exec 7>&- 8>&-
 }
 
 @test "local keeps five compressed files unless told otherwise" {
