@@ -480,3 +480,12 @@ YAML
     run -1 "$berth" compose --workdir sub --project-directory sub config
     [[ $output == *--project-directory* ]]
 }
+
+@test "variables that an include passes on come from its own files, in both forms" {
+    mkdir sub
+    echo 'include: [{path: sub/c.yaml, env_file: sub/vars}]' >compose.yaml
+    echo 'services: {l: {image: x, environment: [LATE]}, m: {image: x, environment: {LATE: }}}' >sub/c.yaml
+    echo LATE=1 >sub/vars
+    run -0 "$berth" compose config
+    [ "$(grep -c 'LATE: "1"' <<<"$output")" -eq 2 ]
+}
