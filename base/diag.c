@@ -24,15 +24,20 @@ static struct source copy_place(struct diag *diag, const struct source *at)
     return (struct source){ arena_strdup(&diag->arena, at->file), at->line, at->column };
 }
 
-/* A file that is read for several services has its mistakes once; one that comes in by several ways tells of each. */
+/* A file that is read for several services has its mistakes once, and so has a value that an anchor brings to several
+ * places: what is said in front of the first ": " names the place in the tree. A file that comes in by several ways
+ * tells of each. */
 static bool is_known(struct diag *diag, const struct diag_entry *entry)
 {
     const struct source *at = &entry->at, *from = &entry->route.from;
 
+    const char *tail = strstr(entry->message, ": ");
+
     if (!at->file)
         return false;
     const char *key = arena_printf(&diag->arena, "%s:%u:%u:%s:%u:%u:%s", at->file, at->line,
-            at->column, from->file ? from->file : "", from->line, from->column, entry->message);
+            at->column, from->file ? from->file : "", from->line, from->column,
+            tail ? tail : entry->message);
 
     if (strmap_has(&diag->known, key))
         return true;

@@ -97,9 +97,9 @@ typedef void lint_service_fn(struct lint *lint, const struct service *service);
 typedef void lint_project_fn(struct lint *lint, const struct project *project);
 
 /* lint-rules-values.c */
-lint_written_fn rule_value_rewritten, rule_yaml11_value, rule_unquoted_date, rule_unquoted_port,
-        rule_quoted_list_value, rule_spaced_key, rule_lone_dollar, rule_timezone_sign;
-lint_document_fn rule_merge_key_hides;
+lint_written_fn rule_value_rewritten, rule_yaml11_value, rule_unquoted_port, rule_quoted_list_value,
+        rule_spaced_key, rule_lone_dollar, rule_timezone_sign;
+lint_document_fn rule_merge_key_hides, rule_unquoted_date;
 
 /* lint-rules-secrets.c */
 lint_written_fn rule_secret_in_environment, rule_secret_in_build_args;

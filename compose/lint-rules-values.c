@@ -4,7 +4,10 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "compose/lint-internal.h"
+
+#define DATE_PATH_MAX 65536
 
 static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
@@ -109,22 +112,53 @@ void rule_yaml11_value(
     lint_each_pair_of_all(lint, service, check_yaml11);
 }
 
-static void check_date(struct lint *lint, const struct written_pair *pair)
+/* `path` names the node, and is left as it was. What is below x-… may be anything. */
+static void check_dates(struct lint *lint, const struct node *node, struct strbuf *path)
 {
-    if (!pair->value || !(pair->value->flags & NODE_DATE) || !lint_is_plain(pair->value))
-        return;
-    struct diag_entry *entry = lint_add(lint, &pair->at,
-            "%s: Docker Compose reads unquoted %s as a date and refuses it", path_of(lint, pair),
-            pair->value->text);
+    size_t len = path->len;
 
-    lint_hint(lint, entry, "write it in quotes: \"%s\"", pair->value->text);
+    if (node->kind == NODE_TEXT && (node->flags & NODE_DATE)) {
+        struct diag_entry *entry = lint_add(lint, &node->at,
+                "%s: Docker Compose reads unquoted %s as a date and refuses it", path->data,
+                node->text);
+
+        lint_hint(lint, entry, "write it in quotes: \"%s\"", node->text);
+    }
+    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
+        strbuf_addf(path, "[%u]", i);
+        check_dates(lint, node->items[i], path);
+        strbuf_truncate(path, len);
+    }
+    NODE_FOREACH(node, entry)
+    {
+        if (string_has_prefix(entry->key, "x-"))
+            continue;
+        strbuf_addf(path, "%s%s", len ? "." : "", entry->key);
+        check_dates(lint, entry->value, path);
+        strbuf_truncate(path, len);
+    }
 }
 
 void rule_unquoted_date(
-        struct lint *lint, const struct loaded_file *file, const struct node *service)
+        struct lint *lint, const struct loaded_file *file, const struct node *document)
 {
+    auto_(strbuf_release) struct strbuf path = STRBUF_INIT(DATE_PATH_MAX);
+
     (void)file;
-    lint_each_pair_of_all(lint, service, check_date);
+    NODE_FOREACH(document, section)
+    {
+        if (string_has_prefix(section->key, "x-"))
+            continue;
+        lint->section = section->key;
+        NODE_FOREACH(section->value, entry)
+        {
+            lint->key = entry->key;
+            strbuf_addf(&path, "%s.%s", section->key, entry->key);
+            check_dates(lint, entry->value, &path);
+            strbuf_reset(&path);
+        }
+    }
+    lint->section = lint->key = NULL;
 }
 
 void rule_unquoted_port(

@@ -626,7 +626,7 @@ const struct lint_rule lint_rules[] = {
             .help = "An unquoted date as a value.",
             .why = "YAML reads it as a date, and Docker Compose refuses that: \"invalid jsonType time.Time\".",
             .fix = "Write it in quotes.",
-            .check_written = rule_unquoted_date,
+            .check_document = rule_unquoted_date,
     },
     {
             .name = "unquoted-port",
