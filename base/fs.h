@@ -43,6 +43,7 @@ int fs_read_fd(int fd, size_t max_bytes, char **ret_data, size_t *ret_len, struc
  * /dev/null. Directories (-EISDIR), sockets and other devices (-EINVAL) are refused without being opened; a FIFO that
  * no program opens for writing in time is, too (-ETIMEDOUT). A writer is waited for as long as it takes. 1: a file,
  * which can be read again; 0: something that cannot; negative: errno. Given: free(). */
+#define FS_WRITER_WAIT_USEC INT64_C(10000000) /* for programs that write when they are asked to */
 struct fs_input {
     const char *path;
     size_t max_bytes; /* -EFBIG above */

@@ -110,7 +110,10 @@ int spec_read_env_file(struct cli *cli, struct arena *arena, const char *path, s
     auto_free char *text = NULL;
     size_t len;
     unsigned number = 0;
-    int r = fs_read_file(AT_FDCWD, path, LIMIT_ENV_FILE_BYTES, &text, &len, err);
+    int r = fs_read_input(&(struct fs_input){ .path = path,
+                                  .max_bytes = LIMIT_ENV_FILE_BYTES,
+                                  .writer_wait_usec = FS_WRITER_WAIT_USEC },
+            &text, &len, err);
 
     if (r < 0)
         return r;

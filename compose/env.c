@@ -110,8 +110,6 @@ static struct source dollar_place(struct reader *reader, size_t nth)
 
     at.line = seen->line;
     at.line_start = seen->line_start;
-    if (at.known.line_start != at.line_start)
-        at.known.line_start = NULL;
     struct source place = here(&at, seen->p);
 
     reader->known = at.known;

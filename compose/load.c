@@ -11,16 +11,13 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "base/timefmt.h"
 #include "compose/document.h"
 #include "compose/load-internal.h"
 #include "compose/project.h"
-
-/* Programs that make a file when it is asked for (`-f <(…)`, a .env from a password manager) have it ready. */
-#define WRITER_WAIT_USEC (10 * USEC_PER_SEC)
 
 void loader_init(struct loader *loader, struct arena *arena, const struct load_options *options,
         struct diag *diag)
@@ -30,7 +27,7 @@ void loader_init(struct loader *loader, struct arena *arena, const struct load_o
         .arena = arena,
         .options = options,
         .diag = diag,
-        .writer_wait_usec = WRITER_WAIT_USEC,
+        .writer_wait_usec = FS_WRITER_WAIT_USEC,
         .context = {
             .arena = arena,
             .diag = diag,

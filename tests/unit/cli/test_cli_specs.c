@@ -4,10 +4,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fdio.h"
+#include "base/fs.h"
 #include "cli/specs.h"
 
 static struct arena arena;
@@ -175,6 +181,24 @@ static int release(void **state)
     return 0;
 }
 
+/* As a shell gives it for `--env-file <(…)`. */
+static void variables_are_read_from_a_pipe(void **state)
+{
+    static const char text[] = "A=1\n# no\nB=2\n";
+    char path[FS_FD_PATH_MAX];
+    struct strings env = { 0 };
+    int from = -EBADF, to = -EBADF;
+
+    (void)state;
+    assert_int_equal(fd_pipe(&from, &to), 0);
+    assert_int_equal(write(to, text, strlen(text)), strlen(text));
+    close(to);
+    assert_int_equal(spec_read_env_file(NULL, &arena, fs_fd_path(from, path), &env, NULL), 0);
+    assert_int_equal(env.len, 2);
+    assert_string_equal(env.items[1], "B=2");
+    close(from);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +209,7 @@ int main(void)
         cmocka_unit_test(mounts_that_make_no_sense_are_refused),
         cmocka_unit_test(restart_policies_take_a_count_only_on_failure),
         cmocka_unit_test(limits_and_devices_are_checked),
+        cmocka_unit_test(variables_are_read_from_a_pipe),
     };
 
     return cmocka_run_group_tests(tests, NULL, release);
