@@ -121,21 +121,16 @@ static bool makes_services(const struct plan *plan)
     return false;
 }
 
-static int with_bus(struct compose *compose, enum bus_verb verb, const char *unit)
+/* Lets systemd see what has changed in what is enabled. */
+static int reload(struct compose *compose)
 {
     auto_(bus_close_p) struct bus *bus = NULL;
     auto_error struct error *err = NULL;
-    struct bus_job job = { .unit = unit };
     int r = bus_open(enabled_bus_scope(), &bus, &err);
 
     if (r >= 0)
-        r = unit ? bus_run_jobs(bus, verb, &job, 1, TIMEOUT_NEVER, &err) : bus_reload(bus, &err);
+        r = bus_reload(bus, &err);
     return r < 0 ? report_error(compose->cli, err) : 0;
-}
-
-static int reload(struct compose *compose)
-{
-    return with_bus(compose, BUS_START, NULL);
 }
 
 int owner_prepare(struct compose *compose, const struct plan *plan)
@@ -226,9 +221,16 @@ struct strings owner_services_of_plan(struct compose *compose, const struct plan
 
 static int with_target(struct compose *compose, enum bus_verb verb)
 {
-    return compose->owner ? with_bus(compose, verb,
-                                    project_target_name(&compose->arena, compose->owner->project))
-                          : 0;
+    auto_(bus_close_p) struct bus *bus = NULL;
+    auto_error struct error *err = NULL;
+
+    if (!compose->owner)
+        return 0;
+    struct bus_job job = { .unit = project_target_name(&compose->arena, compose->owner->project) };
+    int r = bus_open(enabled_bus_scope(), &bus, &err);
+    if (r >= 0)
+        r = bus_run_jobs(bus, verb, &job, 1, TIMEOUT_NEVER, &err);
+    return r < 0 ? report_error(compose->cli, err) : 0;
 }
 
 int owner_start_target(struct compose *compose)
