@@ -51,3 +51,24 @@ END
     assert_output_lacks "doesn't match"
     run -0 berth compose down -v
 }
+
+@test "the start order by the units is the one of up" {
+    mkdir -p "$WORK/cases/one/project"
+    echo '{}' >"$WORK/cases/one/case.json"
+    touch "$WORK/cases/one/expected.json"
+    cat >"$WORK/cases/one/project/compose.yaml" <<'END'
+services:
+  front: { image: busybox, depends_on: [web] }
+  web:
+    image: busybox
+    scale: 2
+    depends_on: { db: { condition: service_healthy }, migrate: { condition: service_completed_successfully } }
+  migrate: { image: busybox, depends_on: { db: { condition: service_healthy } } }
+  db: { image: busybox, healthcheck: { test: "true" } }
+  side: { image: busybox, network_mode: "service:db", volumes_from: [store] }
+  store: { image: busybox }
+  late: { image: busybox, depends_on: { front: { condition: service_started, required: false } } }
+END
+    run -0 "$BERTH_SOURCE/tests/conformance/units" --build "$BERTH_BUILD" --cases "$WORK/cases"
+    [ "$output" = "1 cases, 0 differences" ]
+}
