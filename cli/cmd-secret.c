@@ -59,8 +59,8 @@ static const struct opt create_opts[] = { { .name = "driver",
     OPT_END };
 #undef AT
 
-static int read_data(struct cli *cli, const struct create_options *options, const char *from,
-        struct secret *ret, struct error **err)
+static int read_data(const struct create_options *options, const char *from, struct secret *ret,
+        struct error **err)
 {
     char *data = NULL;
     size_t len = 0;
@@ -75,7 +75,6 @@ static int read_data(struct cli *cli, const struct create_options *options, cons
         secret_set(ret, value, strlen(value));
         return 0;
     }
-    (void)cli;
     bool standard = strcmp(from, "-") == 0;
     auto_close int file = standard ? -EBADF : open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (!standard && file < 0)
@@ -107,7 +106,7 @@ static int create(
     for (size_t i = 0; i < options->labels.len && r >= 0; i++)
         r = spec_parse_pair(&cli->arena, "label", options->labels.items[i], &how.labels, err);
     if (r >= 0)
-        r = read_data(cli, options, argv[1], &data, err);
+        r = read_data(options, argv[1], &data, err);
     if (r < 0)
         return r;
     struct engine *engine = cli_engine(cli, err);

@@ -15,24 +15,34 @@ struct update_options {
     uint64_t memory_bytes, memory_reservation_bytes;
     const char *memory_swap, *cpus, *cpuset_cpus, *cpuset_mems, *restart;
     int64_t cpu_shares, cpu_period_usec, cpu_quota_usec, pids_limit;
-    const char *unsupported;
+    int64_t blkio_weight, cpu_rt_period_usec, cpu_rt_runtime_usec;
 };
 #define AT(member) .offset = offsetof(struct update_options, member)
-#define REFUSED(option)                                                               \
-    {                                                                                 \
-        .name = (option), .type = &opt_string, .flags = OPT_UNSUPPORTED | OPT_HIDDEN, \
-        AT(unsupported), .help = "Not supported"                                      \
-    }
-static const struct opt update_opts[] = { { .name = "cpu-period",
+static const struct opt update_opts[] = { { .name = "blkio-weight",
                                                   .type = &opt_int,
-                                                  .arg = "USEC",
-                                                  AT(cpu_period_usec),
-                                                  .help = "Period of the CPU quota" },
+                                                  .arg = "N",
+                                                  AT(blkio_weight),
+                                                  .help = "Weight of block I/O, 10 to 1000" },
+    { .name = "cpu-period",
+            .type = &opt_int,
+            .arg = "USEC",
+            AT(cpu_period_usec),
+            .help = "Period of the CPU quota" },
     { .name = "cpu-quota",
             .type = &opt_int,
             .arg = "USEC",
             AT(cpu_quota_usec),
             .help = "CPU time per period" },
+    { .name = "cpu-rt-period",
+            .type = &opt_int,
+            .arg = "USEC",
+            AT(cpu_rt_period_usec),
+            .help = "Period of the real-time CPU limit" },
+    { .name = "cpu-rt-runtime",
+            .type = &opt_int,
+            .arg = "USEC",
+            AT(cpu_rt_runtime_usec),
+            .help = "Real-time CPU time per period" },
     { .name = "cpu-shares",
             .letter = 'c',
             .type = &opt_int,
@@ -81,7 +91,7 @@ static const struct opt update_opts[] = { { .name = "cpu-period",
             AT(restart),
             .values = values_restart,
             .help = "no, always, unless-stopped or on-failure[:N]" },
-    REFUSED("blkio-weight"), REFUSED("cpu-rt-period"), REFUSED("cpu-rt-runtime"), OPT_END };
+    OPT_END };
 #undef AT
 
 static int read_update(
@@ -96,6 +106,9 @@ static int read_update(
         .cpuset_cpus = o->cpuset_cpus,
         .cpuset_mems = o->cpuset_mems,
         .pids_limit = o->pids_limit,
+        .blkio_weight = o->blkio_weight,
+        .cpu_rt_period_usec = o->cpu_rt_period_usec,
+        .cpu_rt_runtime_usec = o->cpu_rt_runtime_usec,
     };
     int r = spec_parse_memory_swap(o->memory_swap, &ret->memory_swap_bytes, err);
 

@@ -328,7 +328,6 @@ static int add_glob(struct arena *arena, const struct words *w, const char *patt
         struct container_mounts *ret, struct error **err)
 {
     glob_t found;
-    int r = 0;
 
     if (glob(pattern, 0, NULL, &found) != 0)
         return error_set_plain(err, ENOENT, NULL, "no file paths matching glob \"%s\"", pattern);
@@ -341,7 +340,7 @@ static int add_glob(struct arena *arena, const struct words *w, const char *patt
         *ARRAY_APPEND_ARENA(arena, ret) = mount;
     }
     globfree(&found);
-    return r;
+    return 0;
 }
 
 static int check_words(const struct words *w, struct error **err)

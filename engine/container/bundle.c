@@ -745,7 +745,7 @@ int container_write_bundle(struct engine *engine, struct container *c,
         r = oci_mounts_resolve(engine, &b->arena, c, container_layers_dir(engine, &b->arena, c->id),
                 &b->mounts, err);
     if (r >= 0)
-        r = container_prepare_layers(engine, &b->arena, c, b->mounts, err);
+        r = container_prepare_layers(engine, c, b->mounts, err);
     if (r >= 0)
         r = container_own_sources(engine, &b->arena, c, b->mounts, err);
     if (r >= 0)

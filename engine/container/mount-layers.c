@@ -51,7 +51,7 @@ static int make_layer(int layers_fd, size_t index, const char *lower, struct err
     return 0;
 }
 
-int container_prepare_layers(struct engine *engine, struct arena *arena, const struct container *c,
+int container_prepare_layers(struct engine *engine, const struct container *c,
         const struct oci_mount_source *sources, struct error **err)
 {
     auto_close int dir_fd = -EBADF, layers_fd = -EBADF;
@@ -69,7 +69,6 @@ int container_prepare_layers(struct engine *engine, struct arena *arena, const s
         if (r >= 0)
             r = make_layer(layers_fd, i, sources[i].top_dir, err);
     }
-    (void)arena;
     return r;
 }
 

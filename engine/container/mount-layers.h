@@ -15,7 +15,7 @@ struct oci_mount_source;
 const char *container_layers_dir(struct engine *engine, struct arena *arena, const char *id);
 
 /* Makes them anew for the mounts that want one. */
-int container_prepare_layers(struct engine *engine, struct arena *arena, const struct container *c,
+int container_prepare_layers(struct engine *engine, const struct container *c,
         const struct oci_mount_source *sources, struct error **err);
 
 /* The layer `index` over the directory `lower`. */

@@ -49,6 +49,9 @@ static void merge(struct container_config *config, const struct container_update
         { &config->cpu_period_usec, u->cpu_period_usec },
         { &config->cpu_quota_usec, u->cpu_quota_usec },
         { &config->pids_limit, u->pids_limit },
+        { &config->blkio_weight, u->blkio_weight },
+        { &config->cpu_rt_period_usec, u->cpu_rt_period_usec },
+        { &config->cpu_rt_runtime_usec, u->cpu_rt_runtime_usec },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)

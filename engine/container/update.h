@@ -16,6 +16,7 @@ struct container_update {
     int64_t nano_cpus, cpu_shares, cpu_period_usec, cpu_quota_usec;
     const char *cpuset_cpus, *cpuset_mems;
     int64_t pids_limit; /* -1: unlimited */
+    int64_t blkio_weight, cpu_rt_period_usec, cpu_rt_runtime_usec;
     bool has_restart;
     enum container_restart restart;
     int64_t restart_max_retries;

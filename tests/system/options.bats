@@ -287,3 +287,12 @@ teardown() {
     run berth run --rm --network linked busybox ping -c 1 -W 5 db
     [ "$status" -ne 0 ]
 }
+
+@test "update changes the weight of block devices and real-time budgets, too" {
+    berth create --name box --network none busybox true
+    berth update --blkio-weight 300 --cpu-rt-period 200000 --cpu-rt-runtime 1000 box
+    [ "$(berth inspect -f '{{.HostConfig.BlkioWeight}} {{.HostConfig.CpuRealtimePeriod}} {{.HostConfig.CpuRealtimeRuntime}}' box)" = "300 200000 1000" ]
+    run berth update --blkio-weight 5 box
+    assert_status 1
+    assert_output_has 'Range of blkio weight is from 10 to 1000'
+}
