@@ -53,6 +53,8 @@ static void imply_from_list(
 
         if (item->kind != NODE_TEXT || (!links && string_has_prefix(item->text, "container:")))
             continue;
+        if (links && colon && strchr(colon + 1, ':')) /* no alias: the whole text is the name */
+            colon = NULL;
         imply(loader, depends_on,
                 colon ? arena_strndup(loader->arena, item->text, (size_t)(colon - item->text))
                       : item->text,

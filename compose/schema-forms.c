@@ -114,7 +114,7 @@ struct node *schema_expand_device(
     if (count == 0 || rest.len || !*parts[0])
         return schema_refuse(context, node, "a device such as \"/dev/fuse:/dev/fuse:rwm\"");
     set_text(context->arena, map, "source", parts[0]);
-    set_text(context->arena, map, "target", count > 1 ? parts[1] : parts[0]);
+    set_text(context->arena, map, "target", count > 1 && *parts[1] ? parts[1] : parts[0]);
     set_text(context->arena, map, "permissions", count > 2 ? parts[2] : "rwm");
     return map;
 }

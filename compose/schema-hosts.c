@@ -77,7 +77,7 @@ static void add_host(struct schema_context *context, struct node *list, const ch
     while (str_split_next(&rest, ',', &address)) {
         if (!address.len)
             continue;
-        if (address.len >= 2 && address.data[0] == '[' && address.data[address.len - 1] == ']') {
+        if (address.len > 2 && address.data[0] == '[' && address.data[address.len - 1] == ']') {
             address.data++;
             address.len -= 2;
         }

@@ -9,12 +9,12 @@
 
 struct splitter {
     struct strbuf word;
-    bool in_word, escaped, single, twin, dollar; /* dollar: inside of $( ) */
+    bool in_word, escaped, single, twin, dollar, back; /* dollar: inside of $( ) */
 };
 
 static bool is_quoted(const struct splitter *s)
 {
-    return s->single || s->twin || s->dollar;
+    return s->single || s->twin || s->dollar || s->back;
 }
 
 static void end_word(struct arena *arena, struct splitter *s, struct node *list)
@@ -31,16 +31,10 @@ static void add_char(struct splitter *s, char c)
     s->in_word = true;
 }
 
-static void add_escaped(struct splitter *s, char c)
-{
-    add_char(s, c == 't' ? '\t' : c == 'n' ? '\n' : c);
-    s->escaped = false;
-}
-
 /* Parentheses are only known as $( ), which stays as it is. False: out of place. */
 static bool take_parenthesis(struct splitter *s)
 {
-    if (s->single || s->twin)
+    if (s->single || s->twin || s->back)
         return true;
     if (s->dollar || !s->word.len || s->word.data[s->word.len - 1] != '$')
         return false;
@@ -56,7 +50,8 @@ struct node *command_split(struct arena *arena, const char *text, const struct s
 
     for (const char *p = text; *p && valid; p++) {
         if (s.escaped) {
-            add_escaped(&s, *p);
+            add_char(&s, *p); /* also \n and \t: an "n" and a "t" */
+            s.escaped = false;
         } else if (*p == '\\' && !s.single) {
             s.escaped = true;
         } else if (strchr(" \t\r\n", *p) && !is_quoted(&s)) {
@@ -75,6 +70,8 @@ struct node *command_split(struct arena *arena, const char *text, const struct s
             valid = *p != '(' || take_parenthesis(&s);
             if (*p == ')' && s.dollar)
                 s.dollar = false;
+            if (*p == '`' && !s.single && !s.twin && !s.dollar)
+                s.back = !s.back; /* holds words together and stays */
             add_char(&s, *p);
         }
     }
@@ -88,7 +85,7 @@ struct node *command_split(struct arena *arena, const char *text, const struct s
 /* The first shell operator outside of quotes, or NUL: what is after it gets lost. */
 static char find_operator(const char *text)
 {
-    bool single = false, twin = false;
+    bool single = false, twin = false, back = false;
 
     for (const char *p = text; *p; p++) {
         if (*p == '\\' && !single && p[1])
@@ -97,7 +94,9 @@ static char find_operator(const char *text)
             twin = !twin;
         else if (*p == '\'' && !twin)
             single = !single;
-        else if (!single && !twin && strchr(";&|<>", *p))
+        else if (*p == '`' && !single && !twin)
+            back = !back;
+        else if (!single && !twin && !back && strchr(";&|<>", *p))
             return *p;
     }
     return '\0';

@@ -21,7 +21,7 @@ struct port_text {
     const char *host;
     const char *container;
     const char *protocol;
-    bool protocol_given;
+    bool protocol_given, ip_is_bare;
 };
 
 struct port_range {
@@ -67,8 +67,7 @@ static void cut(struct arena *arena, const char *text, struct port_text *port)
         rest.len -= 2;
     } else if (str_find(rest, ':') >= 0) {
         /* An IPv6 address without brackets cannot be told from ports; kept to be refused. */
-        port->ip = arena_printf(arena, "%.*s:", STR_FMT(rest));
-        return;
+        port->ip_is_bare = true;
     }
     port->ip = arena_strndup(arena, rest.data, rest.len);
 }
@@ -111,10 +110,10 @@ static bool refuse(struct schema_context *context, const struct node *node, cons
 static bool check(struct schema_context *context, const struct node *node, struct port_text *port,
         struct port_range *container, struct port_range *host)
 {
+    if (port->ip_is_bare)
+        return refuse(context, node, "an IPv6 address needs brackets:", port->ip);
     if (*port->ip && !address_is_valid(port->ip))
-        return refuse(context, node,
-                strchr(port->ip, ':') ? "an IPv6 address needs brackets:" : "invalid IP address",
-                port->ip);
+        return refuse(context, node, "invalid IP address", port->ip);
     if (!*port->container)
         return refuse(context, node, "no container port:", "");
     if (parse_port_range(str_from(port->container), true, &container->first, &container->last) <
