@@ -214,6 +214,16 @@ static void read_env_files(struct loader *loader, const struct strings *named, c
 
 /* -------------------------------------------------------------------------- which files */
 
+bool loader_is_elsewhere(struct loader *loader, const char *text, const struct source *at)
+{
+    if (!strstr(text, "://") && !string_has_prefix(text, "git@") &&
+            !string_has_prefix(text, "github.com/"))
+        return false;
+    diag_add(loader->diag, DIAG_ERROR, "not-supported", at,
+            "\"%s\": files that are not on this machine are not supported yet", text);
+    return true;
+}
+
 static void add_file(struct loader *loader, const char *name)
 {
     const char *path = strcmp(name, "-") == 0

@@ -75,6 +75,9 @@ const char *loader_file_name(const char *name);
 /* A path as messages name it: short when it lies below where the user is. */
 const char *loader_display_name(const struct loader *loader, const char *path);
 
+/* True, and reported, when `text` is no path but says that the file is elsewhere: oci://, a git repository. */
+bool loader_is_elsewhere(struct loader *loader, const char *text, const struct source *at);
+
 /* Reads a file once. NULL after reporting at `at` (may be NULL). */
 struct loaded_file *loader_read_file(
         struct loader *loader, const char *path, const char *name, const struct source *at);

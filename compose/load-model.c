@@ -536,6 +536,8 @@ static void include_one(struct loader *loader, const struct model_source *source
         const char *text = paths->items[i]->text;
         const char *path = path_join(loader->arena, source->dir, text);
 
+        if (loader_is_elsewhere(loader, text, &paths->items[i]->at))
+            return;
         if (is_included_already(source, path) || inner.depth > LIMIT_INCLUDE_DEPTH) {
             report_include_cycle(loader, source, paths->items[i], text);
             return;

@@ -431,6 +431,11 @@ static int open_files(struct loader *loader, struct error **err)
                        : error_set_plain(err, ENOENT, NULL,
                                  "no configuration file provided: not found (compose.yaml in %s or above)",
                                  loader->options->working_dir);
+    bool elsewhere = false;
+    ARRAY_FOREACH(&loader->names, name)
+        elsewhere |= loader_is_elsewhere(loader, *name, NULL);
+    if (elsewhere)
+        return refuse(loader, err);
     (void)loader_find_name(loader);
     return 0;
 }

@@ -489,3 +489,11 @@ YAML
     run -0 "$berth" compose config
     [ "$(grep -c 'LATE: "1"' <<<"$output")" -eq 2 ]
 }
+
+@test "files that are elsewhere are refused as what they are" {
+    run -1 "$berth" compose -f oci://localhost:5000/stack config
+    [[ $output == *'"oci://localhost:5000/stack": files that are not on this machine are not supported yet'* ]]
+    echo 'include: ["https://example.com/x.git"]' >compose.yaml
+    run -1 "$berth" compose config
+    [[ $output == *'compose.yaml:1:11: "https://example.com/x.git": files that are not on this machine'* ]]
+}
