@@ -78,7 +78,7 @@ static void build_defaults(struct schema_context *context, struct node *map)
     struct node *inline_text = node_get(map, "dockerfile_inline"),
                 *path = node_get(map, "dockerfile");
 
-    if (inline_text && path)
+    if (inline_text && path && (path->kind != NODE_TEXT || *path->text))
         schema_error(
                 context, &path->at, "\"dockerfile\" and \"dockerfile_inline\" exclude each other");
 }
