@@ -59,7 +59,8 @@ berth_teardown() {
     # What a failing test left is removed all the same, and only what names this test's state.
     berth_leftovers | sed -n 's/^process \([0-9]*\):.*/\1/p' | while read -r pid; do kill -9 "$pid" 2>/dev/null || :; done
     berth_leftovers | sed -n 's/^mount [^ ]* \([^ ]*\) .*/\1/p' | sort -r | while read -r mount; do umount -l "$mount" || :; done
-    rm -rf --one-file-system "$STATE"
+    # What a foreground run leaves for a moment may still make a file while this removes them.
+    wait_for 30 rm -rf --one-file-system "$STATE"
 }
 
 nothing_lives() {
