@@ -123,6 +123,8 @@ int foreign_exit_code(const struct error *error)
         { "no such file or directory", 127 },
         { "ermission denied", 126 },
         { "s a directory", 126 },
+        { "it is not executable", 126 }, /* crun */
+        { "is not a regular file", 126 },
         { "xec format error", 126 },
     };
 

@@ -28,7 +28,7 @@
 #include "engine/runtime/container.h"
 #include "engine/runtime/overlay.h"
 
-#define NAME_MAX_ 32
+#define FILE_NAME_BYTES 32
 #define EXIT_ENGINE 125
 #define EXIT_DEFAULT 128
 #define EXIT_NOT_EXECUTED 126
@@ -70,7 +70,7 @@ void foreign_close(struct foreign *foreign)
  * directory may be longer than one. */
 struct console {
     int fd;
-    char name[NAME_MAX_];
+    char name[FILE_NAME_BYTES];
     char address[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -123,7 +123,7 @@ static void console_close(struct console *console, const struct foreign *foreign
 static int take_process(const struct foreign *foreign, const char *pid_file,
         struct container_process *ret, struct error **err)
 {
-    char text[NAME_MAX_];
+    char text[FILE_NAME_BYTES];
     int64_t pid = 0;
     ssize_t len = fs_read_small(foreign->dir_fd, pid_file, text, sizeof(text));
 
@@ -289,7 +289,7 @@ static int execute(const struct foreign *foreign, const struct foreign_exec *opt
 int foreign_exec(const struct foreign *foreign, const struct foreign_exec *options,
         struct container_process *ret, struct error **err)
 {
-    char process_name[NAME_MAX_], pid_name[NAME_MAX_];
+    char process_name[FILE_NAME_BYTES], pid_name[FILE_NAME_BYTES];
     struct console console;
 
     snprintf(process_name, sizeof(process_name), "process.%d", (int)getpid());
