@@ -20,17 +20,74 @@ group_of() {
     echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")"
 }
 
+# value FILE KEY: of a file with lines "key value".
+value() {
+    awk -v key="$2" '$1 == key { print $2 }' "$1"
+}
+
 @test "the machine has control groups of version 2 and systemd" {
     [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]
     [ "$(cat /proc/1/comm)" = systemd ]
 }
 
-@test "limits are in the files of the container's control group" {
+@test "limits are in the files of the container's control group, and update changes them" {
     berth run -d --name x1 --network none --memory 64m --memory-swap 96m --memory-reservation 32m --cpus 0.5 \
-        --cpu-shares 512 --pids-limit 20 busybox sleep 1000
+        --cpu-shares 512 --pids-limit 20 --cpuset-cpus 0 busybox sleep 1000
     group=$(group_of x1)
     [ "$(cat "$group/memory.max")" = $((64 << 20)) ]
+    [ "$(cat "$group/memory.swap.max")" = $((32 << 20)) ]
     [ "$(cat "$group/memory.low")" = $((32 << 20)) ]
     [ "$(cat "$group/cpu.max")" = "50000 100000" ]
+    [ "$(cat "$group/cpu.weight")" = 59 ]
+    [ "$(cat "$group/cpuset.cpus")" = 0 ]
     [ "$(cat "$group/pids.max")" = 20 ]
+    berth update --memory 128m --memory-swap 128m --cpus 0.25 --pids-limit 30 x1
+    [ "$(cat "$group/memory.max")" = $((128 << 20)) ]
+    [ "$(cat "$group/memory.swap.max")" = 0 ]
+    [ "$(cat "$group/cpu.max")" = "25000 100000" ]
+    [ "$(cat "$group/pids.max")" = 30 ]
+}
+
+@test "what asks for more memory than the limit is killed, and the container is known to be" {
+    run berth run --name x1 --network none --memory 16m --memory-swap 16m busybox \
+        sh -c 'head -c 64m /dev/zero | tail'
+    [ "$status" -ne 0 ]
+    [ "$(berth inspect -f '{{.State.OOMKilled}}' x1)" = true ]
+    run berth run --name x2 --network none --memory 64m --memory-swap 64m busybox sh -c 'head -c 8m /dev/zero | tail | wc -c'
+    assert_status 0
+    [ "$(berth inspect -f '{{.State.OOMKilled}}' x2)" = false ]
+}
+
+@test "the kernel throttles a container at its share of a processor" {
+    berth run -d --name x1 --network none --cpus 0.1 busybox sh -c 'while :; do :; done'
+    group=$(group_of x1)
+    throttled() { [ "$(value "$group/cpu.stat" nr_throttled)" -ge 10 ]; }
+    wait_for 300 throttled
+    # A tenth of each period at most, of those in which it ran at all.
+    periods=$(value "$group/cpu.stat" nr_periods)
+    usage=$(value "$group/cpu.stat" usage_usec)
+    [ "$usage" -le $(((periods + 2) * 20000)) ]
+}
+
+@test "no more processes than the limit can be made" {
+    berth run -d --name x1 --network none --pids-limit 8 busybox \
+        sh -c '(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done); exec sleep 1000'
+    group=$(group_of x1)
+    refused() { [ "$(value "$group/pids.events" max)" -ge 1 ]; }
+    wait_for 300 refused
+    [ "$(cat "$group/pids.current")" -le 8 ]
+    [ "$(berth stats --no-stream --format '{{.PIDs}}' x1)" -le 8 ]
+}
+
+@test "writes to a disk are held back to the limit" {
+    disk=$(findmnt -no SOURCE /)
+    numbers=$(printf '%d:%d' "0x$(stat -c %t "$disk")" "0x$(stat -c %T "$disk")")
+    berth run -d --name x1 --network none --device-write-bps "$disk:1mb" --device-read-iops "$disk:100" busybox sleep 1000
+    group=$(group_of x1)
+    grep -E "^$numbers .*wbps=1048576" "$group/io.max"
+    grep -E "^$numbers .*riops=100" "$group/io.max"
+    # Six mebibytes at one in a second; without the limit it is less than one by far, with it never.
+    begin=$(date +%s)
+    berth exec x1 dd if=/dev/zero of=/big bs=1M count=6 oflag=direct
+    [ $(($(date +%s) - begin)) -ge 4 ]
 }
