@@ -540,8 +540,6 @@ static struct node *read_pair_map(
         size_t mark = schema_push(context, entry->key);
         struct node *value = read_pair_value(context, attr, entry->value);
 
-        if (!*entry->key && attr->type == &type_pairs)
-            schema_error(context, &entry->key_at, "a name is due in front of the \":\"");
         if (value)
             node_set(context->arena, map, entry->key, &entry->key_at, value);
         schema_pop(context, mark);
