@@ -91,3 +91,46 @@ value() {
     berth exec x1 dd if=/dev/zero of=/big bs=1M count=6 oflag=direct
     [ $(($(date +%s) - begin)) -ge 4 ]
 }
+
+@test "pause freezes the control group, and a paused container can be stopped" {
+    berth run -d --name x1 --network none busybox sleep 1000
+    group=$(group_of x1)
+    berth pause x1
+    [ "$(value "$group/cgroup.events" frozen)" = 1 ]
+    berth unpause x1
+    [ "$(value "$group/cgroup.events" frozen)" = 0 ]
+    berth pause x1
+    berth stop -t 1 x1
+    [ "$(berth inspect -f '{{.State.Status}}' x1)" = exited ]
+    [ ! -e "$group" ]
+}
+
+@test "stats are the kernel's figures" {
+    berth run -d --name x1 --network none --memory 64m busybox sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 1000'
+    group=$(group_of x1)
+    idle() { berth top x1 | grep -q 'sleep 1000'; }
+    wait_for 300 idle
+    run berth stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' x1
+    assert_output_has "/ 64MiB 1"
+    [ "$(value "$group/cpu.stat" usage_usec)" -gt 0 ]
+}
+
+@test "a container sees its own control group as the root, read-only" {
+    run berth run --rm --network none busybox cat /proc/self/cgroup
+    [ "$output" = "0::/" ]
+    run berth run --rm --network none busybox mkdir /sys/fs/cgroup/x
+    [ "$status" -ne 0 ]
+    berth run --rm --network none busybox test -e /sys/fs/cgroup/memory.max
+}
+
+@test "devices are denied by a program at the control group, and given by --device with what it says" {
+    local mine=/dev/loop-control
+    [ -c $mine ] || mknod -m 600 $mine c 10 237
+    run berth run --rm --network none --cap-add MKNOD busybox sh -c 'mknod /tmp/node c 10 237 && : </tmp/node'
+    [ "$status" -ne 0 ]
+    assert_output_has "Operation not permitted"
+    berth run --rm --network none --device $mine:/dev/given:r busybox sh -c ': </dev/given'
+    run berth run --rm --network none --device $mine:/dev/given:r busybox sh -c ': >/dev/given'
+    [ "$status" -ne 0 ]
+    assert_output_has "Operation not permitted"
+}
