@@ -68,8 +68,10 @@ void monitor_publish(struct monitor *m)
     /* /run may be full; then whoever is connected still hears. */
     (void)fs_replace_file(
             m->dir_fd, MONITOR_STATE_FILE, text.data, text.len, 0600, FS_NO_SYNC, NULL);
-    control_server_publish(m, text.data, text.len);
+    /* The service manager first: once the command that starts us hears that the container runs, it ends, and was the
+     * service's main process until the manager has our pid. */
     service_tell_state(m);
+    control_server_publish(m, text.data, text.len);
 }
 
 void monitor_event(struct monitor *m, const char *action, const char *key, const char *value)
