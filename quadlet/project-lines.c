@@ -156,6 +156,16 @@ static void complain(struct adding *a, const struct source *at, const char *form
     a->failed = true;
 }
 
+/* systemd would read the next line of the unit as part of this one. */
+static bool ends_in_continuation(const char *text)
+{
+    size_t len = strlen(text), count = 0;
+
+    while (count < len && text[len - 1 - count] == '\\')
+        count++;
+    return count % 2 != 0;
+}
+
 static void add_x_value(struct adding *a, const char *section, const struct node_entry *entry,
         const struct node *value)
 {
@@ -163,6 +173,10 @@ static void add_x_value(struct adding *a, const char *section, const struct node
 
     if (!text || strchr(text, '\n'))
         complain(a, &value->at, "x-systemd: %s= is no text on one line, or a list of such",
+                entry->key);
+    else if (ends_in_continuation(text))
+        complain(a, &value->at,
+                "x-systemd: %s= ends in a backslash, which would go on with the next line",
                 entry->key);
     else
         unitfile_add(a->unit, section, entry->key, text);
@@ -230,7 +244,9 @@ int project_add_schedule(
         unitfile_add(timer, "Timer", "OnCalendar", *calendar);
     if (!persistent || persistent->kind != NODE_BOOL || persistent->boolean)
         unitfile_add(timer, "Timer", "Persistent", "yes");
-    if (delay)
+    if (delay && (strchr(delay, '\n') || ends_in_continuation(delay)))
+        complain(&a, &schedule->at, "x-schedule: randomized_delay is no text on one line");
+    else if (delay)
         unitfile_add(timer, "Timer", "RandomizedDelaySec", delay);
     return a.failed ? -EINVAL : 0;
 }

@@ -289,9 +289,11 @@ static void settings_of_no_use_are_errors_with_their_place(void **state)
         "services: { web: { image: x, x-systemd: { Service: [a] } } }\n",
         "services: { web: { image: x, x-systemd: { Service: { \"Nice\\nExec\": 5 } } } }\n",
         "services: { web: { image: x, x-systemd: { Service: { Nice: \"5\\nExecStart=/bin/x\" } } } }\n",
+        "services: { web: { image: x, x-systemd: { Service: { Environment: 'A=b\\' } } } }\n",
         "services: { web: { image: x, x-systemd: { \"Service]\\n\": { Nice: 5 } } } }\n",
         "services: { web: { image: x, x-schedule: '61 * * * *' } }\n",
         "services: { web: { image: x, x-schedule: {} } }\n",
+        "services: { web: { image: x, x-schedule: { calendar: daily, randomized_delay: \"1\\nUnit=x\" } } }\n",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
