@@ -238,7 +238,8 @@ static int make_of_project(struct making *m, const struct project *project,
         r = add_set(m, &set, project->name);
     /* Timers are units of systemd's own: no quadlet is one. */
     if (r >= 0 && m->options->format == UNITS_SYSTEMD) {
-        const struct project_units_options timers = { .is_user = m->options->is_user };
+        const struct project_units_options timers = { .is_user = m->options->is_user,
+            .profiles = profiles };
 
         r = project_make_timers(arena, project, &timers, &more, &m->diag);
         add_project_units(m, &more);

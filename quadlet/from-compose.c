@@ -135,17 +135,6 @@ static void add_dependencies(
 
 /* ---- Containers ---- */
 
-static bool is_active(const struct from_compose *f, const struct service *service)
-{
-    if (service->profiles.len == 0)
-        return true;
-    ARRAY_FOREACH(&service->profiles, profile)
-        ARRAY_FOREACH(f->options->profiles, active)
-            if (strcmp(*profile, *active) == 0 || strcmp(*active, "*") == 0)
-                return true;
-    return false;
-}
-
 static void add_labels(const struct from_compose *f, struct quadlet *quadlet,
         const struct service *service, unsigned number)
 {
@@ -169,7 +158,7 @@ static void add_service_section(
     project_add_timeouts(f->arena, service, is_job, &quadlet->unit);
     if (project_add_x_systemd(f->arena, service->model, &quadlet->unit, f->diag) < 0)
         f->failed = true;
-    if (!project_schedule_of(service) && is_active(f, service))
+    if (!project_schedule_of(service) && project_service_is_active(service, f->options->profiles))
         unitfile_add(&quadlet->unit, "Install", "WantedBy",
                 f->options->is_user ? "default.target" : "multi-user.target");
 }

@@ -49,6 +49,17 @@ bool project_is_waited_for_healthy(const struct graph_node *node)
     return is_waited_for(node, SERVICE_HEALTHY);
 }
 
+bool project_service_is_active(const struct service *service, const struct strings *profiles)
+{
+    if (service->profiles.len == 0)
+        return true;
+    ARRAY_FOREACH(&service->profiles, profile)
+        ARRAY_FOREACH(profiles, active)
+            if (strcmp(*profile, *active) == 0 || strcmp(*active, "*") == 0)
+                return true;
+    return false;
+}
+
 /* ---- Restarts and timeouts ---- */
 
 struct restart {

@@ -10,6 +10,7 @@ struct diag;
 struct graph_node;
 struct node;
 struct service;
+struct strings;
 struct unitfile;
 
 /* `x-schedule`; NULL: the service has none. */
@@ -19,6 +20,9 @@ const struct node *project_schedule_of(const struct service *service);
 bool project_is_job(const struct graph_node *node);
 /* Others wait for it to be healthy. */
 bool project_is_waited_for_healthy(const struct graph_node *node);
+
+/* It has no profile, or one of those. */
+bool project_service_is_active(const struct service *service, const struct strings *profiles);
 
 /* The restart policy as Restart=, RestartSec= and start limits. */
 void project_add_restart(

@@ -198,15 +198,32 @@ static void add_service_section(
     project_add_limits(m->arena, service, &unit->unit);
 }
 
-static bool is_active(const struct making *m, const struct service *service)
+/* Those that start the service: the project's, or those of its profiles when none of them is active. */
+static struct strings targets_of(const struct making *m, const struct service *service)
 {
-    if (service->profiles.len == 0)
-        return true;
-    ARRAY_FOREACH(&service->profiles, profile)
-        ARRAY_FOREACH(m->options->profiles, active)
-            if (strcmp(*profile, *active) == 0 || strcmp(*active, "*") == 0)
-                return true;
-    return false;
+    struct strings targets = { 0 };
+
+    if (project_service_is_active(service, m->options->profiles))
+        *ARRAY_APPEND_ARENA(m->arena, &targets) = (char *)project_target_name(m->arena, m->project);
+    else
+        ARRAY_FOREACH(&service->profiles, profile)
+            *ARRAY_APPEND_ARENA(m->arena, &targets) = (char *)project_profile_target_name(
+                    m->arena, m->project, *profile);
+    return targets;
+}
+
+static void add_parts_of(struct project_unit *unit, const struct strings *targets)
+{
+    ARRAY_FOREACH(targets, target)
+        add(unit, "Unit", "PartOf", *target);
+}
+
+static void add_links(struct making *m, struct project_unit *unit, const struct strings *targets,
+        const char *name)
+{
+    ARRAY_FOREACH(targets, target)
+        *ARRAY_APPEND_ARENA(m->arena, &unit->links) = arena_printf(
+                m->arena, "%s.wants/%s", *target, name);
 }
 
 static bool is_wanted(const struct making *m, const struct service *service)
@@ -215,7 +232,8 @@ static bool is_wanted(const struct making *m, const struct service *service)
            project_restarts_always(service);
 }
 
-static void make_timer(struct making *m, const struct service *service, const char *wanted_by)
+static void make_timer(
+        struct making *m, const struct service *service, const struct strings *targets)
 {
     const char *name = project_timer_name(m->arena, m->project, service);
     struct project_unit *timer = begin_unit(m, name,
@@ -223,18 +241,18 @@ static void make_timer(struct making *m, const struct service *service, const ch
                     m->arena, "Schedule of %s of project %s", service->name, m->project->name));
 
     timer->scheduled = service;
-    unitfile_add(&timer->unit, "Unit", "PartOf", wanted_by);
+    add_parts_of(timer, targets);
     note(m, project_add_schedule(m->arena, project_schedule_of(service), &timer->unit, m->diag));
     if (is_wanted(m, service))
-        *ARRAY_APPEND_ARENA(m->arena, &timer->links) = arena_printf(
-                m->arena, "%s.wants/%s", wanted_by, name);
+        add_links(m, timer, targets, name);
 }
 
 /* ---- A container ---- */
 
-static void make_container(struct making *m, const struct graph_node *node, const char *wanted_by)
+static void make_container(struct making *m, const struct graph_node *node)
 {
     const struct service *service = node->service;
+    const struct strings targets = targets_of(m, service);
     unsigned replicas = service_replicas(service);
     bool is_scheduled = project_service_is_scheduled(service);
     struct project_unit *unit = begin_unit(m,
@@ -242,7 +260,7 @@ static void make_container(struct making *m, const struct graph_node *node, cons
             arena_printf(m->arena, "%s of project %s", service->name, m->project->name));
 
     unit->service = service;
-    add(unit, "Unit", "PartOf", wanted_by);
+    add_parts_of(unit, &targets);
     if (!m->options->is_user)
         add_order(unit, "network-online.target");
     add_dependencies(m, unit, node);
@@ -252,10 +270,10 @@ static void make_container(struct making *m, const struct graph_node *node, cons
     note(m, project_add_x_systemd(m->arena, service->model, &unit->unit, m->diag));
     for (unsigned number = 1; !is_scheduled && is_wanted(m, service) && number <= replicas;
             number++)
-        *ARRAY_APPEND_ARENA(m->arena, &unit->links) = arena_printf(m->arena, "%s.wants/%s",
-                wanted_by, project_container_unit_name(m->arena, m->project, service, number));
+        add_links(m, unit, &targets,
+                project_container_unit_name(m->arena, m->project, service, number));
     if (is_scheduled)
-        make_timer(m, service, wanted_by);
+        make_timer(m, service, &targets);
 }
 
 /* ---- What containers need ---- */
@@ -311,7 +329,7 @@ static void make_profiles(struct making *m)
 
     strmap_init_arena(&seen, m->arena);
     ARRAY_FOREACH(&m->project->services, service) {
-        if (is_active(m, service))
+        if (project_service_is_active(service, m->options->profiles))
             continue;
         ARRAY_FOREACH(&service->profiles, profile)
             if (!strmap_set(&seen, *profile, m))
@@ -320,13 +338,6 @@ static void make_profiles(struct making *m)
                                     m->project->name)),
                         "Unit", "PartOf", project_target_name(m->arena, m->project));
     }
-}
-
-static const char *wanted_by(const struct making *m, const struct service *service)
-{
-    return is_active(m, service)
-                   ? project_target_name(m->arena, m->project)
-                   : project_profile_target_name(m->arena, m->project, service->profiles.items[0]);
 }
 
 static void make_target(struct making *m)
@@ -352,7 +363,7 @@ int project_make_units(struct arena *arena, const struct project *project,
 
         if (node->kind != GRAPH_SERVICE || service_replicas(node->service) == 0)
             continue;
-        make_container(&m, node, wanted_by(&m, node->service));
+        make_container(&m, node);
         make_image(&m, node->service);
     }
     make_resources(&m);
@@ -367,10 +378,13 @@ int project_make_timers(struct arena *arena, const struct project *project,
 {
     struct project_units units = { 0 };
     struct making m = { arena, project, NULL, options, &units, diag, false };
+    struct strings nothing = { 0 }, timers = { 0 };
 
+    *ARRAY_APPEND_ARENA(arena, &timers) = (char *)"timers.target";
     ARRAY_FOREACH(&project->services, service)
         if (project_service_is_scheduled(service) && service_replicas(service) > 0)
-            make_timer(&m, service, "timers.target");
+            make_timer(&m, service,
+                    project_service_is_active(service, options->profiles) ? &timers : &nothing);
     *ret = units;
     return m.failed ? -EINVAL : 0;
 }

@@ -58,7 +58,8 @@ int project_make_units(struct arena *arena, const struct project *project,
         const struct graph *graph, const struct project_units_options *options,
         struct project_units *ret, struct diag *diag);
 
-/* Its timers alone, for containers that are units of Podman's: quadlets have none. */
+/* Its timers alone, for containers that are units of Podman's: quadlets have none. Of services whose profiles are not
+ * active they are made, but nothing wants them. */
 int project_make_timers(struct arena *arena, const struct project *project,
         const struct project_units_options *options, struct project_units *ret, struct diag *diag);
 

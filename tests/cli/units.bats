@@ -76,6 +76,18 @@ assert_has() {
     run -0 "$berth" quadlet check --engine podman out
 }
 
+@test "with Podman's engine the timer of a profile that is not active is made, and nothing wants it" {
+    cat >compose.yaml <<'END'
+services:
+  nightly: { image: busybox, profiles: [extra], x-schedule: daily }
+END
+    run -0 --separate-stderr "$berth" units --engine podman
+    assert_has "---shop-nightly.timer---"
+    [[ $output != *timers.target* ]]
+    run -0 --separate-stderr "$berth" units --engine podman --profile extra
+    assert_has "# wanted: timers.target.wants/shop-nightly.timer"
+}
+
 @test "all quadlets in one file are those in many" {
     "$berth" compose convert --format quadlet -o out
     run -0 "$berth" compose convert --format quadlets

@@ -227,6 +227,19 @@ static void a_profile_that_is_not_active_has_a_target_of_its_own(void **state)
     assert_false(has_unit(f, "shop-profile-debug.target"));
 }
 
+static void a_service_of_two_profiles_comes_with_either(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f, "services: { tool: { image: x, profiles: [a, b] },"
+            " job: { image: x, profiles: [a, b], x-schedule: daily } }\n");
+    assert_true(is_linked(f, "shop-tool.service", "shop-profile-a.target.wants/shop-tool.service"));
+    assert_true(is_linked(f, "shop-tool.service", "shop-profile-b.target.wants/shop-tool.service"));
+    assert_true(is_linked(f, "shop-job.timer", "shop-profile-a.target.wants/shop-job.timer"));
+    assert_true(is_linked(f, "shop-job.timer", "shop-profile-b.target.wants/shop-job.timer"));
+    assert_line(f, "shop-tool.service", "PartOf=shop-profile-b.target");
+}
+
 static void what_was_stopped_by_hand_stays_so_unless_it_is_to_run_always(void **state)
 {
     struct fixture *f = *state;
@@ -348,6 +361,7 @@ int main(void)
         TEST(restart_policies_are_systemds),
         TEST(several_containers_are_instances_of_a_template),
         TEST(a_profile_that_is_not_active_has_a_target_of_its_own),
+        TEST(a_service_of_two_profiles_comes_with_either),
         TEST(what_was_stopped_by_hand_stays_so_unless_it_is_to_run_always),
         TEST(limits_are_properties_with_room_for_the_monitor),
         TEST(a_schedule_is_a_timer_that_starts_a_job),
