@@ -104,33 +104,49 @@ static void add_networks(
 
 /* ---- Dependencies ---- */
 
-static void add_dependency(const struct from_compose *f, struct quadlet *quadlet,
-        const struct graph_edge *edge, const char *other)
-{
-    bool shares = edge->via == GRAPH_NETWORK_OF || edge->via == GRAPH_IPC_OF ||
-                  edge->via == GRAPH_PID_OF;
+/* Edges to one service are one dependency: it may be named in depends_on and share its network. */
+struct needed_service {
+    const struct service *service;
+    bool required, part_of;
+};
 
-    (void)f;
-    unitfile_add(&quadlet->unit, "Unit", edge->required ? "Requires" : "Wants", other);
-    unitfile_add(&quadlet->unit, "Unit", "After", other);
-    if (edge->restart || shares)
-        unitfile_add(&quadlet->unit, "Unit", "PartOf", other);
+static void add_dependency(
+        const struct from_compose *f, struct quadlet *quadlet, const struct needed_service *needed)
+{
+    for (unsigned n = 1; n <= service_replicas(needed->service); n++) {
+        const char *other = document_name(f, needed->service, n, ".service");
+
+        unitfile_add(&quadlet->unit, "Unit", needed->required ? "Requires" : "Wants", other);
+        unitfile_add(&quadlet->unit, "Unit", "After", other);
+        if (needed->part_of)
+            unitfile_add(&quadlet->unit, "Unit", "PartOf", other);
+    }
 }
 
 static void add_dependencies(
         const struct from_compose *f, struct quadlet *quadlet, const struct graph_node *node)
 {
-    struct strmap seen;
+    struct strmap found;
 
-    strmap_init_arena(&seen, f->arena);
+    strmap_init_arena(&found, f->arena);
     ARRAY_FOREACH(&node->needs, it) {
         const struct graph_edge *edge = *it;
+        struct needed_service *needed;
 
-        if (edge->to->kind != GRAPH_SERVICE || strmap_set(&seen, edge->to->name, quadlet))
+        if (edge->to->kind != GRAPH_SERVICE)
             continue;
-        for (unsigned n = 1; n <= service_replicas(edge->to->service); n++)
-            add_dependency(f, quadlet, edge, document_name(f, edge->to->service, n, ".service"));
+        needed = strmap_get(&found, edge->to->name);
+        if (!needed) {
+            needed = ARENA_NEW(f->arena, struct needed_service);
+            needed->service = edge->to->service;
+            (void)strmap_set(&found, edge->to->name, needed);
+        }
+        needed->required |= edge->required;
+        needed->part_of |= edge->restart || edge->via == GRAPH_NETWORK_OF ||
+                           edge->via == GRAPH_IPC_OF || edge->via == GRAPH_PID_OF;
     }
+    STRMAP_FOREACH(&found, entry)
+        add_dependency(f, quadlet, entry->value);
 }
 
 /* ---- Containers ---- */

@@ -76,6 +76,19 @@ assert_has() {
     run -0 "$berth" quadlet check --engine podman out
 }
 
+@test "quadlets: what shares a namespace and may do without the other in depends_on still needs it" {
+    cat >compose.yaml <<'END'
+services:
+  web: { image: busybox }
+  side: { image: busybox, network_mode: "service:web", depends_on: { web: { condition: service_started, required: false } } }
+END
+    run -0 "$berth" units --format quadlet -o out
+    output=$(cat out/shop-side.container)
+    assert_has "Requires=shop-web.service"
+    assert_has "PartOf=shop-web.service"
+    [[ $output != *Wants=* ]]
+}
+
 @test "with Podman's engine the timer of a profile that is not active is made, and nothing wants it" {
     cat >compose.yaml <<'END'
 services:
