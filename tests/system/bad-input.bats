@@ -84,8 +84,8 @@ services:
     imagee: busybox
 YAML
     refused 'compose.yaml:4:5: services.web: "imagee"' berth up -d
-    sed -i 's/imagee: busybox/gpus: all/' compose.yaml
-    refused "compose.yaml:4:5: services.web.gpus" berth up -d
+    sed -i 's/imagee: busybox/storage_opt: {size: 1G}/' compose.yaml
+    refused "compose.yaml:4:5: services.web.storage_opt" berth up -d
 }
 
 @test "an unknown service in depends_on is refused, and the near one named" {
