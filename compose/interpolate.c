@@ -318,6 +318,8 @@ static void list_variables(struct listing *listing, const char *from, const char
         } else if (*p == '{' && p < last_close) {
             const char *close = find_closing(p + 1, end);
 
+            if (!close) /* none in its line: filling it in refuses the text */
+                break;
             list_braced(listing, p + 1, close);
             p = close + 1;
         } else if (is_name_start(*p)) {

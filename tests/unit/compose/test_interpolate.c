@@ -183,6 +183,7 @@ static void variables_are_listed_as_they_are_written(void **state)
         { "${A!}${}${1}$B", "B " },
         { "${A ${B} $C", "C " },
         { "${${${$A", "A " },
+        { "$A ${\n}$B", "A " },
     };
     struct arena arena = ARENA_INIT;
 
