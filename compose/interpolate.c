@@ -305,7 +305,7 @@ static void list_braced(struct listing *listing, const char *from, const char *e
 
 static void list_variables(struct listing *listing, const char *from, const char *end)
 {
-    const char *last_close = memrchr(from, '}', (size_t)(end - from)), *p = from;
+    const char *p = from, *unclosed_to = from; /* no brace closes between the two */
 
     if (listing->depth >= INTERPOLATE_MAX_DEPTH)
         return;
@@ -315,13 +315,15 @@ static void list_variables(struct listing *listing, const char *from, const char
 
         if (*p == '$') {
             p++;
-        } else if (*p == '{' && p < last_close) {
+        } else if (*p == '{' && p >= unclosed_to) {
             const char *close = find_closing(p + 1, end);
+            const char *newline = close ? NULL : memchr(p, '\n', (size_t)(end - p));
 
-            if (!close) /* none in its line: filling it in refuses the text */
-                break;
-            list_braced(listing, p + 1, close);
-            p = close + 1;
+            if (close)
+                list_braced(listing, p + 1, close);
+            else
+                unclosed_to = newline ? newline : end;
+            p = close ? close + 1 : p;
         } else if (is_name_start(*p)) {
             while (p < end && is_name_char(*p))
                 p++;

@@ -183,7 +183,8 @@ static void variables_are_listed_as_they_are_written(void **state)
         { "${A!}${}${1}$B", "B " },
         { "${A ${B} $C", "C " },
         { "${${${$A", "A " },
-        { "$A ${\n}$B", "A " },
+        { "$A ${\n}$B", "A B " },
+        { "${A ${B $C\n${D}", "C D " },
     };
     struct arena arena = ARENA_INIT;
 
