@@ -30,7 +30,6 @@ static struct source copy_place(struct diag *diag, const struct source *at)
 static bool is_known(struct diag *diag, const struct diag_entry *entry)
 {
     const struct source *at = &entry->at, *from = &entry->route.from;
-
     const char *tail = strstr(entry->message, ": ");
 
     if (!at->file)
@@ -55,6 +54,7 @@ struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, cons
     assert(severity < DIAG_SEVERITY_MAX_);
     bool is_kept = diag->len < (diag->max ? diag->max : DIAG_MAX_DEFAULT);
     struct diag_entry entry = { .severity = severity };
+    const struct arena_mark before = arena_mark(&diag->arena);
 
     if (is_kept) {
         entry.id = arena_strdup(&diag->arena, id);
@@ -66,8 +66,10 @@ struct diag_entry *diag_add(struct diag *diag, enum diag_severity severity, cons
         va_start(args, format);
         entry.message = arena_vprintf(&diag->arena, format, args);
         va_end(args);
-        if (is_known(diag, &entry))
+        if (is_known(diag, &entry)) { /* an alias may bring it a million times */
+            arena_rewind(&diag->arena, before);
             return NULL;
+        }
     }
     diag->errors += severity == DIAG_ERROR;
     diag->warnings += severity == DIAG_WARNING;

@@ -42,6 +42,23 @@ static void findings_beyond_the_maximum_are_counted_but_not_kept(void **state)
     diag_release(&diag);
 }
 
+static void what_is_said_again_takes_no_memory(void **state)
+{
+    const struct source at = { "a.yaml", 3, 5 };
+    struct diag diag = DIAG_INIT;
+
+    (void)state;
+    diag_add(&diag, DIAG_ERROR, NULL, &at, "services.a0.ports: bad");
+    size_t used_bytes = diag.arena.used_bytes;
+    for (int i = 1; i < 1000; i++)
+        assert_null(diag_add(&diag, DIAG_ERROR, NULL, &at, "services.a%d.ports: bad", i));
+    assert_int_equal(diag.arena.used_bytes, used_bytes);
+    assert_int_equal(diag.len, 1);
+    assert_int_equal(diag.errors, 1);
+    assert_string_equal(diag.items[0].message, "services.a0.ports: bad");
+    diag_release(&diag);
+}
+
 static void sorting_keeps_files_in_order_of_appearance_and_is_stable(void **state)
 {
     struct diag diag = DIAG_INIT;
@@ -182,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(findings_are_counted_by_severity),
         cmocka_unit_test(findings_beyond_the_maximum_are_counted_but_not_kept),
+        cmocka_unit_test(what_is_said_again_takes_no_memory),
         cmocka_unit_test(sorting_keeps_files_in_order_of_appearance_and_is_stable),
         cmocka_unit_test(entries_outlive_the_texts_they_were_made_of),
         cmocka_unit_test(files_know_by_which_way_they_came_in_and_the_first_way_counts),
