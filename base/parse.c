@@ -150,8 +150,7 @@ int parse_bool(struct str text, bool *ret)
     return -EINVAL;
 }
 
-/* A decimal number with an optional fraction, times `scale`, cut to a whole. *ret_rest is what follows
- * the number; the scale comes from there, so this is called twice with the same text. */
+/* A decimal number with an optional fraction, times `scale`, cut to a whole. *text is then what follows. */
 static int take_scaled(struct str *text, uint64_t scale, uint64_t *ret)
 {
     uint64_t whole = 0, scaled, part = 0, part_scale = 1;
@@ -185,17 +184,57 @@ static int take_scaled(struct str *text, uint64_t scale, uint64_t *ret)
     return 0;
 }
 
+/* What Go's ParseFloat takes besides: a sign, underscores between digits, an exponent. Rounded as it does. */
+static int parse_scaled_double(struct str number, uint64_t scale, uint64_t *ret)
+{
+    char copy[DOUBLE_MAX_LEN];
+    size_t len = 0;
+    double value;
+
+    for (size_t i = 0; i < number.len; i++) {
+        if (number.data[i] == '_') {
+            if (i == 0 || !is_digit(number.data[i - 1]) || i + 1 == number.len ||
+                    !is_digit(number.data[i + 1]))
+                return -EINVAL;
+            continue;
+        }
+        if (len == sizeof(copy))
+            return -EINVAL;
+        copy[len++] = number.data[i];
+    }
+    int r = parse_double((struct str){ copy, len }, &value);
+    if (r < 0)
+        return r;
+    if (signbit(value))
+        return -EINVAL;
+    value *= (double)scale;
+    if (value >= 0x1p63)
+        return -ERANGE;
+    *ret = (uint64_t)value;
+    return 0;
+}
+
+/* As Docker splits it: the number goes to the last digit or dot, one blank may stand behind it, the rest is
+ * the unit. */
+static struct str take_size_number(struct str *text)
+{
+    struct str number = *text;
+
+    while (number.len > 0 && !is_digit(number.data[number.len - 1]) &&
+            number.data[number.len - 1] != '.')
+        number.len--;
+    *text = str_skip(*text, number.len);
+    if (text->len > 0 && text->data[0] == ' ')
+        *text = str_skip(*text, 1);
+    return number;
+}
+
 static int parse_size(struct str text, uint64_t step, uint64_t *ret)
 {
     static const char letters[] = "kmgtp";
-    struct str number = text, unit = text;
-    uint64_t scale = 1, ignored;
-    int r = take_scaled(&unit, 1, &ignored);
+    struct str unit = text, number = take_size_number(&unit);
+    uint64_t scale = 1, size;
 
-    if (r == -EINVAL)
-        return r;
-    if (unit.len > 1 && unit.data[0] == ' ')
-        unit = str_skip(unit, 1);
     if (unit.len > 0) {
         const char *letter = strchr(letters, tolower((unsigned char)unit.data[0]));
 
@@ -211,7 +250,14 @@ static int parse_size(struct str text, uint64_t step, uint64_t *ret)
         if (unit.len > 0)
             return -EINVAL;
     }
-    return take_scaled(&number, scale, ret);
+    struct str rest = number;
+    int r = take_scaled(&rest, scale, &size);
+    if (rest.len > 0 || (r == -EINVAL && number.len > 0))
+        r = parse_scaled_double(number, scale, &size);
+    if (r < 0)
+        return r;
+    *ret = size;
+    return 0;
 }
 
 int parse_size_bytes(struct str text, uint64_t *ret)

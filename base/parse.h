@@ -19,8 +19,8 @@ int parse_double(struct str text, double *ret);        /* decimal, finite */
 /* true/t/yes/y/on/1 and false/f/no/n/off/0 in any case: the forms of flags. */
 int parse_bool(struct str text, bool *ret);
 
-/* Compose and Docker sizes: number (fractions allowed), then b, k, m, g, t or p with optional "b" or
- * "ib", any case, powers of 1024; a bare number is bytes. */
+/* Compose and Docker sizes: number ("1.5", and as Go has it "+5", "1_000", "1e3"), a blank if one likes, then b, k,
+ * m, g, t or p with optional "b" or "ib", any case, powers of 1024; a bare number is bytes. */
 int parse_size_bytes(struct str text, uint64_t *ret);
 
 /* Human sizes of log options: powers of 1000. */

@@ -9,7 +9,8 @@
 #include "compose/schema.h"
 
 #define VARIABLE "{\"$ref\":\"#/$defs/variable\"}"
-#define NUMERAL "[0-9]+([.][0-9]*)?"
+#define DIGITS "[0-9](_?[0-9])*"
+#define NUMERAL "[+]?(" DIGITS "([.](" DIGITS ")?)?|[.]" DIGITS ")([eE][-+]?" DIGITS ")?"
 
 /* What the types of schema-types.c refer to. Patterns are written for ECMAScript and POSIX alike. */
 static const struct {
@@ -26,7 +27,7 @@ static const struct {
                 "\"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$\"}," VARIABLE "]}" },
     { "size", "{\"description\":\"Bytes; units are b, k, m, g, t and p, powers of 1024.\","
               "\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":"
-              "\"^(-?[0-9]+|" NUMERAL " ?([bB]|[kmgtpKMGTP]([iI]?[bB])?))$\"}," VARIABLE "]}" },
+              "\"^(-?[0-9]+|" NUMERAL " ?([bB]|[kmgtpKMGTP]([iI]?[bB])?)?)$\"}," VARIABLE "]}" },
     { "duration",
             "{\"description\":\"Such as 1m30s; units are us, ms, s, m, h, d and w.\",\"anyOf\":"
             "[{\"type\":\"string\",\"pattern\":\"^[-+]?(0|([0-9]*[.]?[0-9]*([num]?s|\xc2\xb5s|"
