@@ -490,6 +490,7 @@ static int check_names(const struct container_config *c, struct error **err)
         { "DNS server", c->dns },
         { "DNS search domain", c->dns_search },
         { "DNS option", c->dns_options },
+        { "link", c->links },
     };
     int r = check_line("hostname", c->hostname, err);
 

@@ -37,6 +37,10 @@ teardown() {
         assert_status 125
         assert_output_has 'control character'
     done
+    berth run -d --name x1 busybox sleep 1000
+    run berth run --rm --link $'x1:a\n6.6.6.6\tevil' busybox cat /etc/hosts
+    assert_status 125
+    assert_output_has 'control character'
 }
 
 # CVE-2021-41091, CVE-2021-41103: a setuid program that a container leaves is not to be reached.
