@@ -33,8 +33,8 @@ struct engine_options {
     int cancel_fd; /* readable once *cancel is set, so that waiting ends too; 0 or less: none */
 };
 
-/* Makes the directories where missing (0711 and 0700), opens the database and brings its schema up to
- * date. All texts are copied. -ENOTSUP when the database was written by a newer berth. */
+/* Makes the directories where missing (0711 and 0700), closes those of ROOT that others could come through, opens the
+ * database and brings its schema up to date. All texts are copied. -ENOTSUP when the database was written by a newer berth. */
 int engine_open(const struct engine_options *options, struct engine **ret, struct error **err);
 void engine_close(struct engine *engine);
 DEFINE_CLEANUP(struct engine *, engine_close);

@@ -95,6 +95,23 @@ static int make_dirs(struct engine *engine, struct error **err)
     return 0;
 }
 
+/* One that was made when more was open is closed when it is next seen. */
+static int close_dirs(struct engine *engine, struct error **err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(root_dirs); i++) {
+        struct stat st;
+
+        if (fstatat(engine->root_fd, root_dirs[i].name, &st, 0) < 0)
+            return error_set(err, errno, NULL, "cannot look at \"%s/%s\"", engine->options.root_dir,
+                    root_dirs[i].name);
+        if ((st.st_mode & ACCESSPERMS & ~root_dirs[i].mode) &&
+                fchmodat(engine->root_fd, root_dirs[i].name, root_dirs[i].mode, 0) < 0)
+            return error_set(err, errno, NULL, "cannot close \"%s/%s\" to others",
+                    engine->options.root_dir, root_dirs[i].name);
+    }
+    return 0;
+}
+
 static int read_boot_id(struct engine *engine, struct error **err)
 {
     ssize_t n = fs_read_small(
@@ -143,6 +160,8 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
     if (r < 0)
         return error_wrap(err, r, "cannot open berth's run directory");
     r = make_dirs(engine, err);
+    if (r >= 0)
+        r = close_dirs(engine, err);
     if (r < 0)
         return r;
     r = read_boot_id(engine, err);

@@ -58,6 +58,15 @@ teardown() {
     done
 }
 
+@test "directories that an earlier version left open are closed" {
+    local dir
+    berth run -d --name x1 --network none -u 1000 -v data:/data busybox sleep 1000
+    for dir in images layers containers volumes tmp secrets; do chmod 711 "$BERTH_ROOT/$dir"; done
+    berth ps
+    for dir in images layers containers volumes tmp secrets; do [ "$(stat -c %a "$BERTH_ROOT/$dir")" = 700 ]; done
+    berth exec x1 ls /data /etc/passwd
+}
+
 # CVE-2020-15257: who shares the host's network reaches sockets without a path.
 @test "a container in the host's network finds no abstract socket of the engine" {
     berth run -d --name x1 --network host busybox sleep 1000
