@@ -64,7 +64,8 @@ int container_copy_out(struct engine *engine, const char *reference, const char 
 
 /* Brings paths of the container to what they are on the host now, one after the other: a file or link is copied, its
  * missing parents made; a directory is only made; what the host has no longer is removed. All of it belongs to the
- * container's configured user, without one to whom it belongs outside. A file never replaces a directory. */
+ * container's configured user, without one to whom it belongs outside. A file never replaces a directory. Goes on after a
+ * failure, returns the first. */
 struct container_sync_item {
     const char *source; /* absolute */
     const char *target; /* absolute, in the container */

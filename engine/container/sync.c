@@ -136,7 +136,14 @@ int container_sync(struct engine *engine, const char *reference,
         r = container_root_open(engine, s.c, &s.root, err);
     if (r >= 0)
         r = find_owner(&s, err);
-    for (size_t i = 0; i < count && r >= 0; i++)
-        r = sync_item(&s, &items[i], err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < count && !engine_is_cancelled(engine); i++) {
+        auto_error struct error *failure = NULL;
+        int one = sync_item(&s, &items[i], &failure);
+
+        if (one < 0 && r >= 0)
+            r = error_move(err, TAKE(failure));
+    }
     return r < 0 ? r : 0;
 }

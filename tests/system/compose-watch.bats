@@ -151,7 +151,8 @@ YAML
     [ "$(inside stat -c '%U %G' /home/app/x/a)" = "app app" ]
     [ "$(inside stat -c '%U %G' /home/app/x)" = "app app" ]
     inside mkdir /home/app/x/dir
-    echo 1 >src/dir
+    echo 1 >src/dir; echo 1 >src/later
+    wait_for 60 has /home/app/x/later 1 # of the same batch, after what fails
     wait_for 60 grep -q 'cannot copy a file to /home/app/x/dir in container watched-web-1: it is a directory' out
     echo 2 >src/a # it goes on
     wait_for 60 has /home/app/x/a 2
