@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/error.h"
 #include "cli/cli.h"
@@ -65,6 +66,7 @@ static int run_watch(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct watch_words *o = data;
     auto_(compose_free_p) struct compose *compose = NULL;
+    auto_close int lock = -EBADF;
     struct watch_list list;
     int status = compose_open(cli, COMPOSE_NEED_PROJECT, argc, argv, &compose);
 
@@ -74,6 +76,8 @@ static int run_watch(struct cli *cli, const void *data, int argc, char **argv)
         return status;
     struct strings services = compose_services(compose, argc, argv);
     status = watch_load(compose, &services, &list);
+    if (status == 0 && !compose->options->dry_run)
+        status = watch_lock(compose, &lock);
     if (status == 0 && !o->no_up)
         status = bring_up(compose, o, argc, argv);
     if (status == 0 && compose->options->dry_run)

@@ -22,6 +22,7 @@
 #include "compose/project.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
+#include "engine/state/projects.h"
 
 /* Changes that come within this time of each other are one batch; a stream of them does not wait for its end. */
 #define QUIET_MSEC 500
@@ -353,6 +354,23 @@ int watch_load(struct compose *compose, const struct strings *services, struct w
 
     report_diag(compose->cli, &diag);
     return r < 0 ? report_error(compose->cli, err) : 0;
+}
+
+int watch_lock(struct compose *compose, int *ret)
+{
+    struct cli *cli = compose->cli;
+    auto_error struct error *err = NULL;
+    struct engine *engine = cli_engine(cli, &err);
+    int fd = engine ? project_lock_watch(engine, compose->name, &err) : -EPERM;
+
+    if (fd == -EWOULDBLOCK)
+        return report_failure(cli,
+                "cannot take exclusive lock for project \"%s\": another command watches it",
+                compose->name);
+    if (fd < 0)
+        return report_error(cli, err);
+    *ret = fd;
+    return 0;
 }
 
 void watch_build_always(struct compose *compose)

@@ -21,6 +21,9 @@ int watch_load(struct compose *compose, const struct strings *services, struct w
 /* Services that are built and watched have their images built at each `up`. */
 void watch_build_always(struct compose *compose);
 
+/* Takes the lock of the one that watches the project, in *ret until closed. Exit status; another watches: failure. */
+int watch_lock(struct compose *compose, int *ret);
+
 /* Exit status. Failures of single actions are reported, and it goes on. */
 int watch_run(struct compose *compose, const struct watch_list *list,
         const struct watch_options *options);

@@ -49,11 +49,22 @@ int project_row_remove(struct engine *engine, const char *project, struct error 
     return r < 0 ? r : 0;
 }
 
-int project_lock(struct engine *engine, const char *project, bool wait, struct error **err)
+static int take_lock(struct engine *engine, const char *prefix, const char *project, bool wait,
+        struct error **err)
 {
-    char name[sizeof("project-") + LIMIT_NAME_BYTES];
+    char name[LIMIT_NAME_BYTES];
 
-    if ((size_t)snprintf(name, sizeof(name), "project-%s", project) >= LIMIT_NAME_BYTES)
+    if (snprintf(name, sizeof(name), "%s-%s", prefix, project) >= (int)sizeof(name))
         return error_set_plain(err, ENAMETOOLONG, NULL, "the project name is too long");
     return engine_lock(engine, name, wait, err);
+}
+
+int project_lock(struct engine *engine, const char *project, bool wait, struct error **err)
+{
+    return take_lock(engine, "project", project, wait, err);
+}
+
+int project_lock_watch(struct engine *engine, const char *project, struct error **err)
+{
+    return take_lock(engine, "watch", project, false, err);
 }

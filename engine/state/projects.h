@@ -28,3 +28,7 @@ int project_row_remove(struct engine *engine, const char *project, struct error 
 /* The lock of those that bring a project up, so that two at once come out as one after the other. A descriptor
  * that holds it until closed; -EWOULDBLOCK without an error object when `wait` is false and it is taken. */
 int project_lock(struct engine *engine, const char *project, bool wait, struct error **err);
+
+/* The lock of the one that watches a project's files: two would each copy and build what the other does. As above,
+ * without waiting. */
+int project_lock_watch(struct engine *engine, const char *project, struct error **err);

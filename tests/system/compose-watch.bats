@@ -25,6 +25,7 @@ project() {
 
 # watch [OPTIONS]: in the background; returns once it looks.
 watch() {
+    rm -f out # of one before
     berth compose watch "$@" >out 2>&1 3>&- &
     WATCHER=$!
     wait_for 120 grep -q '^Watch enabled' out || { cat out >&2; return 1; }
@@ -196,6 +197,21 @@ YAML
     run -0 berth --version
     run -0 berth compose watch --dry-run
     assert_output_has "Would watch $WORK/src: sync service \"web\" at /app"
+}
+
+@test "one command at a time watches a project" {
+    project '{ path: ./src, action: sync, target: /app }'
+    watch
+    run -1 berth compose watch
+    assert_output_has 'cannot take exclusive lock for project "watched": another command watches it'
+    run -0 berth compose watch --dry-run
+    run -0 berth compose up -d
+    end_watch
+    watch # whoever ended, in whatever way, holds nothing
+    kill -9 "$WATCHER"
+    wait "$WATCHER" || :
+    watch
+    end_watch
 }
 
 @test "up --watch shows what watching does among the logs, and goes on with the container that a rebuild makes" {
