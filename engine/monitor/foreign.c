@@ -87,10 +87,10 @@ static int console_open(
             foreign->dir_fd, console->name);
     memcpy(console->address, address.sun_path, sizeof(console->address));
     (void)unlinkat(foreign->dir_fd, console->name, 0);
-    console->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (console->fd < 0 || bind(console->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-            listen(console->fd, 1) < 0)
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
         return error_set(err, errno, NULL, "cannot make the socket of the terminal");
+    console->fd = TAKE_FD(fd);
     return 0;
 }
 
