@@ -191,8 +191,8 @@ static int look_at_service(struct publishing *p, const struct node *service,
 }
 
 /* The text with the replacements, each of which must stand where its node says, with or without quotes. */
-static int write_replaced(struct publishing *p, const struct yaml_text *text,
-        const struct replacements *list, struct strbuf *out, struct error **err)
+static int write_replaced(const struct yaml_text *text, const struct replacements *list,
+        struct strbuf *out, struct error **err)
 {
     size_t done = 0;
 
@@ -214,8 +214,9 @@ static int write_replaced(struct publishing *p, const struct yaml_text *text,
         done = offset + len;
     }
     strbuf_add(out, text->data + done, text->len - done);
-    (void)p;
-    return 0;
+    return strbuf_is_truncated(out)
+                   ? error_set_plain(err, E2BIG, NULL, "\"%s\" is too large to publish", text->file)
+                   : 0;
 }
 
 static int add_file(struct publishing *p, const char *path, struct error **err)
@@ -256,7 +257,7 @@ static int add_file(struct publishing *p, const char *path, struct error **err)
         }
     }
     if (r >= 0)
-        r = write_replaced(p, &text, &list, &out, err);
+        r = write_replaced(&text, &list, &out, err);
     if (r >= 0)
         add_part(p, TYPE_FILE, "com.docker.compose.file", path_last(path),
                 arena_dup(p->arena, out.data, out.len + 1), out.len);
