@@ -181,9 +181,11 @@ const char *node_get_text(const struct node *map, const char *key)
 void node_set(struct arena *arena, struct node *map, const char *key, const struct source *key_at,
         struct node *value)
 {
+    assert(map->kind == NODE_MAP);
+    if (!map->index && map->len > INDEX_FROM) /* a copy, of which much may be set */
+        index_build(arena, map);
     struct node_entry *entry = node_get_entry(map, key);
 
-    assert(map->kind == NODE_MAP);
     if (entry) {
         entry->value = value;
         if (key_at)

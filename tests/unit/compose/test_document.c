@@ -66,6 +66,28 @@ static void copies_do_not_change_what_they_were_made_from(void **state)
     arena_release(&arena);
 }
 
+static void a_large_copy_that_is_changed_is_not_searched_in_order(void **state)
+{
+    struct arena arena = ARENA_INIT;
+    struct node *map = node_new(&arena, NODE_MAP, NULL), *copy;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        node_set(
+                &arena, map, arena_printf(&arena, "key%d", i), NULL, node_new_int(&arena, i, NULL));
+    copy = node_copy(&arena, map);
+    node_set(&arena, copy, "key7", NULL, node_new_int(&arena, -7, NULL));
+    assert_non_null(copy->index);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(
+                node_get(copy, arena_printf(&arena, "key%d", i))->integer, i == 7 ? -7 : i);
+    node_set(&arena, copy, "more", NULL, node_new_int(&arena, 1, NULL));
+    assert_int_equal(node_get(copy, "more")->integer, 1);
+    assert_int_equal(copy->len, 101);
+    assert_int_equal(node_get(map, "key7")->integer, 7);
+    arena_release(&arena);
+}
+
 static void numbers_have_their_shortest_text(void **state)
 {
     static const struct {
@@ -144,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_map_finds_its_keys_at_every_size),
         cmocka_unit_test(setting_a_key_again_keeps_its_position),
         cmocka_unit_test(copies_do_not_change_what_they_were_made_from),
+        cmocka_unit_test(a_large_copy_that_is_changed_is_not_searched_in_order),
         cmocka_unit_test(numbers_have_their_shortest_text),
         cmocka_unit_test(long_texts_are_cut_between_characters_in_messages),
     };
