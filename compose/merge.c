@@ -102,11 +102,11 @@ static struct node *merge_maps(
     return map;
 }
 
-static bool is_same_subnet(const struct node *a, const struct node *b)
+static const char *subnet_of(const struct node *pool)
 {
-    const char *one = node_get_text(a, "subnet"), *other = node_get_text(b, "subnet");
+    const char *subnet = node_get_text(pool, "subnet");
 
-    return one == other || (one && other && strcmp(one, other) == 0);
+    return subnet ? subnet : "";
 }
 
 /* The later items count, each merged onto the earlier one of its subnet; another subnet takes the place of
@@ -114,12 +114,18 @@ static bool is_same_subnet(const struct node *a, const struct node *b)
 static struct node *merge_by_subnet(
         struct arena *arena, const struct attr *attr, struct node *base, struct node *over)
 {
-    struct node *list = node_copy(arena, over);
+    struct node *list = node_copy(arena, over), *earlier = node_new(arena, NODE_MAP, NULL);
 
+    for (uint32_t i = 0; i < base->len; i++) {
+        struct node *pool = base->items[i];
+        const char *subnet = subnet_of(pool);
+
+        node_set(arena, earlier, subnet, NULL,
+                merge_values(arena, attr->items, pool, node_get(earlier, subnet)));
+    }
     for (uint32_t i = 0; i < list->len; i++)
-        for (uint32_t j = 0; j < base->len; j++)
-            if (is_same_subnet(base->items[j], over->items[i]))
-                list->items[i] = merge_values(arena, attr->items, base->items[j], list->items[i]);
+        list->items[i] = merge_values(
+                arena, attr->items, node_get(earlier, subnet_of(list->items[i])), list->items[i]);
     return list;
 }
 

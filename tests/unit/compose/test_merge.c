@@ -168,7 +168,9 @@ static void each_rule_merges_as_its_name_says(void **state)
 
 static void pools_of_one_subnet_are_one_pool_and_others_are_replaced(void **state)
 {
-    const char *below = "{ipam: {config: [{subnet: 10.0.0.0/8}, {subnet: 10.1.0.0/16}]}}";
+    const char *below =
+            "{ipam: {config: [{subnet: 10.0.0.0/8}, {subnet: 10.1.0.0/16, ip_range: r}, "
+            "{subnet: 10.1.0.0/16, ip_range: s}]}}";
     const char *above = "{ipam: {config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.1}, {subnet: x}]}}";
     static const struct attr network = { "network", .type = &type_struct, .table = &network_table };
     auto_(strbuf_release) struct strbuf got = STRBUF_INIT(TEXT_MAX);
@@ -189,8 +191,9 @@ static void pools_of_one_subnet_are_one_pool_and_others_are_replaced(void **stat
             node_get(
                     node_get(merge_values(&f.arena, &network, read[0], read[1]), "ipam"), "config"),
             &got);
-    assert_string_equal(got.data, "[{\"gateway\":\"10.1.0.1\",\"subnet\":\"10.1.0.0/16\"},"
-                                  "{\"subnet\":\"x\"}]");
+    assert_string_equal(got.data,
+            "[{\"gateway\":\"10.1.0.1\",\"ip_range\":\"r\",\"subnet\":\"10.1.0.0/16\"},"
+            "{\"subnet\":\"x\"}]");
     end(&f);
 }
 
