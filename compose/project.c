@@ -249,9 +249,8 @@ static const char *hash_text(struct arena *arena, const char *text, size_t len)
     return arena_strdup(arena, digest_hex(digest));
 }
 
-/* Over what somebody wrote: other defaults of a newer berth make no other network or volume. */
-/* Without defaults, whether they were left out or, as in what `config` prints, written: the name tells two of them apart by
- * itself. */
+/* Over what somebody wrote: other defaults of a newer berth make no other network or volume, and nor does writing
+ * out what `config` prints. The name tells two of them apart by itself. */
 static const char *hash_written(struct arena *arena, const struct node *node)
 {
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
