@@ -266,8 +266,9 @@ static void add_sync(struct arena *arena, struct watch_actions *actions, const s
         target = path_join(arena, target, below);
     else if (string_has_suffix(target, "/")) /* one file, into a directory */
         target = path_join(arena, target, path_last(path));
-    ARRAY_FOREACH(sync, item)
-        if (strcmp(item->source, path) == 0 && strcmp(item->target, target) == 0)
+    /* What other rules made of the same path is at the end: there may be many others. */
+    for (size_t i = sync->len; i-- > 0 && strcmp(sync->items[i].source, path) == 0;)
+        if (strcmp(sync->items[i].target, target) == 0)
             return;
     *ARRAY_APPEND_ARENA(
             arena, sync) = (struct container_sync_item){ .source = path, .target = target };
