@@ -48,6 +48,20 @@ value() {
     [ "$(cat "$group/pids.max")" = 30 ]
 }
 
+@test "files of the control group are written as told, and what is none of them is refused" {
+    berth run -d --name x1 --network none --pids-limit 20 --cgroup-conf pids.max=25 --cgroup-conf memory.high=33554432 \
+        busybox sleep 1000
+    group=$(group_of x1)
+    [ "$(cat "$group/pids.max")" = 25 ]
+    [ "$(cat "$group/memory.high")" = $((32 << 20)) ]
+    run berth run --rm --network none --cgroup-conf no.such=1 busybox true
+    assert_status 125
+    assert_output_has 'there is no file "no.such"'
+    run berth run --rm --network none --cgroup-conf ../pids.max=1 busybox true
+    assert_status 125
+    assert_output_has 'is not a file of a cgroup'
+}
+
 @test "what asks for more memory than the limit is killed, and the container is known to be" {
     run berth run --name x1 --network none --memory 16m --memory-swap 16m busybox \
         sh -c 'head -c 64m /dev/zero | tail'
