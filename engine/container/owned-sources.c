@@ -67,9 +67,14 @@ static int own_source(
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "the owner of \"%s\" is not supported to be changed: it is a device",
                 source->source);
-    auto_close int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0)
+    auto_close int top_fd = open(path, O_PATH | O_CLOEXEC);
+    if (top_fd < 0)
         return error_set(err, errno, NULL, "cannot open \"%s\"", path);
+    /* Of a volume only what the container is given. */
+    auto_close int fd = source->subdir ? fs_open_in_root(top_fd, source->subdir, O_PATH, 0, err)
+                                       : TAKE_FD(top_fd);
+    if (fd < 0)
+        return fd;
     int r = check_source(fd, path, err);
     if (r < 0)
         return r;

@@ -102,6 +102,12 @@ in_box() {
     in_box --uidmap 0:200000:65536 --user 5 -v ./dir:/d:U -v vol:/v:U busybox sh -c 'stat -c %u /d/one /v'
     [ "$output" = $'5\n5' ]
     [ "$(stat -c %u dir/one)" = 200005 ]
+    # Of a volume only the part that is mounted.
+    in_box -v parts:/p busybox sh -c 'mkdir /p/sub /p/other && touch /p/sub/file'
+    in_box --user app --mount type=volume,source=parts,target=/p,volume-subpath=sub,U=true busybox stat -c %u /p /p/file
+    [ "$(echo $output)" = "1000 1000" ]
+    in_box -v parts:/p busybox stat -c %u /p /p/other
+    [ "$(echo $output)" = "0 0" ]
     ln -s /etc "$WORK/elsewhere"
     for dir in / /etc /usr/ "$WORK/elsewhere"; do
         in_box -v "$dir:/d:U" busybox true
