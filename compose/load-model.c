@@ -695,6 +695,7 @@ struct node *loader_load_model(struct loader *loader, const struct model_source 
 {
     const char *base_dir = loader->context.base_dir;
     struct strbuf path = loader->context.path;
+    const struct loaded_file *first = NULL;
     struct node *model = NULL;
 
     loader->context.path = (struct strbuf)STRBUF_INIT(SCHEMA_PATH_MAX);
@@ -702,10 +703,7 @@ struct node *loader_load_model(struct loader *loader, const struct model_source 
         const struct loaded_file *file = loader_read_file(
                 loader, source->paths.items[i], source->names.items[i], NULL);
 
-        if (file && !file->documents.len && !source->parent && !diag_has_errors(loader->diag))
-            diag_add(loader->diag, DIAG_ERROR, "empty",
-                    &(struct source){ .file = file->text.file, .line = 1, .column = 1 },
-                    "the compose file is empty");
+        first = first ? first : file;
         for (size_t j = 0; file && j < file->documents.len; j++) {
             struct node *document = read_document(loader, source, file, file->documents.items[j]);
 
@@ -717,6 +715,10 @@ struct node *loader_load_model(struct loader *loader, const struct model_source 
     }
     if (model)
         settle(loader, source, model);
+    else if (first && !source->parent && !diag_has_errors(loader->diag))
+        diag_add(loader->diag, DIAG_ERROR, "empty",
+                &(struct source){ .file = first->text.file, .line = 1, .column = 1 },
+                "the compose file is empty");
     strbuf_release(&loader->context.path);
     loader->context.path = path;
     loader->context.base_dir = base_dir;

@@ -497,3 +497,14 @@ YAML
     run -1 "$berth" compose config
     [[ $output == *'compose.yaml:1:11: "https://example.com/x.git": files that are not on this machine'* ]]
 }
+
+@test "an empty file beside others says nothing, and only empty ones are a mistake" {
+    echo 'services: {a: {image: x}}' >compose.yaml
+    echo '# nothing yet' >empty.yaml
+    run -0 "$berth" compose -f compose.yaml -f empty.yaml config --images
+    [ "$output" = x ]
+    run -0 "$berth" compose -f empty.yaml -f compose.yaml config --images
+    [ "$output" = x ]
+    run -1 "$berth" compose -f empty.yaml -f empty.yaml config
+    [[ $output == *"empty.yaml:1:1: the compose file is empty"* ]]
+}
