@@ -139,10 +139,12 @@ static int expand_variables(struct reader *reader, const char *value, const char
         reader->end = reader->p; /* nothing behind it is looked at */
     }
     struct source at = dollar_place(reader, problem.dollar);
+    struct diag_entry *entry = diag_add(
+            reader->diag, DIAG_ERROR, "env-file", &at, "%s", problem.message);
 
-    diag_hint(reader->diag,
-            diag_add(reader->diag, DIAG_ERROR, "env-file", &at, "%s", problem.message), "%s",
-            problem.hint ? problem.hint : "single quotes keep a dollar as it is");
+    if (!problem.is_unset) /* else the text is as it was meant */
+        diag_hint(reader->diag, entry, "%s",
+                problem.hint ? problem.hint : "single quotes keep a dollar as it is");
     return -EINVAL;
 }
 

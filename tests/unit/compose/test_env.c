@@ -233,6 +233,18 @@ static void octal_escapes_are_those_of_docker_compose(void **state)
     }
 }
 
+static void quotes_are_proposed_for_what_is_no_variable_and_not_for_a_missing_one(void **state)
+{
+    struct parsed parsed;
+
+    (void)state;
+    parse(&parsed, "A=${B?}\nC=${1}\n", false);
+    assert_int_equal(parsed.diag.errors, 2);
+    assert_null(parsed.diag.items[0].hint);
+    assert_non_null(parsed.diag.items[1].hint);
+    parsed_release(&parsed);
+}
+
 static void every_mistake_of_a_raw_file_is_reported_with_its_place(void **state)
 {
     struct parsed parsed;
@@ -275,6 +287,7 @@ int main(void)
         cmocka_unit_test(long_lines_and_many_variables_are_read_in_one_go),
         cmocka_unit_test(values_that_grow_with_each_line_are_refused_at_a_limit),
         cmocka_unit_test(octal_escapes_are_those_of_docker_compose),
+        cmocka_unit_test(quotes_are_proposed_for_what_is_no_variable_and_not_for_a_missing_one),
         cmocka_unit_test(every_mistake_of_a_raw_file_is_reported_with_its_place),
         cmocka_unit_test(a_nul_byte_is_refused),
     };
