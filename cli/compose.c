@@ -403,6 +403,11 @@ int compose_lock(struct compose *compose)
     return compose->lock_fd < 0 ? report_error(cli, err) : 0;
 }
 
+void compose_unlock(struct compose *compose)
+{
+    compose->lock_fd = fd_close(compose->lock_fd);
+}
+
 static int open_backend(struct compose *compose, struct error **err)
 {
     int r = compose_backend_open(compose->cli, &compose->backend, err);
@@ -573,7 +578,7 @@ int compose_run_plan(struct compose *compose, struct plan *plan,
     cli_interrupt_begin(cli);
     int r = run_plan(compose->backend, plan, &how, &result, &err);
     cli_interrupt_end(cli);
-    compose->lock_fd = fd_close(compose->lock_fd);
+    compose_unlock(compose);
     compose_progress_finish(progress, options->nothing_changed_line && r >= 0, &result);
     print_timings(compose, timings);
     if (r == -ECANCELED && atomic_load(&cli->interrupted)) {

@@ -76,6 +76,9 @@ int compose_check_supported(struct compose *compose);
  * compose_run_plan once the plan has run. Not with --dry-run. 0, or the exit status. */
 int compose_lock(struct compose *compose);
 
+/* For who goes on after a failure, which may have come before the plan was run. Not held is fine. */
+void compose_unlock(struct compose *compose);
+
 /* Opens the engine and looks at what it has of the project; again after changes. 0, or the exit status. */
 int compose_observe(struct compose *compose);
 

@@ -165,7 +165,9 @@ static void rebuild(struct watch *watch, const struct strings *services)
         return;
     }
     say(cli, "service(s) %s successfully built", names);
-    if (recreate(watch, services))
+    int status = recreate(watch, services);
+    compose_unlock(watch->compose);
+    if (status)
         say(cli, "Failed to recreate services after update");
     else if (watch->options->prune)
         prune(watch);
@@ -333,6 +335,10 @@ int watch_run(
 
     if (!cli_engine(cli, &err))
         return report_error(cli, err);
+    /* What this opens lasts, and is not of a batch. */
+    int status = compose_observe(compose);
+    if (status)
+        return status;
     cli_interrupt_begin(cli);
     r = begin(&watch, &tree, &err);
     if (r >= 0) {

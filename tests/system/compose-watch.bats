@@ -143,6 +143,31 @@ YAML
     end_watch
 }
 
+@test "a container that cannot be replaced keeps neither watching nor other commands from going on" {
+    cat >compose.yaml <<'YAML'
+name: watched
+services:
+  web:
+    build: { context: ., dockerfile_inline: "FROM busybox\nCOPY src/a /a\n" }
+    init: true
+    command: [sleep, "1000"]
+    configs: [conf]
+    develop: { watch: [{ path: ./src, action: rebuild }] }
+configs: { conf: { file: ./conf } }
+YAML
+    echo 1 >src/a
+    echo text >conf
+    watch
+    mv conf away
+    echo 2 >src/a
+    wait_for 120 grep -q 'Failed to recreate services after update' out
+    mv away conf
+    run -0 timeout 120 berth compose up -d --no-build
+    echo 3 >src/a
+    wait_for 120 has /a 3
+    end_watch
+}
+
 @test "what belongs to the container's user stays with it, and a file does not replace a directory" {
     project '{ path: ./src, action: sync, target: /home/app/x }'
     sed -i 's/init: true/init: true\n    user: app/' compose.yaml
