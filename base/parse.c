@@ -109,16 +109,23 @@ int parse_octal(struct str text, uint32_t max, uint32_t *ret)
 int parse_double(struct str text, double *ret)
 {
     char copy[DOUBLE_MAX_LEN + 1];
+    size_t len = 0;
     char *end;
 
     if (text.len == 0 || text.len > DOUBLE_MAX_LEN)
         return -EINVAL;
     for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '_') {
+            if (i == 0 || !is_digit(text.data[i - 1]) || i + 1 == text.len ||
+                    !is_digit(text.data[i + 1]))
+                return -EINVAL;
+            continue;
+        }
         if (!is_digit(text.data[i]) && !strchr("+-.eE", text.data[i]))
             return -EINVAL; /* no blanks, hexadecimal, inf or nan */
+        copy[len++] = text.data[i];
     }
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
+    copy[len] = '\0';
     double value = strtod(copy, &end);
     if (*end || end == copy)
         return -EINVAL;
@@ -184,25 +191,12 @@ static int take_scaled(struct str *text, uint64_t scale, uint64_t *ret)
     return 0;
 }
 
-/* What Go's ParseFloat takes besides: a sign, underscores between digits, an exponent. Rounded as it does. */
+/* What Go's ParseFloat takes besides: a sign, underscores, an exponent. Rounded as it does. */
 static int parse_scaled_double(struct str number, uint64_t scale, uint64_t *ret)
 {
-    char copy[DOUBLE_MAX_LEN];
-    size_t len = 0;
     double value;
+    int r = parse_double(number, &value);
 
-    for (size_t i = 0; i < number.len; i++) {
-        if (number.data[i] == '_') {
-            if (i == 0 || !is_digit(number.data[i - 1]) || i + 1 == number.len ||
-                    !is_digit(number.data[i + 1]))
-                return -EINVAL;
-            continue;
-        }
-        if (len == sizeof(copy))
-            return -EINVAL;
-        copy[len++] = number.data[i];
-    }
-    int r = parse_double((struct str){ copy, len }, &value);
     if (r < 0)
         return r;
     if (signbit(value))

@@ -14,7 +14,7 @@ int parse_uint64(struct str text, uint64_t max, uint64_t *ret);
 int parse_uint32(struct str text, uint32_t max, uint32_t *ret);
 int parse_octal(
         struct str text, uint32_t max, uint32_t *ret); /* file modes: "0644", "644", "0o644" */
-int parse_double(struct str text, double *ret);        /* decimal, finite */
+int parse_double(struct str text, double *ret);        /* decimal, finite; "1_000" as Go has it */
 
 /* true/t/yes/y/on/1 and false/f/no/n/off/0 in any case: the forms of flags. */
 int parse_bool(struct str text, bool *ret);

@@ -24,7 +24,7 @@ static const struct {
     { "integer", "{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\",\"pattern\":"
                  "\"^[-+]?[0-9][0-9a-zA-Z_]*$\"}," VARIABLE "]}" },
     { "number", "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":"
-                "\"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$\"}," VARIABLE "]}" },
+                "\"^[-+]?[0-9._]+([eE][-+]?[0-9]+)?$\"}," VARIABLE "]}" },
     { "size", "{\"description\":\"Bytes; units are b, k, m, g, t and p, powers of 1024.\","
               "\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":"
               "\"^(-?[0-9]+|" NUMERAL " ?([bB]|[kmgtpKMGTP]([iI]?[bB])?)?)$\"}," VARIABLE "]}" },

@@ -210,7 +210,7 @@ static void flags_have_several_words(void **state)
 static void doubles_are_decimal_and_finite(void **state)
 {
     static const char *const invalid[] = { "", "nan", "inf", "0x1p3", " 1", "1 ", "1,5", "e5",
-        "--1" };
+        "--1", "_1", "1_", "1__0", "1_.5", "1_e3" };
     double value = 0;
 
     (void)state;
@@ -218,6 +218,8 @@ static void doubles_are_decimal_and_finite(void **state)
     assert_true(value == 0.5);
     assert_int_equal(parse_double(STR_LITERAL("-1e3"), &value), 0);
     assert_true(value == -1000);
+    assert_int_equal(parse_double(STR_LITERAL("1_0.5"), &value), 0);
+    assert_true(value == 10.5);
     for (size_t i = 0; i < ARRAY_LEN(invalid); i++)
         assert_int_equal(parse_double(str_from(invalid[i]), &value), -EINVAL);
     assert_int_equal(parse_double(STR_LITERAL("1e999"), &value), -ERANGE);
