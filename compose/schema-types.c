@@ -119,8 +119,8 @@ static struct node *read_bool(
 
     if (node->kind == NODE_BOOL)
         return node_copy(context->arena, node);
-    /* Compose takes the words, but not 0 and 1, which parse_bool knows as well. */
-    if (node->kind != NODE_TEXT || strlen(node->text) < 1 || strchr("01", node->text[0]) ||
+    /* Compose takes the words, but not 0, 1, t and f, which parse_bool knows as well. */
+    if (node->kind != NODE_TEXT || (strlen(node->text) == 1 && strchr("01tTfF", *node->text)) ||
             parse_bool(str_from(node->text), &value) < 0)
         return schema_refuse(context, node, attr->type->expected);
     result = schema_derive(context, NODE_BOOL, node);

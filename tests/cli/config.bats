@@ -508,3 +508,12 @@ YAML
     run -1 "$berth" compose -f empty.yaml -f empty.yaml config
     [[ $output == *"empty.yaml:1:1: the compose file is empty"* ]]
 }
+
+@test "numbers and words in quotes are those that docker compose reads" {
+    echo 'services: {a: {image: x, cpus: "1_0.5", mem_limit: "1_0e1k", privileged: "yes"}}' >compose.yaml
+    run -0 "$berth" compose config
+    [[ $output == *"cpus: 10.5"* && $output == *'mem_limit: "102400"'* && $output == *"privileged: true"* ]]
+    echo 'services: {a: {image: x, privileged: "t"}}' >compose.yaml
+    run -1 "$berth" compose config
+    [[ $output == *'expected true or false, got "t"'* ]]
+}
