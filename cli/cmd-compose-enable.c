@@ -19,6 +19,7 @@
 #include "cli/report.h"
 #include "compose/enabled.h"
 #include "compose/project.h"
+#include "quadlet/project-names.h"
 #include "quadlet/project-read.h"
 #include "units/bus/bus.h"
 
@@ -40,9 +41,12 @@ static const struct opt disable_opts[] = {
     OPT_END,
 };
 
+/* Disabling does with the name alone: the project may be such that it cannot be loaded. */
 static const char *target_of(struct compose *compose)
 {
-    return arena_printf(&compose->arena, "%s.target", compose->name);
+    const struct project project = { .name = compose->name };
+
+    return project_target_name(&compose->arena, &project);
 }
 
 static const char *file_of(struct compose *compose)

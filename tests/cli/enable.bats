@@ -76,6 +76,18 @@ file() {
     [ -L out/user/default.target.wants/shop.target ]
 }
 
+@test "enable, status and the generator agree on the target of a project with a dash in its name" {
+    "$berth" compose -p my-shop enable >enabled
+    mkdir out
+    run -0 "$generator" "$PWD/out" "$PWD/early" "$PWD/late"
+    [ -f 'out/my\x2dshop.target' ]
+    grep -qF 'Enabled my\x2dshop.target (' enabled
+    run -3 "$berth" compose -p my-shop status
+    [[ $output == *'my\x2dshop.target: '* ]]
+    run -0 "$berth" compose -p my-shop disable
+    [[ $output == *'Disabled my\x2dshop.target'* ]]
+}
+
 @test "it needs neither the project's directory nor its variables" {
     "$berth" compose enable
     mkdir ../out
