@@ -18,7 +18,7 @@ _Static_assert(ARRAY_LEN(conditions) == SERVICE_CONDITION_MAX_ + 1, "one word fo
 static const struct attr dependency_table_rows[] = {
     { "condition", FIELD(dependency, condition, type_enum), .names = conditions,
             .flags = ATTR_REQUIRED, .podman = UNITS_APPROXIMATED,
-            .podman_note = "Requires=: stopping the other stops it, too",
+            .podman_note = "Requires= where it is required: stopping the other stops it, too",
             .spec = "05-services.md#depends_on", .help = "How far the other service must be." },
     { "restart", FIELD(dependency, restart, type_bool), .podman = UNITS_APPROXIMATED,
             .podman_note = "PartOf=: stopping the other stops it, too",
