@@ -186,16 +186,30 @@ static bool find_link(struct layer_writer *w, const struct stat *st, const char 
 
 static int write_directory(struct layer_writer *w, int dir_fd, struct error **err);
 
+/* Of a tree that a container has: by now that name may be a device, whose mere opening does things. */
+static int open_regular(int dir_fd, const char *name)
+{
+    auto_close int entry_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char path[FS_FD_PATH_MAX];
+    struct stat st;
+
+    if (entry_fd < 0 || fstat(entry_fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ESTALE;
+    int fd = open(fs_fd_path(entry_fd, path), O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 static int write_body(struct layer_writer *w, int dir_fd, const char *name, const struct stat *st,
         bool opaque, struct error **err)
 {
     if (S_ISREG(st->st_mode)) {
-        auto_close int fd = openat(
-                dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        auto_close int fd = open_regular(dir_fd, name);
 
         w->size_bytes += (uint64_t)st->st_size;
         if (fd < 0)
-            return error_set(err, errno, NULL, "cannot open \"%s\"", w->path.data);
+            return error_set(err, fd, NULL, "cannot open \"%s\"", w->path.data);
         return tar_write_file(w->sink, fd, (uint64_t)st->st_size, err);
     }
     if (S_ISDIR(st->st_mode)) {

@@ -220,10 +220,10 @@ static bool xattr_is_wanted(const char *name)
     return strcmp(name, "security.capability") == 0;
 }
 
-/* Of the open file fd, or, when that is negative, of what `path` names without following it: a path below
- * /proc/self/fd of what was just made. */
-static int apply_xattrs(struct unpack *u, int fd, const char *path)
+/* By the magic link of a descriptor, since O_PATH ones cannot be used directly. */
+static int apply_xattrs(struct unpack *u, int fd)
 {
+    char path[FS_FD_PATH_MAX];
     const char *name;
     const void *value;
     size_t len;
@@ -234,22 +234,13 @@ static int apply_xattrs(struct unpack *u, int fd, const char *path)
         if (len > LIMIT_XATTR_BYTES)
             return -E2BIG;
 
-        int r = fd >= 0 ? fsetxattr(fd, name, value, len, 0) : lsetxattr(path, name, value, len, 0);
+        int r = setxattr(fs_fd_path(fd, path), name, value, len, 0);
 
         /* EPERM: user.* on what is neither file nor directory, or no right in this user namespace */
         if (r < 0 && errno != ENOTSUP && errno != EPERM)
             return -errno;
     }
     return 0;
-}
-
-static int apply_xattrs_at(struct unpack *u, int dir_fd, const char *name)
-{
-    char dir[FS_FD_PATH_MAX];
-    char path[FS_FD_PATH_MAX + 1 + NAME_MAX + 1];
-
-    snprintf(path, sizeof(path), "%s/%s", fs_fd_path(dir_fd, dir), name);
-    return apply_xattrs(u, -EBADF, path);
 }
 
 static int apply_directory(
@@ -259,7 +250,7 @@ static int apply_directory(
 
     if (fchown(fd, owner_of(u, entry), group_of(u, entry)) < 0 || fchmod(fd, entry->perm) < 0)
         return -errno;
-    r = apply_xattrs(u, fd, NULL);
+    r = apply_xattrs(u, fd);
     if (r < 0)
         return r;
     *ARRAY_APPEND(
@@ -340,7 +331,7 @@ static int make_file(struct unpack *u, int dir_fd, const char *name, const char 
         return entry_failed(err, errno, "set the owner of", path);
     if (fchmod(fd, entry->perm) < 0)
         return entry_failed(err, errno, "set the mode of", path);
-    r = apply_xattrs(u, fd, NULL);
+    r = apply_xattrs(u, fd);
     if (r < 0)
         return entry_failed(err, r, "set the extended attributes of", path);
     if (futimens(fd, times) < 0)
@@ -366,12 +357,25 @@ static int make_directory(struct unpack *u, int dir_fd, const char *name, const 
     return r < 0 ? entry_failed(err, r, "set the attributes of", path) : 0;
 }
 
-/* Symbolic links, devices and FIFOs have no contents; their attributes are set by name, which nothing
- * but this process can have replaced. */
+/* Opens what was just made. A container that has the directory may have put something else there, above all a
+ * link: then that is opened, never what it leads to, and refused. */
+static int open_special(int dir_fd, const char *name, mode_t type)
+{
+    auto_close int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    return (st.st_mode & S_IFMT) == type ? TAKE_FD(fd) : -ESTALE;
+}
+
+/* Symbolic links, devices and FIFOs have no contents and cannot be opened for their own sake; their attributes
+ * are set by the magic link of a descriptor, which the kernel follows to them and no further. */
 static int make_special(struct unpack *u, int dir_fd, const char *name, const char *path,
         const struct tar_entry *entry, struct error **err)
 {
     struct timespec times[2] = { entry->mtime, entry->mtime };
+    char magic[FS_FD_PATH_MAX];
     int r;
 
     if (entry->type == S_IFLNK)
@@ -382,14 +386,20 @@ static int make_special(struct unpack *u, int dir_fd, const char *name, const ch
         return 0; /* in a user namespace */
     if (r < 0)
         return entry_failed(err, errno, "create", path);
-    if (fchownat(dir_fd, name, owner_of(u, entry), group_of(u, entry), AT_SYMLINK_NOFOLLOW) < 0)
+
+    auto_close int fd = open_special(dir_fd, name, entry->type);
+
+    if (fd < 0)
+        return entry_failed(err, fd, "open", path);
+    fs_fd_path(fd, magic);
+    if (fchownat(fd, "", owner_of(u, entry), group_of(u, entry), AT_EMPTY_PATH) < 0)
         return entry_failed(err, errno, "set the owner of", path);
-    if (entry->type != S_IFLNK && fchmodat(dir_fd, name, entry->perm, 0) < 0)
+    if (entry->type != S_IFLNK && chmod(magic, entry->perm) < 0)
         return entry_failed(err, errno, "set the mode of", path);
-    r = apply_xattrs_at(u, dir_fd, name);
+    r = apply_xattrs(u, fd);
     if (r < 0)
         return entry_failed(err, r, "set the extended attributes of", path);
-    if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+    if (utimensat(AT_FDCWD, magic, times, 0) < 0)
         return entry_failed(err, errno, "set the time of", path);
     return 0;
 }

@@ -87,6 +87,107 @@ teardown() {
 }
 
 # CVE-2022-1227: programs of the image do not look at its processes for us.
+# The class of CVE-2023-0778: files of a volume become links while they are read. The reader of the archive
+# takes no more than the first file's beginning, so the writer stands still while they are exchanged.
+@test "what becomes a link, a device or a FIFO while a volume is exported gives nothing of the host" {
+    mkdir -p "$WORK/host/e"
+    echo secret | tee "$WORK/host/f" >"$WORK/host/e/f"
+    berth run --rm --network none -v data:/data busybox sh -c 'cd /data; mkdir b c b/d
+        head -c 2000000 /dev/zero | tee a >b/a
+        for name in b/d/f b/f c/f d e f g; do echo inside >$name; done'
+    cat >export.py <<'END'
+import os, subprocess, sys, tarfile
+data, host = sys.argv[1:]
+berth = subprocess.Popen(["berth", "volume", "export", "data"], stdout=subprocess.PIPE)
+os.chdir(data)
+def exchange(name, make):
+    os.rename(name, "../" + name.replace("/", "-"))
+    make(name)
+def link(name): os.symlink(os.path.join(host, os.path.basename(name)), name)
+archive = tarfile.open(fileobj=berth.stdout, mode="r|")
+seen = {}
+for entry in archive:
+    if entry.name == "a":
+        os.symlink(host, "c-link"); exchange("c", link); os.unlink("c"); os.rename("c-link", "c")
+        exchange("d", lambda name: os.mknod(name, 0o60644, os.makedev(7, 0)))
+        exchange("e", link); exchange("f", os.mkfifo); os.unlink("g"); os.link(host + "/f", "g-host")
+        os.rename("g-host", "../g-host"); os.symlink("../../../../../../../../.." + host + "/f", "g")
+    if entry.name == "b/a":
+        exchange("b/d", lambda name: os.symlink(host + "/e", name)); exchange("b/f", link)
+        os.rename("b", "../moved"); os.symlink(host, "b")
+    seen[entry.name] = entry
+    if entry.isreg() and entry.size < 100:
+        assert archive.extractfile(entry).read() == b"inside\n", entry.name
+assert berth.wait() == 0
+for name in "b/d", "b/f", "c", "e", "g": assert seen[name].issym(), name
+assert seen["d"].isblk() and seen["f"].isfifo()
+assert not any(name.startswith(("c/", "e/", "b/d/")) for name in seen), seen
+END
+    run python3 export.py "$(berth volume inspect -f '{{.Mountpoint}}' data)" "$WORK/host"
+    assert_status 0
+    assert_output_lacks secret
+}
+
+# The archive comes in pieces, and between two of them the directories that it fills are exchanged.
+@test "what becomes a link while a volume is imported changes nothing of the host" {
+    mkdir -p "$WORK/host/d"
+    berth volume create data >/dev/null
+    cat >import.py <<'END'
+import io, os, subprocess, sys, tarfile, time
+data, host = sys.argv[1:]
+berth = subprocess.Popen(["berth", "volume", "import", "data", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+archive = tarfile.open(fileobj=berth.stdin, mode="w|", bufsize=512)
+def add(name, **options):
+    entry = tarfile.TarInfo(name)
+    vars_ = {"mode": 0o777, **options}
+    for key, value in vars_.items(): setattr(entry, key, value)
+    archive.addfile(entry, io.BytesIO(b"x" * entry.size) if entry.size else None)
+def wait(name): # the archive's reader has come so far: each is the first after what filled its buffer
+    add("fill", size=4 << 20)
+    while not os.path.lexists(os.path.join(data, name)): time.sleep(0.01)
+for name in "d", "e": add(name, type=tarfile.DIRTYPE)
+add("d/first", size=1)
+wait("d/first")
+os.rename(data + "/d", data + "/kept"); os.symlink(host + "/d", data + "/d")
+os.rmdir(data + "/e"); os.symlink("../../../../../../../.." + host, data + "/e")
+os.symlink(host + "/file", data + "/file")
+add("file", size=1)
+add("e", type=tarfile.DIRTYPE, mode=0o700)
+wait("file")
+os.rmdir(data + "/e"); os.symlink(host, data + "/e")
+add("d/second", size=1)
+archive.close(); berth.stdin.close()
+sys.stderr.write(berth.stderr.read().decode())
+sys.exit(berth.wait())
+END
+    run python3 import.py "$(berth volume inspect -f '{{.Mountpoint}}' data)" "$WORK/host"
+    [ "$status" -ne 0 ]
+    assert_output_has '"d/second"'
+    [ "$(cd host && find . | sort | xargs)" = ". ./d" ]
+    [ "$(stat -c %a host host/d | xargs)" = "755 755" ]
+}
+
+# Between the making of a FIFO and the setting of its mode a container put a link, and a file of the host
+# became a set-user-id program.
+@test "a container that exchanges what an import makes does not change the modes of the host" {
+    touch secret && chmod 600 secret
+    berth run -d --name x1 --network none -v data:/data busybox sh -c "cd /data; touch ready
+        while :; do ln -s $WORK/secret l; mv -f l p; done" >/dev/null
+    wait_for 20 berth exec x1 test -e /data/ready
+    python3 -c '
+import tarfile
+with tarfile.open("fifos.tar", "w") as tar:
+    for i in range(300):
+        entry = tarfile.TarInfo("p")
+        entry.type, entry.mode, entry.uid = tarfile.FIFOTYPE, 0o4777, 1000
+        tar.addfile(entry)'
+    for _ in $(seq 20); do
+        berth volume import data fifos.tar 2>/dev/null || :
+        berth cp - x1:/data <fifos.tar 2>/dev/null || :
+        [ "$(stat -c %a:%u secret)" = 600:0 ]
+    done
+}
+
 @test "top runs nothing of the image" {
     berth run -d --name x1 --network none -v "$WORK:/out" busybox sh -c '
         rm /bin/ps; printf "#!/bin/sh\ntouch /out/ran\n" >/bin/ps; chmod 755 /bin/ps; touch /ready; exec sleep 1000' >/dev/null
