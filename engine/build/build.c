@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -137,6 +138,28 @@ static int parse_text(
     return r;
 }
 
+/* A Dockerfile of the context is the context's word, as what COPY names is: its links do not lead out. One from
+ * elsewhere is the caller's, and may be anything. */
+static int read_dockerfile_text(
+        struct builder *b, const char *path, char **ret_text, size_t *ret_len, struct error **err)
+{
+    const char *context = path_clean(&b->arena, b->options->context);
+    struct stat st;
+
+    if (!path_is_below(path, context))
+        return fs_read_file(AT_FDCWD, path, LIMIT_DOCKERFILE_BYTES, ret_text, ret_len, err);
+    const char *name = path + strlen(context);
+    auto_close int fd = fs_open_in_root(
+            b->context.root_fd, *name ? name : ".", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return error_set(err, errno, NULL, "cannot look at \"%s\"", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set_plain(err, EINVAL, NULL, "\"%s\" is not a regular file", path);
+    return fs_read_fd(fd, LIMIT_DOCKERFILE_BYTES, ret_text, ret_len, err);
+}
+
 static int read_dockerfile(struct builder *b, struct error **err)
 {
     const struct build_options *o = b->options;
@@ -148,7 +171,7 @@ static int read_dockerfile(struct builder *b, struct error **err)
                 strlen(o->inline_text), err);
     const char *path = path_join(
             &b->arena, o->context, o->dockerfile ? o->dockerfile : "Dockerfile");
-    int r = fs_read_file(AT_FDCWD, path, LIMIT_DOCKERFILE_BYTES, &text, &len, err);
+    int r = read_dockerfile_text(b, path, &text, &len, err);
     if (r < 0)
         return error_wrap(err, r, "cannot read the Dockerfile");
     return parse_text(b, path, text, len, err);

@@ -398,6 +398,85 @@ END
     [ ! -e "$STATE/x" ] && [ ! -e "$STATE/y" ] && [ ! -e "$STATE/z" ] && [ ! -e /z ]
 }
 
+# The class of buildah's and BuildKit's symbolic links in a stage; their mounts of RUN do not exist here.
+@test "links in a stage, an image or a further context lead COPY --from nowhere" {
+    mkdir -p "$STATE/outside/d" other base context
+    echo secret | tee "$STATE/outside/secret" >"$STATE/outside/d/f"
+    for root in other base; do
+        ln -s "$STATE/outside" $root/dir
+        ln -s "$STATE/outside/secret" $root/file
+        ln -s "../../../../../../../..$STATE/outside" $root/up
+        ln -s /proc/self/root $root/magic
+    done
+    tar -C base -c . | berth import - base >/dev/null
+    cd context
+    for from in base stage other; do
+        for source in dir/secret dir/ 'dir/*' 'd*r/secret' file 'up/s*' up/d "../../..$STATE/outside/secret" "magic$STATE/outside/secret"; do
+            printf 'FROM base AS stage\nFROM busybox\nCOPY --from=%s %s /stolen/\n' $from "$source" | dockerfile
+            run berth build --build-context "other=$WORK/other" -t stolen .
+            assert_status 1
+            assert_output_lacks secret$'\n'
+        done
+        # A link below what is copied is copied as it is.
+        printf 'FROM base AS stage\nFROM busybox\nCOPY --from=%s / /all/\n' $from | dockerfile
+        berth build -q --build-context "other=$WORK/other" -t all-$from .
+        [ "$(in_image all-$from sh -c 'readlink /all/dir; cat /all/file 2>&1')" = "$STATE/outside"$'\n'"cat: can't open '/all/file': No such file or directory" ]
+    done
+    # Nor do they lead out what is made or put.
+    printf 'FROM base\nWORKDIR /dir/made\nCOPY Dockerfile /up/put\nADD Dockerfile /dir/added\nWORKDIR /up/up\n' | dockerfile
+    berth build -q -t put .
+    [ "$(cd "$STATE/outside" && find . | sort | xargs)" = ". ./d ./d/f ./secret" ]
+    assert_no_leftovers
+}
+
+@test "a Dockerfile or .dockerignore that leads out of the context is not read" {
+    echo 'a secret' >"$STATE/secret"
+    mkdir context
+    ln -s "$STATE/secret" context/Dockerfile
+    ln -s ../../secret context/up
+    for arguments in '' '-f context/Dockerfile' '-f context/up'; do
+        # shellcheck disable=SC2086 # none or two words
+        run berth build $arguments context
+        assert_status 1
+        assert_output_lacks 'a secret'
+        assert_output_has 'cannot read the Dockerfile'
+    done
+    printf 'services:\n  a:\n    build: {context: context, dockerfile: up}\n' >compose.yaml
+    run berth compose build
+    [ "$status" -ne 0 ]
+    assert_output_lacks 'a secret'
+    rm context/Dockerfile
+    mkfifo context/Dockerfile
+    run berth build context
+    assert_status 1
+    assert_output_has 'is not a regular file'
+    # Within the context links are followed, and what is named outside of it is the caller's choice.
+    rm context/Dockerfile
+    printf 'FROM busybox\nCOPY . /c/\n' >context/real
+    ln -s /real context/Dockerfile
+    echo '*' >"$STATE/all"
+    ln -s "$STATE/all" context/.dockerignore
+    berth build -q -t linked context
+    in_image linked test -f /c/real
+    ln -s context/real outside
+    berth build -q -f outside context
+    assert_no_leftovers
+}
+
+# What CVE-2024-1753, CVE-2024-9407, CVE-2024-9675, CVE-2024-11218 and CVE-2024-23651 to 23653 need.
+@test "mounts and privileges of RUN are refused before anything runs" {
+    local flag
+    for flag in --mount=type=bind,from=busybox,source=/link,target=/x,rw --mount=type=cache,id=../../x,target=/x \
+        --mount=type=bind,bind-propagation=rshared,source=/,target=/x --mount=type=secret,id=x --security=insecure --device=all; do
+        printf 'FROM busybox\nRUN %s true\n' "$flag" | dockerfile
+        run berth build -t refused .
+        assert_status 1
+        assert_output_has 'Dockerfile:2:1: RUN --'
+        assert_output_has 'not supported'
+    done
+    assert_no_leftovers
+}
+
 @test "a killed build leaves nothing once the next one has run" {
     printf 'FROM busybox\nRUN echo one >/one\nRUN echo started; sleep 1000\n' | dockerfile
     berth build -t killed . >out 2>&1 3>&- &
