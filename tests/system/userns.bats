@@ -85,6 +85,39 @@ has_id_files() {
     berth rm user
 }
 
+# CVE-2024-9676: the image's account files led out of it, or were larger than the memory.
+@test "account files of the image are read within it, and not without end" {
+    has_id_files
+    local kind root=$WORK/root
+    echo 'host:x:4000:4000::/:/bin/sh' >"$WORK/accounts"
+    make_rootfs "$root"
+    for kind in absolute climbing huge endless fifo; do
+        rm -f "$root/etc/passwd" "$root/etc/group"
+        case $kind in
+            absolute) ln -s "$WORK/accounts" "$root/etc/passwd" ;;
+            climbing) ln -s "../../../../../../../..$WORK/accounts" "$root/etc/passwd" ;;
+            huge) truncate -s 20M "$root/etc/passwd" ;;
+            endless) ln -s /dev/zero "$root/etc/passwd" ;;
+            fifo) mkfifo "$root/etc/passwd" ;;
+        esac
+        ln -s passwd "$root/etc/group"
+        tar -C "$root" -c . | berth import - "image-$kind" >/dev/null
+        with_ids 2000000:9000 berth create --name $kind --userns auto --network none "image-$kind" cat /proc/self/uid_map
+        [ "$(berth start -a $kind | xargs)" = "0 2000000 1024" ]
+        berth rm $kind
+        run berth run --rm --network none --user host "image-$kind" true
+        assert_status 126
+        assert_output_lacks 'x:4000'
+        run berth run --rm --network none --group-add host "image-$kind" true
+        assert_status 126
+        berth run --rm --network none --user 12:34 "image-$kind" grep -q '^Uid:.12.12.12.12$' /proc/self/status
+        printf 'FROM image-%s\nCOPY --chown=host accounts /\n' $kind >Dockerfile
+        run berth build -q .
+        assert_status 1
+        assert_output_has -- --chown=host
+    done
+}
+
 @test "names of /etc/subuid stand for all their ids" {
     has_id_files
     with_ids 3000000:4000 berth create --name named --subuidname containers --network none busybox cat /proc/self/uid_map
