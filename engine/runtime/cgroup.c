@@ -234,7 +234,10 @@ static void enable_controllers(int fd)
             len += (size_t)snprintf(
                     text + len, sizeof(text) - len, "+%s ", cgroup_controller_names_v2[c]);
     }
-    if (wanted == 0 || fs_write_small(fd, "cgroup.subtree_control", text) >= 0)
+    /* A group with processes in it (EBUSY) may still pass on the controllers that know threads. That would make it a
+     * threaded domain, whose children take no process: not even ours, which is about to move into one of them. */
+    int r = wanted ? fs_write_small(fd, "cgroup.subtree_control", text) : 0;
+    if (r >= 0 || r == -EBUSY)
         return;
     for (int c = 0; c < CGROUP_CONTROLLER_MAX_; c++) {
         if (wanted & (1u << c)) {

@@ -58,6 +58,18 @@ assert_units() {
     run -3 berth compose status
 }
 
+@test "a project without a restart policy, with a dash in its name, starts at the first try and stops" {
+    mkdir "$BATS_TEST_TMPDIR/my-shop"
+    cd "$BATS_TEST_TMPDIR/my-shop" || return
+    printf 'services: { web: { image: busybox, command: [sleep, "100000"], network_mode: none, stop_signal: KILL } }\n' >compose.yaml
+    run -0 berth compose enable --now
+    assert_units active 'my\x2dshop.target' 'my\x2dshop-web.service'
+    run -0 berth compose disable --now
+    assert_units inactive 'my\x2dshop.target' 'my\x2dshop-web.service'
+    run -0 berth compose down
+    cd "$BATS_TEST_TMPDIR/shop"
+}
+
 @test "what systemd has started, stop, restart and start act on" {
     systemctl start shop.target
     run -0 berth compose restart web
