@@ -44,9 +44,9 @@ teardown() {
     berth run -d --name x1 --network none busybox sh -c 'while [ ! -e /go ]; do echo waiting; sleep 0.05; done; seq 400000' >/dev/null
     mkfifo attached followed
     exec 7<>attached 8<>followed # one line is read of each, then no more
-    berth attach --no-stdin x1 >attached 2>/dev/null 3>&- &
+    berth attach --no-stdin x1 >attached 2>/dev/null 3>&- 7>&- 8>&- &
     FOLLOWER=$!
-    berth logs -f x1 >followed 3>&- &
+    berth logs -f x1 >followed 3>&- 7>&- 8>&- &
     FOLLOWER+=" $!"
     read -r line <&7
     [ "$line" = waiting ]
@@ -55,10 +55,10 @@ teardown() {
     berth exec x1 touch /go
     [ "$(berth wait x1)" = 0 ]
     berth logs x1 | grep -v waiting | cmp - <(seq 400000)
+    exec 7>&- 8>&- # nobody is left who might read: they end
     # shellcheck disable=SC2086 # two of them
-    kill $FOLLOWER
+    wait $FOLLOWER || :
     FOLLOWER=
-    exec 7>&- 8>&-
 }
 
 @test "local keeps five compressed files unless told otherwise" {
