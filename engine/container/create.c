@@ -106,8 +106,7 @@ static int find_image(struct engine *engine, const struct container_config *conf
     if (config->rootfs[0] != '/' || config->rootfs[1] == '\0')
         return error_set_plain(
                 err, EINVAL, NULL, "\"%s\" cannot be a root file system", config->rootfs);
-    *ret = NEW(struct image);
-    (*ret)->id = "";
+    *ret = image_new_empty();
     return 0;
 }
 

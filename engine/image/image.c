@@ -23,6 +23,16 @@ const char *const image_pull_policy_names[] = {
 };
 _Static_assert(ARRAY_LEN(image_pull_policy_names) == IMAGE_PULL_POLICY_MAX_, "name every policy");
 
+struct image *image_new_empty(void)
+{
+    struct arena arena = ARENA_INIT;
+    struct image *image = ARENA_NEW(&arena, struct image);
+
+    image->id = "";
+    image->arena = arena;
+    return image;
+}
+
 void image_free(struct image *image)
 {
     struct arena arena;

@@ -63,6 +63,8 @@ struct image {
     struct image_config config;
 };
 
+/* One of nothing, with an empty id: for a container whose root file system is no image's. Given, image_free. */
+struct image *image_new_empty(void);
 void image_free(struct image *image);
 DEFINE_CLEANUP(struct image *, image_free);
 
