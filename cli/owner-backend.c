@@ -341,6 +341,12 @@ static int build(struct backend *backend, const struct backend_build_spec *spec,
     return engine_of(backend)->ops->image_build(engine_of(backend), spec, call, ret_id, err);
 }
 
+static int push(struct backend *backend, const struct backend_push_spec *spec,
+        const struct backend_call *call, struct error **err)
+{
+    return engine_of(backend)->ops->image_push(engine_of(backend), spec, call, err);
+}
+
 static int remove_image(struct backend *backend, const char *image, const struct backend_call *call,
         struct error **err)
 {
@@ -406,6 +412,7 @@ static const struct backend_ops owner_backend_ops = {
     .project_forget = forget_project,
     .image_pull = pull,
     .image_build = build,
+    .image_push = push,
     .image_remove = remove_image,
     .network_create = create_network,
     .network_remove = remove_network,
