@@ -167,3 +167,17 @@ assert_units() {
     wait_for 20 fed_again
     assert_units active shop-web.service
 }
+
+@test "push goes to the registry that the image names, past systemd" {
+    cat >compose.yaml <<'END'
+services:
+  web:
+    image: 127.0.0.1:9/team/web
+    build: { dockerfile_inline: "FROM busybox\n" }
+END
+    berth compose enable
+    berth compose build -q
+    run -1 berth compose push
+    assert_output_has "127.0.0.1:9"
+    assert_output_lacks "cannot push images"
+}
