@@ -1,4 +1,4 @@
-/* compose build, pull, push, images. */
+/* compose pull, push, images. */
 #include <errno.h>
 #include <string.h>
 
@@ -19,11 +19,8 @@
 #include "engine/image/image.h"
 #include "engine/image/ref.h"
 
-/* Loads, plans and carries out; `make` is plan_build, plan_pull or plan_push. */
-static int run_images_plan(struct cli *cli, struct plan_images_options *how, bool quiet, int argc,
-        char **argv,
-        int (*make)(const struct plan_input *, const struct plan_images_options *, struct plan **,
-                struct diag *, struct error **))
+int compose_run_images_plan(struct cli *cli, struct plan_images_options *how, bool quiet, int argc,
+        char **argv, compose_plan_images_fn make)
 {
     auto_(compose_free_p) struct compose *compose = NULL;
     auto_(diag_release) struct diag diag = DIAG_INIT;
@@ -44,76 +41,11 @@ static int run_images_plan(struct cli *cli, struct plan_images_options *how, boo
             compose, r, plan, &diag, err, &(struct compose_run_options){ .quiet = quiet });
 }
 
-/* ------------------------------------------------------------------ build */
-
-struct build_options {
-    const char *progress;
-    struct strings args;
-    bool no_cache, pull, push, quiet, with_deps, refused;
-    struct strings refused_list;
-};
-#define AT(member) .offset = offsetof(struct build_options, member)
-#define REFUSED(option, kind)                                                     \
-    {                                                                             \
-        .name = (option), .type = &(kind), .flags = OPT_UNSUPPORTED | OPT_HIDDEN, \
-        AT(refused_list), .help = "Not supported"                                 \
-    }
-static const struct opt build_opts[] = { { .name = "build-arg",
-                                                 .type = &opt_list,
-                                                 .arg = "KEY[=VALUE]",
-                                                 AT(args),
-                                                 .help = "Set a build argument" },
-    { .name = "no-cache", .type = &opt_flag, AT(no_cache), .help = "Run every instruction again" },
-    { .name = "pull", .type = &opt_flag, AT(pull), .help = "Look for newer base images" },
-    { .name = "push", .type = &opt_flag, AT(push), .help = "Send the images to their registries" },
-    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Hide build output" },
-    { .name = "with-dependencies",
-            .type = &opt_flag,
-            AT(with_deps),
-            .help = "Build dependencies too" },
-    REFUSED("builder", opt_list), REFUSED("check", opt_list), REFUSED("memory", opt_list),
-    REFUSED("print", opt_list), REFUSED("provenance", opt_list), REFUSED("sbom", opt_list),
-    REFUSED("ssh", opt_list), OPT_END };
-#undef AT
-
-static int run_build(struct cli *cli, const void *data, int argc, char **argv)
-{
-    const struct build_options *o = data;
-    struct strmap args;
-    struct plan_images_options how = { .with_deps = o->with_deps,
-        .quiet = o->quiet,
-        .no_cache = o->no_cache,
-        .pull = o->pull,
-        .build_args = &args };
-
-    strmap_init_arena(&args, &cli->arena);
-    for (size_t i = 0; i < o->args.len; i++) {
-        const char *word = o->args.items[i], *eq = strchr(word, '=');
-        const char *key = eq ? arena_strndup(&cli->arena, word, (size_t)(eq - word)) : word;
-        const char *value = eq ? eq + 1 : cli_env(cli, word);
-
-        strmap_set(&args, key, (void *)value);
-    }
-    int status = run_images_plan(cli, &how, o->quiet, argc, argv, plan_build);
-
-    return status || !o->push ? status
-                              : run_images_plan(cli, &how, o->quiet, argc, argv, plan_push);
-}
-
-const struct command command_compose_build = {
-    .name = "build",
-    .usage = "[OPTIONS] [SERVICE...]",
-    .summary = "Build images of services",
-    .opts = build_opts,
-    .options_bytes = sizeof(struct build_options),
-    .run = run_build,
-};
-
 /* ------------------------------------------------------------------ pull */
 
 struct pull_options {
     const char *policy;
-    bool ignore_buildable, ignore_failures, include_deps, quiet, no_parallel;
+    bool ignore_buildable, ignore_failures, include_deps, quiet, no_parallel, parallel;
 };
 #define AT(member) .offset = offsetof(struct pull_options, member)
 static const struct opt pull_opts[] = { { .name = "ignore-buildable",
@@ -128,6 +60,16 @@ static const struct opt pull_opts[] = { { .name = "ignore-buildable",
             .type = &opt_flag,
             AT(include_deps),
             .help = "Include what the services depend on" },
+    { .name = "no-parallel",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(no_parallel),
+            .help = "Has no effect any more, as with Docker Compose" },
+    { .name = "parallel",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(parallel),
+            .help = "Has no effect any more, as with Docker Compose" },
     { .name = "policy",
             .type = &opt_string,
             .arg = "POLICY",
@@ -150,7 +92,7 @@ static int run_pull(struct cli *cli, const void *data, int argc, char **argv)
     if (o->policy && strcmp(o->policy, "missing") != 0 && strcmp(o->policy, "always") != 0)
         return report_failure(
                 cli, "invalid --policy \"%s\": expected missing or always", o->policy);
-    return run_images_plan(cli, &how, o->quiet, argc, argv, plan_pull);
+    return compose_run_images_plan(cli, &how, o->quiet, argc, argv, plan_pull);
 }
 
 const struct command command_compose_pull = {
@@ -187,7 +129,7 @@ static int run_push(struct cli *cli, const void *data, int argc, char **argv)
         .with_deps = o->include_deps, .quiet = o->quiet, .ignore_failures = o->ignore_failures
     };
 
-    return run_images_plan(cli, &how, o->quiet, argc, argv, plan_push);
+    return compose_run_images_plan(cli, &how, o->quiet, argc, argv, plan_push);
 }
 
 const struct command command_compose_push = {

@@ -38,4 +38,4 @@ extern const struct command command_compose_build, command_compose_config, comma
 extern const struct command command_compose_apply, command_compose_lint;
 extern const struct command command_compose_drift, command_compose_graph;
 
-extern const struct command command_compose_scale;
+extern const struct command command_compose_alpha, command_compose_scale;

@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/hook-output.h"
 #include "cli/specs.h"
+#include "compose/graph.h"
 #include "compose/project.h"
 #include "compose/state.h"
 #include "engine/build/build.h"
@@ -378,6 +379,20 @@ static struct build_pair *build_pairs(
     return pairs;
 }
 
+/* What a service builds is a context as its image; the plan has built that one before. */
+static void name_service_images(
+        struct arena *arena, const struct project *project, struct build_pair *contexts, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        const char *name = graph_service_of_mode(contexts[i].value);
+        const struct service *service = name ? project_find_service(project, name) : NULL;
+
+        if (service)
+            contexts[i].value = arena_printf(
+                    arena, "docker-image://%s", service_image_name(arena, project, service));
+    }
+}
+
 /* The findings in a Dockerfile as the error's causes: the runner passes on one error per step. */
 static int add_findings(const struct diag *diag, int r, struct error **err)
 {
@@ -413,6 +428,7 @@ static int build(struct backend *backend, const struct backend_build_spec *spec,
         .network = from->network,
         .no_cache = spec->no_cache || from->no_cache == OPTION_TRUE,
         .pull = spec->pull || from->pull == OPTION_TRUE,
+        .check = spec->check,
         .progress = spec->quiet ? NULL : &progress,
         .diag = &diag,
     };
@@ -426,8 +442,10 @@ static int build(struct backend *backend, const struct backend_build_spec *spec,
     options.tag_count = tags.len;
     options.args = build_pairs(&arena, &from->args, spec->args, &options.arg_count);
     options.labels = build_pairs(&arena, &from->labels, spec->labels, &options.label_count);
-    options.contexts = build_pairs(
+    struct build_pair *contexts = build_pairs(
             &arena, &from->additional_contexts, NULL, &options.context_count);
+    name_service_images(&arena, spec->project, contexts, options.context_count);
+    options.contexts = contexts;
     int r = build_image(engine_of(backend), &options, ret_id, err);
     if (!spec->quiet)
         relay_end(&relay);

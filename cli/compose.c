@@ -140,6 +140,7 @@ static const struct opt compose_opts[] = { ADOPT_ROW,
 #undef AT
 
 static const struct command *const compose_commands[] = {
+    &command_compose_alpha,
     &command_compose_apply,
     &command_compose_attach,
     &command_compose_build,
@@ -185,9 +186,8 @@ static const struct command *const compose_commands[] = {
     &command_compose_watch,
 };
 
-/* Commands of Docker Compose that there are none of here yet. */
+/* Commands of Docker Compose that there are none of here. */
 static const char *const absent_commands[] = {
-    "alpha",
     "bridge",
 };
 
@@ -243,7 +243,7 @@ static int run_group(struct cli *cli, const void *data, int argc, char **argv)
     if (argc > 0)
         for (size_t i = 0; i < ARRAY_LEN(absent_commands); i++)
             if (strcmp(argv[0], absent_commands[i]) == 0)
-                return report_failure(cli, "\"%s %s\" is not supported yet", cli->command, argv[0]);
+                return report_failure(cli, "\"%s %s\" is not supported", cli->command, argv[0]);
     return cli_run_subcommand(cli, &group, argc, argv);
 }
 

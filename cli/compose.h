@@ -107,6 +107,14 @@ struct run_result;
 int compose_run_plan(struct compose *compose, struct plan *plan,
         const struct compose_run_options *options, struct run_result *ret);
 
+/* Loads, plans and carries out for `build`, `pull` and `push`: `make` is the planner, argc words are services. Exit
+ * status. */
+typedef int (*compose_plan_images_fn)(const struct plan_input *input,
+        const struct plan_images_options *options, struct plan **ret, struct diag *diag,
+        struct error **err);
+int compose_run_images_plan(struct cli *cli, struct plan_images_options *how, bool quiet, int argc,
+        char **argv, compose_plan_images_fn make);
+
 /* Containers of the project's services, in order of service and number; one-off ones only when asked for.
  * `argc` words restrict it to these services; an unknown one is reported (exit status), so is none. */
 struct compose_containers {

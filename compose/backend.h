@@ -79,6 +79,7 @@ struct backend_build_spec {
     const struct strmap *labels;   /* project, service, version; added to build.labels */
     const struct strmap *args;  /* --build-arg, stronger than build.args; a NULL value takes none */
     bool no_cache, pull, quiet; /* from the command line; the file's own are in service->build */
+    bool check;                 /* only read the Dockerfile; there is no id then */
 };
 
 struct backend_push_spec {

@@ -134,7 +134,8 @@ bool contexts_unsupported(const struct node *node)
     NODE_FOREACH(node, entry)
     {
         if (context_unsupported(entry->value) &&
-                !string_has_prefix(entry->value->text, "docker-image://"))
+                !string_has_prefix(entry->value->text, "docker-image://") &&
+                !string_has_prefix(entry->value->text, "service:"))
             return true;
     }
     return false;

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "compose/graph.h"
 #include "compose/project.h"
 #include "quadlet/from-compose-internal.h"
 #include "quadlet/quadlet.h"
@@ -131,6 +132,26 @@ static void argument(const struct from_compose *f, struct quadlet *quadlet, cons
         quadlet_add(quadlet, "PodmanArgs", arena_printf(f->arena, "%s=%s", option, value));
 }
 
+/* Another service's image is built before. */
+static void add_build_context(
+        const struct from_compose *f, struct quadlet *quadlet, const struct pair *context)
+{
+    const char *name = graph_service_of_mode(context->value);
+    const struct service *service = name ? project_find_service(f->project, name) : NULL;
+
+    if (!service) {
+        argument(f, quadlet, "--build-context",
+                arena_printf(f->arena, "%s=%s", context->key, context->value));
+        return;
+    }
+    const char *unit = from_compose_name(f, service->name, 0, "-build.service");
+    argument(f, quadlet, "--build-context",
+            arena_printf(f->arena, "%s=docker-image://%s", context->key,
+                    service_image_name(f->arena, f->project, service)));
+    unitfile_add(&quadlet->unit, "Unit", "Requires", unit);
+    unitfile_add(&quadlet->unit, "Unit", "After", unit);
+}
+
 static void add_build_arguments(
         const struct from_compose *f, struct quadlet *quadlet, const struct build *build)
 {
@@ -144,8 +165,7 @@ static void add_build_arguments(
     ARRAY_FOREACH(&build->platforms, platform)
         argument(f, quadlet, "--platform", *platform);
     ARRAY_FOREACH(&build->additional_contexts, context)
-        argument(f, quadlet, "--build-context",
-                arena_printf(f->arena, "%s=%s", context->key, context->value));
+        add_build_context(f, quadlet, context);
     ARRAY_FOREACH(&build->extra_hosts, host)
         argument(f, quadlet, "--add-host", arena_printf(f->arena, "%s:%s", host->key, host->value));
     ARRAY_FOREACH(&build->ssh, key)

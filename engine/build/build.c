@@ -727,6 +727,8 @@ static int build(struct builder *b, char **ret_id, struct error **err)
     r = read_global_args(b, err);
     if (r >= 0)
         r = choose_target(b, err);
+    if (r >= 0 && b->options->check)
+        return 0;
     for (size_t i = 0; i <= b->target && r >= 0; i++) {
         if (b->stages[i].needed)
             r = build_stage(b, i, err);

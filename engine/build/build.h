@@ -40,6 +40,7 @@ struct build_options {
     size_t context_count;
     bool no_cache;                   /* run everything again */
     bool pull;                       /* look for newer base images even when they are there */
+    bool check;                      /* only look for mistakes; *ret_image_id stays as it is */
     const struct progress *progress; /* NULL: none */
     struct diag *diag;               /* findings in the Dockerfile; may be NULL */
 };

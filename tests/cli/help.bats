@@ -83,10 +83,43 @@ all_commands() {
 }
 
 @test "Docker Compose's commands that there are none of here say so" {
-    for command in alpha bridge; do
+    for command in bridge "alpha generate"; do
+        # shellcheck disable=SC2086 # the words of one command
         run -1 "$berth" compose $command
-        [[ $output == *"not supported yet"* ]]
+        [[ $output == *"\"berth compose $command\" is not supported"* ]]
     done
+}
+
+@test "options of Docker Compose that have no effect there have none here" {
+    echo 'services: {a: {image: x}}' >compose.yaml
+    run -0 "$berth" compose build --compress --force-rm --no-rm --parallel=false --progress plain --help
+    run -1 "$berth" compose build --compress --force-rm --no-rm --parallel=false --provenance=false --sbom=false nobody
+    [[ $output == *'no such service: nobody'* ]]
+    run -1 "$berth" compose build --ssh default a
+    [[ $output == *'"--ssh" is not supported'* ]]
+    run -1 "$berth" compose build --provenance=true a
+    [[ $output == *'--provenance true is not supported'* ]]
+    run -1 "$berth" compose build --builder other a
+    [[ $output == *'no builder "other" found'* ]]
+    run -1 "$berth" compose pull --parallel --no-parallel nobody
+    [[ $output == *'no such service: nobody'* ]]
+}
+
+@test "compose alpha viz draws the services for graphviz" {
+    echo 'name: p
+services: {a: {image: "x:1", depends_on: [b], ports: ["127.0.0.1:8080:80"]}, b: {image: y, network_mode: none}}' >compose.yaml
+    run -0 "$berth" compose alpha viz --networks --ports --image
+    [ "$output" = 'digraph "p" {
+	layout=dot;
+	"a" [style="filled" label=<<font point-size="15">a</font><font point-size="10"><br/><br/><b>Networks:</b><br/>default</font><font point-size="10"><br/><br/><b>Ports:</b><br/>127.0.0.1:8080:80 (tcp, ingress)</font><font point-size="10"><br/><br/><b>Image:</b><br/>x:1</font>>];
+	"b" [style="filled" label=<<font point-size="15">b</font><font point-size="10"><br/><br/><b>Image:</b><br/>y</font>>];
+
+	"a" -> "b";
+}' ]
+    run -0 "$berth" compose alpha viz --spaces --indentation-size 2
+    [[ $output == *$'
+  layout=dot;
+'* ]]
 }
 
 @test "a wrong number of arguments is an error with the usage" {

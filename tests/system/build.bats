@@ -3,6 +3,7 @@
 # build leaves (nothing).
 
 load lib
+bats_require_minimum_version 1.5.0
 
 setup() {
     berth_setup
@@ -561,4 +562,46 @@ END
     in_image busybox true
     assert_no_leftovers
     wait_for 120 umount "$BERTH_ROOT" # the network of the last RUN is taken down behind our back
+}
+
+compose_with_a_base() {
+    mkdir base app
+    printf 'FROM busybox AS made\nRUN echo from-the-base >/base\n' >base/Dockerfile
+    printf 'FROM base\nCOPY file /file\n' >app/Dockerfile
+    echo from-the-app >app/file
+    cat >compose.yaml <<-'END'
+	name: two
+	services:
+	  app:
+	    build: { context: app, additional_contexts: { base: "service:base" }, args: { A: "1" } }
+	    command: [cat, /base, /file]
+	  base: { build: base }
+	END
+}
+
+@test "a context that is another service is its image, built before" {
+    compose_with_a_base
+    berth compose build app 2>&1
+    run -0 --separate-stderr berth compose run --rm --no-deps app
+    [ "$output" = $'from-the-base\nfrom-the-app' ]
+}
+
+@test "compose build --check reads the Dockerfiles and builds nothing" {
+    compose_with_a_base
+    run -0 berth compose build --check base
+    [ "$output" = "base: Check complete, no mistakes found." ]
+    printf 'FORM base\n' >app/Dockerfile
+    run -1 berth compose build --check
+    [[ $output == *"app/Dockerfile:1:1"* ]]
+    [ "$(berth image ls -q | wc -l)" = 1 ]
+}
+
+@test "compose build --print shows the builds as a file for bake" {
+    compose_with_a_base
+    run -0 --separate-stderr berth compose build --print --push --build-arg A=2 --build-arg B=3 app
+    [ "$(jq -c .group <<<"$output")" = '{"default":{"targets":["app"]}}' ]
+    [ "$(jq -c '.target.app | [.context, .contexts, .dockerfile, .args, .tags, .output]' <<<"$output")" = \
+        "[\"$PWD/app\",{\"base\":\"target:base\"},\"$PWD/app/Dockerfile\",{\"A\":\"2\",\"B\":\"3\"},[\"two-app\"],[\"type=docker\"]]" ]
+    [ "$(jq -c '.target.base.tags' <<<"$output")" = '["two-base"]' ]
+    [ "$(berth image ls -q | wc -l)" = 1 ]
 }
