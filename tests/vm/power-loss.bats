@@ -14,7 +14,7 @@ setup() {
     import_busybox
     cat >compose.yaml <<'END'
 services:
-  web: { image: busybox, command: [sleep, "100000"], volumes: ["data:/data"], restart: always, stop_signal: KILL }
+  web: { image: busybox, command: [sleep, "100000"], volumes: ["data:/data"], environment: { ROUND: "${ROUND:-0}" }, restart: always, stop_signal: KILL }
   db: { image: busybox, command: [sleep, "100000"], restart: always, stop_signal: KILL }
 volumes: { data: }
 END
