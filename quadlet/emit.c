@@ -28,7 +28,7 @@ const char *const quadlet_engine_names[QUADLET_ENGINE_MAX_] = {
 #define COMMAND_LINE_MAX_BYTES (LIMIT_UNIT_FILE_BYTES * 8)
 
 static struct diag_entry *add_finding(struct translation *t, const struct unit_line *line,
-        enum diag_severity severity, const char *format, va_list args)
+        enum diag_severity severity, const char *id, const char *format, va_list args)
 {
     auto_(strbuf_release) struct strbuf message = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
     const struct unit_section *own = unitfile_section(&t->quadlet->unit, t->info->section);
@@ -39,7 +39,7 @@ static struct diag_entry *add_finding(struct translation *t, const struct unit_l
     else if (own && own->at.file)
         at = own->at;
     strbuf_vaddf(&message, format, args);
-    return diag_add(t->diag, severity, "quadlet", &at, "%s", message.data);
+    return diag_add(t->diag, severity, id, &at, "%s", message.data);
 }
 
 struct diag_entry *translation_error(
@@ -49,7 +49,7 @@ struct diag_entry *translation_error(
 
     t->failed = true;
     va_start(args, format);
-    struct diag_entry *entry = add_finding(t, line, DIAG_ERROR, format, args);
+    struct diag_entry *entry = add_finding(t, line, DIAG_ERROR, "quadlet", format, args);
     va_end(args);
     return entry;
 }
@@ -60,7 +60,17 @@ void translation_warning(
     va_list args;
 
     va_start(args, format);
-    add_finding(t, line, DIAG_WARNING, format, args);
+    add_finding(t, line, DIAG_WARNING, "quadlet", format, args);
+    va_end(args);
+}
+
+void translation_advice(
+        struct translation *t, const struct unit_line *line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_finding(t, line, DIAG_WARNING, QUADLET_ADVICE, format, args);
     va_end(args);
 }
 
@@ -384,8 +394,8 @@ static void warn_about_service_keys(struct translation *t)
         const struct unit_line *line = unitfile_find(&t->quadlet->unit, "Service", keys[i]);
 
         if (line)
-            translation_warning(t, line,
-                    "Warning: using key %s in the Service group is not supported - use at your "
+            translation_advice(t, line,
+                    "using key %s in the Service group is not supported - use at your "
                     "own risk",
                     keys[i]);
     }
@@ -411,8 +421,8 @@ static void warn_about_short_image(struct translation *t)
     if (slash &&
             (strcspn(image, ".:") < len || str_is_equal_z((struct str){ image, len }, "localhost")))
         return;
-    translation_warning(t, own_line(t, "Image"),
-            "Warning: %s specifies the image \"%s\" which not a fully qualified image name. This is "
+    translation_advice(t, own_line(t, "Image"),
+            "%s specifies the image \"%s\" which not a fully qualified image name. This is "
             "not ideal for performance and security reasons. See the podman-pull manpage discussion "
             "of short-name-aliases.conf for details.",
             t->quadlet->name, image);

@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/fdio.h"
 #include "base/limits.h"
+#include "base/str.h"
 #include "quadlet/generator-internal.h"
 #include "quadlet/quadlet.h"
 
@@ -63,6 +64,8 @@ static void log_finding(struct generator_log *log, const struct diag_entry *find
     bool is_of_file = finding->id && string_has_prefix(finding->id, "unit-") && finding->at.file &&
                       strcmp(finding->id, "unit-directory") != 0;
 
+    if (string_is_equal(finding->id, QUADLET_ADVICE))
+        strbuf_adds(&text, "Warning: "); /* Podman has no levels, and writes it out for these */
     if (is_error && converting)
         strbuf_addf(&text, "converting \"%s\": ", converting->name);
     else if (is_error && is_of_file)

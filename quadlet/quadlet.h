@@ -21,6 +21,9 @@
 struct arena;
 struct diag;
 
+/* The id of findings that Podman begins with "Warning: "; the generator says them as it does. */
+#define QUADLET_ADVICE "quadlet-advice"
+
 struct quadlet {
     enum quadlet_type type;
     const char *name;      /* "web.container": how others refer to it */

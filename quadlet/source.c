@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "quadlet/quadlet.h"
 #include "quadlet/read.h"
 #include "units/search.h"
 
@@ -76,8 +77,8 @@ static void add_user(struct search *search, const struct quadlet_places *places,
     if (places->runtime_dir)
         search_add(search, path_join(arena, places->runtime_dir, BELOW_XDG), NULL, NULL);
     if (!config) {
-        diag_add(diag, DIAG_WARNING, "unit-dirs", NULL,
-                "Warning: neither $XDG_CONFIG_HOME nor $HOME are defined");
+        diag_add(diag, DIAG_WARNING, QUADLET_ADVICE, NULL,
+                "neither $XDG_CONFIG_HOME nor $HOME are defined");
         return;
     }
     search_add(search, path_join(arena, config, BELOW_XDG), NULL, NULL);

@@ -31,6 +31,8 @@ struct diag_entry *translation_error(struct translation *t, const struct unit_li
         const char *format, ...) __attribute__((format(printf, 3, 4)));
 void translation_warning(struct translation *t, const struct unit_line *line, const char *format,
         ...) __attribute__((format(printf, 3, 4)));
+void translation_advice(struct translation *t, const struct unit_line *line, const char *format,
+        ...) __attribute__((format(printf, 3, 4)));
 
 /* The document's own section: last line of a key, its plain value (NULL: absent), or one that is not
  * empty (NULL: absent or empty), all lines, words, booleans. */
