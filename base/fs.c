@@ -195,6 +195,23 @@ int fs_replace_file(int dir_fd, const char *name, const void *data, size_t len, 
     return 0;
 }
 
+int fs_remove_file(int dir_fd, const char *name, struct error **err)
+{
+    const char *slash = strrchr(name, '/');
+    auto_free char *above = slash ? mem_strndup(name, (size_t)(slash - name) + 1) : mem_strdup(".");
+    auto_close int parent = openat(dir_fd, above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (parent < 0 && errno == ENOENT)
+        return 0;
+    if (parent < 0)
+        return error_set(err, errno, NULL, "cannot open the directory of \"%s\"", name);
+    if (unlinkat(parent, slash ? slash + 1 : name, 0) < 0)
+        return errno == ENOENT ? 0 : error_set(err, errno, NULL, "cannot remove \"%s\"", name);
+    return fsync(parent) < 0
+                   ? error_set(err, errno, NULL, "cannot write the directory of \"%s\"", name)
+                   : 0;
+}
+
 int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait)
 {
     int operation = (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);

@@ -64,6 +64,9 @@ enum fs_sync { FS_NO_SYNC, FS_SYNC };
 int fs_replace_file(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
         enum fs_sync sync, struct error **err);
 
+/* Removes a file, for good also when the power goes; one that is not there is fine. */
+int fs_remove_file(int dir_fd, const char *name, struct error **err);
+
 /* Removes a tree without following links and without crossing into other file systems; a missing one
  * is fine. Goes on after a failure, returns the first. */
 int fs_remove_tree(int dir_fd, const char *name, struct error **err);

@@ -201,11 +201,9 @@ static int run_disable(struct cli *cli, const void *data, int argc, char **argv)
     /* Stopping needs the units, which are gone once systemd has read again. */
     if (o->now && tell_systemd(compose, true, BUS_STOP, &err) < 0)
         return report_error(cli, err);
-    (void)unlink(project_stopped_path(&compose->arena, path));
-    if (unlink(path) < 0 && errno != ENOENT) {
-        error_set(&err, errno, NULL, "cannot remove \"%s\"", path);
+    if (fs_remove_file(AT_FDCWD, path, &err) < 0 ||
+            fs_remove_file(AT_FDCWD, project_stopped_path(&compose->arena, path), &err) < 0)
         return report_error(cli, err);
-    }
     cli_print(cli, "Disabled %s\n", target_of(compose));
     if (tell_systemd(compose, false, BUS_STOP, &err) < 0)
         return report_error(cli, err);
