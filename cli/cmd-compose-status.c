@@ -310,7 +310,7 @@ const struct command command_compose_status = {
     .details =
             "Lists the project's units with their states, when schedules run next, and who starts and stops each "
             "container; says which of the compose files have changed since `enable`. The exit status is 3 when "
-            "something that is to be active is not.",
+            "something that is to be active is not, or when no systemd runs that could say so.",
     .opts = status_opts,
     .options_bytes = sizeof(struct status_options),
     .run = run_status,

@@ -223,11 +223,14 @@ static int run_units(struct cli *cli, const void *data, int argc, char **argv)
         status = report_failure(cli, "unsupported format \"%s\": expected text or json", o->report);
     if (status == 0 && verify && options.format != UNITS_SYSTEMD)
         status = report_failure(cli, "only units can be verified: --format systemd");
-    if (status == 0)
-        status = make(cli, o, argc > verify ? argv[verify] : NULL, &options, &files);
-    if (status == 0)
-        status = show(cli, o, verify, &options, &files);
-    return status == 0 && o->strict && dropped ? STATUS_DROPPED : status;
+    if (status)
+        return status;
+    status = make(cli, o, argc > verify ? argv[verify] : NULL, &options, &files);
+    /* One bad quadlet of a directory costs the others nothing, but it is a failure. */
+    int shown = status == 0 || files.len > 0 ? show(cli, o, verify, &options, &files) : 0;
+    if (status || shown)
+        return status ? status : shown;
+    return o->strict && dropped ? STATUS_DROPPED : 0;
 }
 
 const struct command command_units = {

@@ -102,6 +102,14 @@ static int finish(struct making *m, int r, const struct error *err)
     return r < 0 ? EXIT_STATUS_FAILURE : 0;
 }
 
+/* A project is made as a whole or not at all. */
+static int finish_project(struct making *m, int r, const struct error *err)
+{
+    if (r < 0)
+        m->files->len = 0;
+    return finish(m, r, err);
+}
+
 /* ---- Quadlets ---- */
 
 static void add_documents(struct making *m, const struct quadlet_set *set)
@@ -259,7 +267,7 @@ int units_of_compose(
         return status;
     const char *path = all->project->file_paths.len ? all->project->file_paths.items[0] : NULL;
     int r = make_of_project(&m, all->project, &compose->project->profiles, path, &err);
-    return finish(&m, r, err);
+    return finish_project(&m, r, err);
 }
 
 int units_of_enabled(struct cli *cli, const char *name, const struct units_options *options,
@@ -278,7 +286,7 @@ int units_of_enabled(struct cli *cli, const char *name, const struct units_optio
     r = enabled_load(&cli->arena, path, ENABLED_ALL, &enabled, &m.diag, &err);
     if (r >= 0)
         r = make_of_project(&m, enabled->project, &enabled->profiles, path, &err);
-    return finish(&m, r, err);
+    return finish_project(&m, r, err);
 }
 
 int units_of_directory(struct cli *cli, const char *path, const struct units_options *options,

@@ -19,7 +19,7 @@
 #include "cli/units.h"
 
 #define DIRECTORY_MODE 0755
-#define FILE_MODE 0644
+#define FILE_MODE 0600 /* as what is enabled: environments may hold what is not for everybody */
 #define DIFF_MAX_BYTES (16u << 20)
 #define ANALYZE "systemd-analyze"
 

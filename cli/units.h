@@ -50,6 +50,7 @@ int units_of_compose(
         struct compose *compose, const struct units_options *options, struct units_files *ret);
 int units_of_enabled(struct cli *cli, const char *name, const struct units_options *options,
         struct units_files *ret);
+/* Those that can be made, also when another one of the directory cannot. */
 int units_of_directory(struct cli *cli, const char *path, const struct units_options *options,
         struct units_files *ret);
 

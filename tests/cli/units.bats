@@ -254,3 +254,26 @@ END
     run -0 "$berth" units --report text
     assert_has "services.web.domainname mapped"
 }
+
+@test "one bad quadlet of a directory costs the others nothing, and is a failure" {
+    mkdir quadlets
+    printf '[Container]\nImage=docker.io/x\n' >quadlets/good.container
+    printf '[Container]\nImgae=docker.io/x\n' >quadlets/bad.container
+    run -1 --separate-stderr "$berth" units --system quadlets
+    assert_has "Image"
+    [[ $output == *"docker.io/x"* && $stderr == *"bad.container:2:1"* ]]
+    run -1 "$berth" units --system -o out quadlets
+    [ "$(ls out)" = good.service ]
+}
+
+@test "what is written is for nobody else to read, since environments may be in it" {
+    run -0 "$berth" units --engine podman -o out
+    [ "$(stat -c %a out/shop-db.service)" = 600 ]
+}
+
+@test "a warning says so once" {
+    mkdir quadlets
+    printf '[Container]\nImage=x\n' >quadlets/short.container
+    run -0 --separate-stderr "$berth" units --engine podman --system quadlets
+    [[ $stderr == *'warning: short.container specifies the image "x"'* && $stderr != *Warning:* ]]
+}
