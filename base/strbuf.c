@@ -116,6 +116,24 @@ void strbuf_vaddf(struct strbuf *sb, const char *format, va_list args)
     va_end(again);
 }
 
+void strbuf_add_shell_word(struct strbuf *sb, const char *text)
+{
+    static const char plain[] =
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+
+    if (*text && text[strspn(text, plain)] == '\0') {
+        strbuf_adds(sb, text);
+        return;
+    }
+    strbuf_addc(sb, '\'');
+    for (; *text; text++)
+        if (*text == '\'')
+            strbuf_adds(sb, "'\\''");
+        else
+            strbuf_addc(sb, *text);
+    strbuf_addc(sb, '\'');
+}
+
 void strbuf_truncate(struct strbuf *sb, size_t len)
 {
     if (len >= sb->len)

@@ -41,6 +41,10 @@ void strbuf_vaddf(struct strbuf *sb, const char *format, va_list args)
         __attribute__((format(printf, 2, 0)));
 void strbuf_truncate(struct strbuf *sb, size_t len); /* to at most len */
 
+/* Adds the text as one word of a shell's command line, quoted where it has to be: for commands that are shown to be
+ * copied. */
+void strbuf_add_shell_word(struct strbuf *sb, const char *text);
+
 static inline bool strbuf_is_truncated(const struct strbuf *sb)
 {
     return sb->truncated;

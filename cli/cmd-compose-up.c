@@ -178,6 +178,8 @@ static int up(struct cli *cli, const struct up_options *o, const char *command, 
         status = compose_observe(compose);
     if (status)
         return status;
+    if (compose->owner)
+        compose->owner->starts_alone = o->words.no_deps;
     int r = up_words_plan(compose, &o->words, command, no_start, argc, argv, &plan, &diag, &err);
     if (r == -ECANCELED && !err)
         return EXIT_STATUS_FAILURE; /* already reported */

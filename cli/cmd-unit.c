@@ -20,6 +20,7 @@
 #include "base/fdio.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -35,7 +36,7 @@
 #include "units/bus/bus.h"
 
 #define NUMBER_MAX 65535
-/* How long the gate waits for systemd before it asks for more time; the unit's start may last longer than that. */
+/* How long the gate waits for another unit before it asks for more time; the unit's start may last longer than that. */
 #define GATE_ROUND_USEC (60 * USEC_PER_SEC)
 #define GATE_EXTEND "EXTEND_TIMEOUT_USEC=180000000"
 
@@ -154,8 +155,9 @@ static int carry_out_verb(struct unit *unit, enum plan_verb verb)
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(plan_free_p) struct plan *plan = NULL;
     auto_error struct error *err = NULL;
-    struct plan_verb_options how = { .services = users_of(unit),
-        .timeout_usec = BACKEND_TIMEOUT_DEFAULT };
+    struct plan_verb_options how = {
+        .services = users_of(unit), .no_deps = true, .timeout_usec = BACKEND_TIMEOUT_DEFAULT
+    };
     struct plan_input input = compose_plan_input(compose);
 
     input.adopt = true;
@@ -166,15 +168,19 @@ static int carry_out_verb(struct unit *unit, enum plan_verb verb)
 }
 
 /* Where it lives from now on: in the unit's group, if the unit has one. Without Delegate= or systemd it stays with the
- * engine's own. */
+ * engine's own, and is not what systemd limits, shows and kills. */
 static const char *service_cgroup(struct unit *unit)
 {
+    auto_(strbuf_release) struct strbuf why = STRBUF_INIT(ERROR_ENCODED_MAX_BYTES);
     auto_error struct error *err = NULL;
     const char *parent = NULL;
 
-    if (container_enter_service_cgroup(&unit->compose->arena, &parent, &err) < 0)
-        return NULL;
-    return parent;
+    if (container_enter_service_cgroup(&unit->compose->arena, &parent, &err) >= 0)
+        return parent;
+    error_format(err, &why);
+    report_warning(unit->cli, "the container of %s does not live in its unit's control group: %s",
+            unit->name, why.data);
+    return NULL;
 }
 
 /* The container as a part of the service that calls; one that runs already, started by hand, comes under systemd by
@@ -241,35 +247,69 @@ static void notify_extend(struct cli *cli)
         (void)notify_send(socket, GATE_EXTEND, strlen(GATE_EXTEND));
 }
 
-/* systemd has started the other unit before this one. When that failed, it may still be about to be started again; the
- * job waits for that, without end, as long as systemd tries. */
-static int wait_for_unit(struct unit *unit, struct bus *bus, const char *name,
-        const struct graph_edge *edge, struct error **err)
+/* One dependency of the service: an edge, and the unit of one of its containers. */
+struct gate {
+    struct unit *unit;
+    struct bus *bus;
+    const struct graph_edge *edge;
+    const char *name;
+};
+
+static int refuse(const struct gate *gate, const struct bus_unit *state, const char *because,
+        struct error **err)
 {
-    struct arena *arena = &unit->compose->arena;
+    const struct graph_edge *edge = gate->edge;
+    int r = error_set_plain(err, ECANCELED, &edge->at, "%s needs %s to be %s, but %s%s%s",
+            gate->unit->name, edge->to->name,
+            edge->condition == SERVICE_HEALTHY                  ? "healthy"
+            : edge->condition == SERVICE_COMPLETED_SUCCESSFULLY ? "completed"
+                                                                : "started",
+            state->name, because, state->result ? state->result : "");
 
-    for (;;) {
-        struct bus_job job = { .unit = name };
-        struct bus_unit state;
-        int r = bus_get_unit(bus, arena, name, &state, err);
+    bus_hint_status(gate->bus, state->name, err);
+    return r;
+}
 
-        if (r < 0 || strcmp(state.active_state, "active") == 0)
-            return r;
-        if (strcmp(state.active_state, "failed") == 0 ||
-                strcmp(state.active_state, "inactive") == 0) {
-            r = error_set_plain(err, ECANCELED, &edge->at, "%s needs %s to be %s, but %s is %s%s%s",
-                    unit->name, edge->to->name,
-                    edge->condition == SERVICE_HEALTHY                  ? "healthy"
-                    : edge->condition == SERVICE_COMPLETED_SUCCESSFULLY ? "completed"
-                                                                        : "started",
-                    name, state.active_state, state.result ? ": " : "",
-                    state.result ? state.result : "");
-            error_hint(err, "systemctl status %s", name);
-            return r;
-        }
-        notify_extend(unit->cli);
-        (void)bus_run_jobs(bus, BUS_START, &job, 1, time_monotonic_usec() + GATE_ROUND_USEC, NULL);
+/* Not started, with nothing that failed: nobody has asked for it. It was stopped by hand, or this service alone was
+ * started; the user is to have what was asked for. */
+static int judge_inactive(const struct gate *gate, struct error **err)
+{
+    struct cli *cli = gate->unit->cli;
+    struct bus_unit failed = { 0 };
+    int r = bus_find_failed_requirement(gate->bus, &cli->arena, gate->name, &failed.name, err);
+
+    if (r < 0)
+        return r;
+    if (failed.name)
+        return refuse(gate, &failed, " has failed", err);
+    report_note(cli, "%s is not started: %s does without it", gate->name, gate->unit->name);
+    return 0;
+}
+
+/* systemd has tried to start the other unit before this one. When that failed, it may still be about to be started
+ * again: this waits for that, without end, as long as systemd tries. */
+static int wait_for_unit(const struct gate *gate, struct error **err)
+{
+    auto_error struct error *late = NULL;
+    struct bus_unit state;
+    int r;
+
+    do {
+        error_free(TAKE(late));
+        notify_extend(gate->unit->cli);
+        r = bus_wait_settled(gate->bus, &gate->unit->compose->arena, gate->name,
+                time_monotonic_usec() + GATE_ROUND_USEC, &state, &late);
+    } while (r == -ETIMEDOUT);
+    if (r < 0) {
+        *err = TAKE(late);
+        return r;
     }
+    if (strcmp(state.active_state, "active") == 0)
+        return 0;
+    if (strcmp(state.load_state, "not-found") == 0)
+        return refuse(gate, &state, " is not loaded", err);
+    return strcmp(state.active_state, "failed") == 0 ? refuse(gate, &state, " is failed: ", err)
+                                                     : judge_inactive(gate, err);
 }
 
 static int pass_gate(struct unit *unit)
@@ -283,16 +323,16 @@ static int pass_gate(struct unit *unit)
     if (r < 0)
         return report_error(unit->cli, err);
     ARRAY_FOREACH(&node->needs, it) {
-        const struct graph_edge *edge = *it;
+        struct gate gate = { .unit = unit, .bus = bus, .edge = *it };
 
-        if (edge->to->kind != GRAPH_SERVICE || !edge->required)
+        if (gate.edge->to->kind != GRAPH_SERVICE || !gate.edge->required)
             continue;
-        for (unsigned number = 1; number <= service_replicas(edge->to->service); number++)
-            if (wait_for_unit(unit, bus,
-                        project_container_unit_name(
-                                &compose->arena, compose->project, edge->to->service, number),
-                        edge, &err) < 0)
+        for (unsigned number = 1; number <= service_replicas(gate.edge->to->service); number++) {
+            gate.name = project_container_unit_name(
+                    &compose->arena, compose->project, gate.edge->to->service, number);
+            if (wait_for_unit(&gate, &err) < 0)
                 return report_error(unit->cli, err);
+        }
     }
     return 0;
 }

@@ -167,7 +167,7 @@ static int explain(struct owner_backend *self, struct target *target, int code, 
     else
         (void)error_set_plain(err, EIO, NULL, "%s",
                 string_is_empty(now->status_text) ? "it has written nothing" : now->status_text);
-    error_hint(err, "systemctl status %s", target->unit);
+    bus_hint_status(self->bus, target->unit, err);
     return error_wrap(err, code, "%s is %s%s%s", target->unit, now->active_state,
             now->result ? ": " : "", now->result ? now->result : "");
 }
@@ -181,8 +181,9 @@ static int run_job(struct owner_backend *self, struct target *target, enum bus_v
     return r == -EIO && err ? explain(self, target, r, err) : r;
 }
 
-static int start(struct backend *backend, const char *id, const struct backend_call *call,
-        struct error **err)
+/* `alone`: without what the service depends on. */
+static int start_unit(struct backend *backend, const char *id, bool alone,
+        const struct backend_call *call, struct error **err)
 {
     struct owner_backend *self = self_of(backend);
     auto_(target_release) struct target target = TARGET_INIT;
@@ -200,7 +201,13 @@ static int start(struct backend *backend, const char *id, const struct backend_c
     /* A job that is done stays active; started again it runs again. */
     bool again = strcmp(target.state.active_state, "active") == 0 && !target.runs;
     return run_job(self, &target, again ? BUS_RESTART : BUS_START,
-            (struct bus_job){ .unit = target.unit, .alone = again }, TIMEOUT_NEVER, err);
+            (struct bus_job){ .unit = target.unit, .alone = again || alone }, TIMEOUT_NEVER, err);
+}
+
+static int start(struct backend *backend, const char *id, const struct backend_call *call,
+        struct error **err)
+{
+    return start_unit(backend, id, self_of(backend)->owner->starts_alone, call, err);
 }
 
 /* Only what the user named: the rest of the project goes on. When the user gives less time than the service has, the
@@ -243,7 +250,7 @@ static int restart(struct backend *backend, const char *id, int64_t timeout_usec
                 engine_of(backend), id, timeout_usec, call, err);
     if (r >= 0)
         r = stop(backend, id, timeout_usec, call, err);
-    return r < 0 ? r : start(backend, id, call, err);
+    return r < 0 ? r : start_unit(backend, id, true, call, err);
 }
 
 /* Killed for good is stopped: else systemd would start it again. */

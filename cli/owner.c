@@ -54,7 +54,7 @@ void owner_find(struct compose *compose)
     if (!enabled || !is_of_here(compose, enabled))
         return;
     owner = ARENA_NEW(&compose->arena, struct owner);
-    *owner = (struct owner){ enabled->project, &enabled->profiles };
+    *owner = (struct owner){ .project = enabled->project, .profiles = &enabled->profiles };
     compose->owner = owner;
 }
 
@@ -160,17 +160,12 @@ static int write_marks(struct compose *compose, const struct strmap *stopped, st
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(STOPPED_MAX_BYTES);
     const char *path = project_stopped_path(
             &compose->arena, enabled_path(compose->cli, compose->name));
-    auto_close int dir = open(path_parent(&compose->arena, path), O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (dir < 0)
-        return error_set(err, errno, NULL, "cannot open the directory of \"%s\"", path);
     if (stopped->len == 0)
-        return unlinkat(dir, path_last(path), 0) < 0 && errno != ENOENT
-                       ? error_set(err, errno, NULL, "cannot remove \"%s\"", path)
-                       : 0;
+        return fs_remove_file(AT_FDCWD, path, err);
     STRMAP_FOREACH(stopped, entry)
         strbuf_addf(&text, "%s\n", entry->key);
-    return fs_replace_file(dir, path_last(path), text.data, text.len, 0600, FS_SYNC, err);
+    return fs_replace_file(AT_FDCWD, path, text.data, text.len, 0600, FS_SYNC, err);
 }
 
 int owner_mark(struct compose *compose, const struct strings *services, bool stopped)

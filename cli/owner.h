@@ -19,6 +19,7 @@ struct strings;
 struct owner {
     const struct project *project;  /* as it is enabled, with every profile */
     const struct strings *profiles; /* that were active then */
+    bool starts_alone;              /* what a service depends on is left as it is (--no-deps) */
 };
 
 /* Sets compose->owner when systemd owns the project. */

@@ -321,13 +321,13 @@ int plan_verb(const struct plan_input *input, enum plan_verb verb,
         return r;
     if (verb == PLAN_VERB_RESTART && !options->no_deps)
         select_restarted(&v);
-    if (verb == PLAN_VERB_START)
+    if (verb == PLAN_VERB_START && !options->no_deps)
         select_needed(&v);
     for (size_t i = 0; i < v.all.order_len; i++) {
         size_t at = stops(verb) ? v.all.order_len - 1 - i : i;
 
-        if (!v.all.order[at]->selected &&
-                !(verb == PLAN_VERB_START && restarting_dependency(&v, v.all.order[at])))
+        if (!v.all.order[at]->selected && !(verb == PLAN_VERB_START && !options->no_deps &&
+                                                  restarting_dependency(&v, v.all.order[at])))
             continue;
         if ((r = verb_on_service(&v, v.all.order[at], err)) < 0)
             return r;

@@ -283,7 +283,7 @@ enum plan_verb {
 };
 struct plan_verb_options {
     struct strings services;
-    bool no_deps;              /* restart: not those with depends_on.restart either */
+    bool no_deps;              /* start: not what is needed; restart: not what asks for it */
     bool stop, volumes;        /* rm */
     bool remove_orphans;       /* kill */
     bool wait;                 /* start: until they run or are healthy */

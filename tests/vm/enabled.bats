@@ -66,6 +66,11 @@ assert_units() {
     assert_units active 'my\x2dshop.target' 'my\x2dshop-web.service'
     run -0 berth compose disable --now
     assert_units inactive 'my\x2dshop.target' 'my\x2dshop-web.service'
+    sed -i 's/sleep/no-such-program/' compose.yaml
+    berth compose enable
+    run -1 berth compose up -d
+    assert_output_has "systemctl status 'my\x2dshop-web.service'"
+    run -0 berth compose disable
     run -0 berth compose down
     cd "$BATS_TEST_TMPDIR/shop"
 }
@@ -106,6 +111,35 @@ assert_units() {
     assert_output_has "web runs anew"
     run -0 berth compose up -d
     assert_output_lacks "enabled anew"
+}
+
+@test "with --no-deps, and by restart, what a service depends on is left as it is" {
+    run -0 berth compose up -d --no-deps web
+    assert_units active shop-web.service
+    run -0 berth compose restart web
+    assert_units active shop-web.service
+    assert_units inactive shop-db.service
+    journalctl -u shop-web.service -o cat | grep -qF "shop-db.service is not started: web does without it"
+}
+
+@test "who waits for a dependency that fails again and again does not keep it from being stopped" {
+    sed -i 's|"touch /ready; exec sleep 100000"|"exit 3"|' compose.yaml
+    berth compose enable
+    systemctl start --no-block shop-web.service
+    waits() { [ "$(systemctl show -P SubState shop-web.service) $(systemctl show -P ActiveState shop-db.service)" = "start-pre activating" ]; }
+    wait_for 120 waits
+    run -0 systemctl stop shop-db.service
+    wait_for 120 systemctl -q is-active shop-web.service
+    assert_units inactive shop-db.service
+}
+
+@test "what cannot be made for a dependency keeps a service back, and is named" {
+    sed -i '/^  db:/,$ s|image: busybox|image: 127.0.0.1:9/team/none|' compose.yaml
+    berth compose enable
+    run ! systemctl start shop-web.service
+    refused() { journalctl -u shop-web.service -o cat | grep -qF "web needs db to be healthy, but shop-db-image.service has failed"; }
+    wait_for 60 refused
+    systemctl stop shop-web.service
 }
 
 @test "a container that does not start is shown with what its unit wrote" {

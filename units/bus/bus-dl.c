@@ -21,6 +21,7 @@ static const struct dl_symbol symbols[] = {
     DL_SYMBOL(sd.message_unref, "sd_bus_message_unref"),
     DL_SYMBOL(sd.get_property, "sd_bus_get_property"),
     DL_SYMBOL(sd.get_property_string, "sd_bus_get_property_string"),
+    DL_SYMBOL(sd.get_property_strv, "sd_bus_get_property_strv"),
     DL_SYMBOL(sd.get_property_trivial, "sd_bus_get_property_trivial"),
     DL_SYMBOL(sd.match_signal, "sd_bus_match_signal"),
     DL_SYMBOL(sd.slot_unref, "sd_bus_slot_unref"),

@@ -21,6 +21,7 @@ extern struct sd_bus_calls {
     typeof(sd_bus_message_unref) *message_unref;
     typeof(sd_bus_get_property) *get_property;
     typeof(sd_bus_get_property_string) *get_property_string;
+    typeof(sd_bus_get_property_strv) *get_property_strv;
     typeof(sd_bus_get_property_trivial) *get_property_trivial;
     typeof(sd_bus_match_signal) *match_signal;
     typeof(sd_bus_slot_unref) *slot_unref;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "units/bus/bus-dl.h"
 
@@ -22,6 +23,8 @@
 #define UNIT "org.freedesktop.systemd1.Unit"
 #define SERVICE "org.freedesktop.systemd1.Service"
 #define TIMER "org.freedesktop.systemd1.Timer"
+/* A unit's name has at most 255 bytes; quoting adds to that. */
+#define UNIT_WORD_MAX_BYTES 1024
 /* Reloading waits for the generators, which other programs bring, too. */
 #define RELOAD_TIMEOUT_USEC (180 * USEC_PER_SEC)
 
@@ -41,6 +44,7 @@ struct bus {
     sd_bus *bus;
     int cancel_fd;
     const char *manager; /* for messages */
+    enum bus_scope scope;
 };
 
 static void message_unref(sd_bus_message **message)
@@ -94,6 +98,7 @@ int bus_open(enum bus_scope scope, struct bus **ret, struct error **err)
     struct bus *bus = NEW(struct bus);
     bus->bus = connection;
     bus->cancel_fd = -EBADF;
+    bus->scope = scope;
     bus->manager = scope == BUS_USER ? "the user's systemd" : "systemd";
     *ret = bus;
     return 0;
@@ -122,6 +127,15 @@ int bus_reload(struct bus *bus, struct error **err)
     if (r >= 0)
         r = sd.call(bus->bus, message, RELOAD_TIMEOUT_USEC, &error, NULL);
     return r < 0 ? fail(bus, r, &error, err, "reload its units", NULL) : 0;
+}
+
+/* A unit's name may have backslashes, which a shell would take away. */
+void bus_hint_status(const struct bus *bus, const char *unit, struct error **err)
+{
+    auto_(strbuf_release) struct strbuf word = STRBUF_INIT(UNIT_WORD_MAX_BYTES);
+
+    strbuf_add_shell_word(&word, unit);
+    error_hint(err, "systemctl%s status %s", bus->scope == BUS_USER ? " --user" : "", word.data);
 }
 
 /* ---- Jobs ---- */
@@ -206,25 +220,33 @@ static int wait_for_message(struct bus *bus, int64_t deadline_usec)
     return fds[1].revents ? -ECANCELED : 0;
 }
 
+/* Handles what has come, or waits for more. 0: something was done, or the wait ended; -ETIMEDOUT without a message. */
+static int go_on(struct bus *bus, int64_t deadline_usec, struct error **err)
+{
+    int r = sd.process(bus->bus, NULL);
+
+    if (r > 0)
+        return 0;
+    if (r >= 0 && deadline_usec != TIMEOUT_NEVER && time_monotonic_usec() >= deadline_usec)
+        return -ETIMEDOUT;
+    if (r >= 0)
+        r = wait_for_message(bus, deadline_usec);
+    if (r == -ECANCELED)
+        return error_set_plain(err, ECANCELED, NULL, "interrupted");
+    return r < 0 ? error_set(err, -r, NULL, "the connection to %s broke", bus->manager) : 0;
+}
+
 static int wait_for_jobs(
         struct bus *bus, const struct waiting *waiting, int64_t deadline_usec, struct error **err)
 {
-    while (waiting->open > 0) {
-        int r = sd.process(bus->bus, NULL);
+    int r = 0;
 
-        if (r > 0)
-            continue;
-        if (r >= 0 && deadline_usec != TIMEOUT_NEVER && time_monotonic_usec() >= deadline_usec)
-            return error_set_plain(err, ETIMEDOUT, NULL, "%s has not ended %zu of %zu jobs in time",
-                    bus->manager, waiting->open, waiting->count);
-        if (r >= 0)
-            r = wait_for_message(bus, deadline_usec);
-        if (r == -ECANCELED)
-            return error_set_plain(err, ECANCELED, NULL, "interrupted");
-        if (r < 0)
-            return error_set(err, -r, NULL, "the connection to %s broke", bus->manager);
-    }
-    return 0;
+    while (waiting->open > 0 && r >= 0)
+        r = go_on(bus, deadline_usec, err);
+    return r == -ETIMEDOUT ? error_set_plain(err, ETIMEDOUT, NULL,
+                                     "%s has not ended %zu of %zu jobs in time", bus->manager,
+                                     waiting->open, waiting->count)
+                           : r;
 }
 
 static int judge(
@@ -235,10 +257,19 @@ static int judge(
             continue;
         int r = error_set_plain(err, EIO, NULL, "%s: the job for %s ended with \"%s\"",
                 bus->manager, jobs[i].unit, bus_result_names[jobs[i].result]);
-        error_hint(err, "systemctl status %s", jobs[i].unit);
+        bus_hint_status(bus, jobs[i].unit, err);
         return r;
     }
     return 0;
+}
+
+/* Signals are only sent to those who have subscribed. It fails for who has already. */
+static void subscribe(struct bus *bus)
+{
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+
+    (void)sd.call_method(
+            bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, "Subscribe", &error, NULL, "");
 }
 
 int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size_t count,
@@ -246,13 +277,9 @@ int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size
 {
     auto_slot sd_bus_slot *slot = NULL;
     struct waiting waiting = { .jobs = jobs, .count = count };
-    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
-    /* Signals are only sent to those who have subscribed. It fails for who has already. */
-    int r = sd.call_method(
-            bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, "Subscribe", &error, NULL, "");
 
-    (void)r;
-    r = sd.match_signal(bus->bus, &slot, SERVICE_NAME, MANAGER_PATH, MANAGER, "JobRemoved",
+    subscribe(bus);
+    int r = sd.match_signal(bus->bus, &slot, SERVICE_NAME, MANAGER_PATH, MANAGER, "JobRemoved",
             on_job_removed, &waiting);
     if (r < 0)
         return error_set(err, -r, NULL, "cannot listen to %s", bus->manager);
@@ -390,12 +417,12 @@ int bus_list_units(struct bus *bus, struct arena *arena, const char *const *patt
     return 0;
 }
 
-int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct bus_unit *ret,
+/* Where the unit is on the bus; loads it where needed. */
+static int find_unit(struct bus *bus, struct arena *arena, const char *name, const char **ret_path,
         struct error **err)
 {
     auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
     auto_message sd_bus_message *reply = NULL;
-    struct bus_unit unit = { .name = arena_strdup(arena, name) };
     const char *path;
     int r = sd.call_method(
             bus->bus, SERVICE_NAME, MANAGER_PATH, MANAGER, "LoadUnit", &error, &reply, "s", name);
@@ -404,6 +431,19 @@ int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct 
         r = sd.message_read(reply, "o", &path);
     if (r < 0)
         return fail(bus, r, &error, err, "tell about", name);
+    *ret_path = arena_strdup(arena, path);
+    return 0;
+}
+
+int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct bus_unit *ret,
+        struct error **err)
+{
+    struct bus_unit unit = { .name = arena_strdup(arena, name) };
+    const char *path;
+    int r = find_unit(bus, arena, name, &path, err);
+
+    if (r < 0)
+        return r;
     unit.description = property(bus, arena, path, UNIT, "Description");
     unit.load_state = property(bus, arena, path, UNIT, "LoadState");
     unit.active_state = property(bus, arena, path, UNIT, "ActiveState");
@@ -413,4 +453,92 @@ int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct 
         return error_set_plain(err, EIO, NULL, "%s tells nothing about %s", bus->manager, name);
     *ret = unit;
     return 0;
+}
+
+/* ---- Waiting without a job ---- */
+
+static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    bool *changed = userdata;
+
+    (void)message;
+    (void)error;
+    *changed = true;
+    return 0;
+}
+
+static bool has_job(struct bus *bus, const char *path)
+{
+    auto_message sd_bus_message *reply = NULL;
+    const char *job_path;
+    uint32_t id = 0;
+
+    return sd.get_property(bus->bus, SERVICE_NAME, path, UNIT, "Job", NULL, &reply, "(uo)") >= 0 &&
+           sd.message_read(reply, "(uo)", &id, &job_path) >= 0 && id != 0;
+}
+
+/* What is to be started again is "activating" while it waits, and has a job from then on. */
+static bool is_settled(struct bus *bus, const char *path, const struct bus_unit *unit)
+{
+    if (strcmp(unit->active_state, "active") == 0)
+        return true;
+    bool is_down = strcmp(unit->active_state, "inactive") == 0 ||
+                   strcmp(unit->active_state, "failed") == 0;
+    return is_down && !has_job(bus, path);
+}
+
+int bus_wait_settled(struct bus *bus, struct arena *arena, const char *name, int64_t deadline_usec,
+        struct bus_unit *ret, struct error **err)
+{
+    auto_slot sd_bus_slot *slot = NULL;
+    bool changed = false;
+    const char *path;
+
+    subscribe(bus);
+    int r = find_unit(bus, arena, name, &path, err);
+    if (r < 0)
+        return r;
+    r = sd.match_signal(bus->bus, &slot, SERVICE_NAME, path, "org.freedesktop.DBus.Properties",
+            "PropertiesChanged", on_changed, &changed);
+    if (r < 0)
+        return error_set(err, -r, NULL, "cannot listen to %s", bus->manager);
+    for (;;) {
+        changed = false; /* what comes from here on waits in the connection until it is handled */
+        r = bus_get_unit(bus, arena, name, ret, err);
+        if (r < 0 || is_settled(bus, path, ret))
+            return r;
+        while (!changed && r >= 0)
+            r = go_on(bus, deadline_usec, err);
+        if (r < 0)
+            return r == -ETIMEDOUT ? error_set_plain(err, ETIMEDOUT, NULL,
+                                             "%s is %s: it takes long", name, ret->active_state)
+                                   : r;
+    }
+}
+
+int bus_find_failed_requirement(struct bus *bus, struct arena *arena, const char *name,
+        const char **ret, struct error **err)
+{
+    auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+    char **names = NULL;
+    const char *path;
+    int r = find_unit(bus, arena, name, &path, err);
+
+    *ret = NULL;
+    if (r < 0)
+        return r;
+    r = sd.get_property_strv(bus->bus, SERVICE_NAME, path, UNIT, "Requires", &error, &names);
+    if (r < 0)
+        return fail(bus, r, &error, err, "tell what is required by", name);
+    for (char **other = names; other && *other; other++) {
+        struct bus_unit unit;
+
+        if (r >= 0 && !*ret)
+            r = bus_get_unit(bus, arena, *other, &unit, err);
+        if (r >= 0 && !*ret && strcmp(unit.active_state, "failed") == 0)
+            *ret = unit.name;
+        free(*other);
+    }
+    free(names);
+    return r < 0 ? r : 0;
 }

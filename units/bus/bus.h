@@ -68,6 +68,9 @@ int bus_run_jobs(struct bus *bus, enum bus_verb verb, struct bus_job *jobs, size
 /* Forgets that a unit has failed, and how often it was started: it may be started again. */
 int bus_reset_failed(struct bus *bus, const char *unit, struct error **err);
 
+/* Adds to *err the command that shows how the unit is. */
+void bus_hint_status(const struct bus *bus, const char *unit, struct error **err);
+
 #define BUS_INVOCATION_MAX 33
 
 struct bus_unit {
@@ -98,3 +101,12 @@ int bus_list_units(struct bus *bus, struct arena *arena, const char *const *patt
 /* One unit, loaded for it where needed; load_state "not-found" when there is none. */
 int bus_get_unit(struct bus *bus, struct arena *arena, const char *name, struct bus_unit *ret,
         struct error **err);
+
+/* Waits, as bus_run_jobs does, until the unit stays as it is: active, or inactive or failed without a job that is yet to
+ * change that, and not about to be started again. Only looks: no job is queued, and none is replaced. */
+int bus_wait_settled(struct bus *bus, struct arena *arena, const char *name, int64_t deadline_usec,
+        struct bus_unit *ret, struct error **err);
+
+/* A unit that this one requires and that has failed: why it is not active; *ret NULL: there is none. */
+int bus_find_failed_requirement(struct bus *bus, struct arena *arena, const char *name,
+        const char **ret, struct error **err);

@@ -45,6 +45,26 @@ static void text_stays_terminated_through_every_step(void **state)
     check(&sb);
 }
 
+static void a_word_for_a_shell_is_quoted_where_it_has_to_be(void **state)
+{
+    static const char *const words[][2] = {
+        { "shop-web@2.service", "shop-web@2.service" },
+        { "my\\x2dshop.target", "'my\\x2dshop.target'" },
+        { "it's $HOME", "'it'\\''s $HOME'" },
+        { "~", "'~'" },
+        { "", "''" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        struct strbuf sb = STRBUF_INIT(100);
+
+        strbuf_add_shell_word(&sb, words[i][0]);
+        assert_string_equal(sb.data, words[i][1]);
+        strbuf_release(&sb);
+    }
+}
+
 static void the_maximum_is_kept_exactly(void **state)
 {
     (void)state;
@@ -108,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_stays_terminated_through_every_step),
+        cmocka_unit_test(a_word_for_a_shell_is_quoted_where_it_has_to_be),
         cmocka_unit_test(the_maximum_is_kept_exactly),
         cmocka_unit_test(what_fits_of_a_long_text_is_added),
         cmocka_unit_test(taking_empties_the_buffer),

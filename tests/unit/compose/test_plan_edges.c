@@ -87,6 +87,22 @@ static void start_of_a_dependency_restarts_what_asked_for_it(void **state)
     world_release(&w);
 }
 
+static void start_without_dependencies_takes_nothing_along(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    set_status(&w, "demo-web-1", OBSERVED_EXITED);
+    set_status(&w, "demo-db-1", OBSERVED_EXITED);
+    const struct plan_verb_options web = { .services = NAMES("web"), .no_deps = true };
+    assert_lacks(verb_text(&w, PLAN_VERB_START, &web), "start     Container demo-db-1");
+    set_status(&w, "demo-web-1", OBSERVED_RUNNING);
+    const struct plan_verb_options db = { .services = NAMES("db"), .no_deps = true };
+    assert_lacks(verb_text(&w, PLAN_VERB_START, &db), "demo-web-1");
+    world_release(&w);
+}
+
 static void up_restarts_what_asked_for_it_when_a_dependency_has_crashed(void **state)
 {
     struct world w;
@@ -155,6 +171,7 @@ int main(void)
         cmocka_unit_test(start_waits_for_conditions_as_up_does),
         cmocka_unit_test(start_of_one_waits_for_a_dependency_that_runs_and_is_not_healthy),
         cmocka_unit_test(start_of_a_dependency_restarts_what_asked_for_it),
+        cmocka_unit_test(start_without_dependencies_takes_nothing_along),
         cmocka_unit_test(up_restarts_what_asked_for_it_when_a_dependency_has_crashed),
         cmocka_unit_test(restart_waits_until_a_dependency_is_healthy_again),
         cmocka_unit_test(start_with_wait_waits_for_those_that_run_too),
