@@ -85,6 +85,13 @@ static void add_order(struct project_unit *unit, const char *other)
 
 /* ---- Dependencies of a container ---- */
 
+/* Not stopped by hand, or of those that start at each boot all the same. */
+static bool is_wanted(const struct making *m, const struct service *service)
+{
+    return !m->options->stopped || !strmap_has(m->options->stopped, service->name) ||
+           project_restarts_always(service);
+}
+
 /* One line for all containers of the other service. */
 static const char *units_of_service(struct making *m, const struct service *service)
 {
@@ -99,25 +106,35 @@ static const char *units_of_service(struct making *m, const struct service *serv
     return names;
 }
 
+/* What lives in another container's namespaces cannot do without it. */
+static bool shares_namespaces(const struct graph_edge *edge)
+{
+    return edge->via == GRAPH_NETWORK_OF || edge->via == GRAPH_IPC_OF || edge->via == GRAPH_PID_OF;
+}
+
 static void add_dependencies(
         struct making *m, struct project_unit *unit, const struct graph_node *node)
 {
-    struct strmap seen;
+    struct strmap ordered, wanted;
 
-    strmap_init_arena(&seen, m->arena);
+    strmap_init_arena(&ordered, m->arena);
+    strmap_init_arena(&wanted, m->arena);
     ARRAY_FOREACH(&node->needs, it) {
         const struct graph_edge *edge = *it;
+        bool shares = shares_namespaces(edge);
         const char *names;
 
         if (edge->to->kind != GRAPH_SERVICE)
             continue;
         names = units_of_service(m, edge->to->service);
-        if (names && !strmap_set(&seen, edge->to->name, m))
-            add_order(unit, names);
-        /* What lives in another container's namespaces cannot do without it. */
-        bool shares = edge->via == GRAPH_NETWORK_OF || edge->via == GRAPH_IPC_OF ||
-                      edge->via == GRAPH_PID_OF;
-        if (names && (edge->restart || shares))
+        if (!names)
+            continue;
+        /* What was stopped by hand is not started because another service would like it. */
+        if ((shares || is_wanted(m, edge->to->service)) && !strmap_set(&wanted, edge->to->name, m))
+            add(unit, "Unit", "Wants", names);
+        if (!strmap_set(&ordered, edge->to->name, m))
+            add(unit, "Unit", "After", names);
+        if (edge->restart || shares)
             add(unit, "Unit", "PartOf", names);
     }
 }
@@ -224,12 +241,6 @@ static void add_links(struct making *m, struct project_unit *unit, const struct 
     ARRAY_FOREACH(targets, target)
         *ARRAY_APPEND_ARENA(m->arena, &unit->links) = arena_printf(
                 m->arena, "%s.wants/%s", *target, name);
-}
-
-static bool is_wanted(const struct making *m, const struct service *service)
-{
-    return !m->options->stopped || !strmap_has(m->options->stopped, service->name) ||
-           project_restarts_always(service);
 }
 
 static void make_timer(

@@ -251,6 +251,22 @@ static void what_was_stopped_by_hand_stays_so_unless_it_is_to_run_always(void **
     assert_true(is_linked(f, "shop-b.service", "shop.target.wants/shop-b.service"));
 }
 
+static void what_was_stopped_by_hand_is_not_started_for_what_depends_on_it(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)strmap_set(&f->stopped, "db", f);
+    make(f, "services:\n"
+            "  web: { image: x, depends_on: [db, cache] }\n"
+            "  side: { image: x, depends_on: [db], network_mode: \"service:db\" }\n"
+            "  cache: { image: x }\n"
+            "  db: { image: x, restart: unless-stopped }\n");
+    assert_line(f, "shop-web.service", "After=shop-db.service");
+    assert_false(has_line(f, "shop-web.service", "Wants=shop-db.service"));
+    assert_line(f, "shop-web.service", "Wants=shop-cache.service");
+    assert_line(f, "shop-side.service", "Wants=shop-db.service"); /* it lives in its namespace */
+}
+
 static void limits_are_properties_with_room_for_the_monitor(void **state)
 {
     struct fixture *f = *state;
@@ -363,6 +379,7 @@ int main(void)
         TEST(a_profile_that_is_not_active_has_a_target_of_its_own),
         TEST(a_service_of_two_profiles_comes_with_either),
         TEST(what_was_stopped_by_hand_stays_so_unless_it_is_to_run_always),
+        TEST(what_was_stopped_by_hand_is_not_started_for_what_depends_on_it),
         TEST(limits_are_properties_with_room_for_the_monitor),
         TEST(a_schedule_is_a_timer_that_starts_a_job),
         TEST(settings_of_units_pass_through),
