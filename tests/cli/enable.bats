@@ -8,6 +8,7 @@ setup() {
     [ -x "$berth" ] || skip "$berth is not built"
     [ ! -d /run/systemd/system ] || skip "systemd runs here, and would be told"
     export NO_COLOR=1 BERTH_CONFIG=$BATS_TEST_TMPDIR/config QUADLET_UNIT_DIRS=$BATS_TEST_TMPDIR/none
+    export BERTH_ROOT=$BATS_TEST_TMPDIR/root BERTH_RUN=$BATS_TEST_TMPDIR/run # never this machine's
     mkdir "$BATS_TEST_TMPDIR/shop"
     cd "$BATS_TEST_TMPDIR/shop" || return
     cat >compose.yaml <<'END'
@@ -109,7 +110,7 @@ file() {
 }
 
 status() {
-    BERTH_ROOT=$BATS_TEST_TMPDIR/root BERTH_RUN=$BATS_TEST_TMPDIR/run "$berth" compose status "$@"
+    "$berth" compose status "$@"
 }
 
 @test "status names each unit, and says that there is no systemd to ask" {

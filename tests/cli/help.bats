@@ -8,6 +8,7 @@ setup() {
     berth=$BERTH_BUILD/bin/berth
     [ -x "$berth" ] || skip "$berth is not built"
     export COLUMNS=100 NO_COLOR=1
+    export BERTH_ROOT=$BATS_TEST_TMPDIR/root BERTH_RUN=$BATS_TEST_TMPDIR/run # never this machine's
     cd "$BATS_TEST_TMPDIR" || return
 }
 
