@@ -1,13 +1,15 @@
-/* network ls, inspect, create, rm, prune. */
+/* network ls, inspect, create, rm, prune, connect, disconnect. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json/json.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/strmap.h"
 #include "cli/cli.h"
+#include "cli/cmd-network-internal.h"
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/list.h"
@@ -31,7 +33,7 @@ static const struct opt ls_opts[] = {
             .type = &opt_list,
             .arg = "KEY=VALUE",
             AT(filters),
-            .help = "id, name, label, driver, type (custom or builtin)" },
+            .help = "id, name, label, driver, scope, dangling, type (custom or builtin)" },
     { .name = "format",
             .type = &opt_string,
             .arg = "FORMAT",
@@ -70,7 +72,7 @@ static int network_matches(const json_t *network, const struct strings *filters,
     for (size_t i = 0; i < filters->len; i++) {
         const char *word = filters->items[i], *eq = strchr(word, '=');
         struct str key = { word, eq ? (size_t)(eq - word) : strlen(word) };
-        bool match;
+        bool match, wanted;
 
         if (!eq)
             return error_set_plain(
@@ -83,6 +85,11 @@ static int network_matches(const json_t *network, const struct strings *filters,
             match = string_is_equal(jsonx_string(network, "Driver"), eq + 1);
         else if (str_is_equal_z(key, "label"))
             match = labels_match(json_object_get(network, "Labels"), eq + 1);
+        else if (str_is_equal_z(key, "scope"))
+            match = string_is_equal(jsonx_string(network, "Scope"), eq + 1);
+        else if (str_is_equal_z(key, "dangling") && parse_bool(str_from(eq + 1), &wanted) >= 0)
+            match = !network_name_is_reserved(name) &&
+                    (json_object_size(json_object_get(network, "Containers")) == 0) == wanted;
         else if (str_is_equal_z(key, "type"))
             match = network_name_is_reserved(name) == (strcmp(eq + 1, "builtin") == 0);
         else
@@ -358,6 +365,24 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
     return 0;
 }
 
+struct inspect_options {
+    struct objects_inspect_options common;
+    bool verbose;
+};
+static const struct opt inspect_opts[] = { { .name = "format",
+                                                   .letter = 'f',
+                                                   .type = &opt_string,
+                                                   .arg = "FORMAT",
+                                                   .offset = offsetof(
+                                                           struct inspect_options, common.format),
+                                                   .help = "json or a Go template" },
+    { .name = "verbose",
+            .letter = 'v',
+            .type = &opt_flag,
+            .offset = offsetof(struct inspect_options, verbose),
+            .help = "Also the tasks of a swarm, of which there are none here" },
+    OPT_END };
+
 static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
 {
     return objects_inspect(cli, "network", data, argc, argv);
@@ -366,17 +391,29 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
 static const char *const ls_aliases[] = { "list", NULL };
 static const char *const rm_aliases[] = { "remove", NULL };
 static const struct command subcommands[] = {
+    { .name = "connect",
+            .usage = "[OPTIONS] NETWORK CONTAINER",
+            .summary = "Connect a container to a network",
+            .opts = network_connect_opts,
+            .options_bytes = sizeof(struct network_connect_words),
+            .run = network_run_connect },
     { .name = "create",
             .usage = "[OPTIONS] NETWORK",
             .summary = "Create a network",
             .opts = create_opts,
             .options_bytes = sizeof(struct create_options),
             .run = run_create },
+    { .name = "disconnect",
+            .usage = "[OPTIONS] NETWORK CONTAINER",
+            .summary = "Take a container off a network",
+            .opts = network_disconnect_opts,
+            .options_bytes = sizeof(struct network_disconnect_words),
+            .run = network_run_disconnect },
     { .name = "inspect",
             .usage = "[OPTIONS] NETWORK [NETWORK...]",
             .summary = "Show everything about networks",
-            .opts = objects_inspect_opts,
-            .options_bytes = sizeof(struct objects_inspect_options),
+            .opts = inspect_opts,
+            .options_bytes = sizeof(struct inspect_options),
             .run = run_inspect },
     { .name = "ls",
             .aliases = ls_aliases,

@@ -277,13 +277,36 @@ int spec_parse_restart(
 
 /* ------------------------------------------------------------------ networks */
 
+int spec_set_gw_priority(int64_t priority, struct container_network *network, struct error **err)
+{
+    if (priority < INT32_MIN || priority > INT32_MAX)
+        return error_set_plain(err, EINVAL, NULL, "invalid gw-priority: %lld", (long long)priority);
+    network->gw_priority = priority;
+    return 0;
+}
+
+int spec_add_driver_option(struct arena *arena, const char *text, struct container_network *network,
+        struct error **err)
+{
+    const char *eq = strchr(text, '=');
+
+    if (!eq || eq == text)
+        return error_set_plain(
+                err, EINVAL, NULL, "invalid key/value pair format in driver options: %s", text);
+    *ARRAY_APPEND_ARENA(arena, &network->driver_options) = (struct container_pair){
+        arena_strndup(arena, text, (size_t)(eq - text)), arena_strdup(arena, eq + 1)
+    };
+    return 0;
+}
+
 static int parse_network_pairs(struct arena *arena, const char *text,
         struct container_network *network, struct error **err)
 {
     struct str rest = str_from(text), piece;
     struct strings aliases = { 0 };
+    int r = 0;
 
-    while (str_split_next(&rest, ',', &piece)) {
+    while (r >= 0 && str_split_next(&rest, ',', &piece)) {
         ptrdiff_t eq = str_find(piece, '=');
         struct str key = { piece.data, eq < 0 ? piece.len : (size_t)eq };
         char *value = eq < 0 ? NULL
@@ -301,11 +324,23 @@ static int parse_network_pairs(struct arena *arena, const char *text,
             network->ipv4 = value;
         else if (str_is_equal_z(key, "mac-address"))
             network->mac = value;
+        else if (str_is_equal_z(key, "driver-opt"))
+            r = spec_add_driver_option(arena, value, network, err);
+        else if (str_is_equal_z(key, "interface-name"))
+            *ARRAY_APPEND_ARENA(arena, &network->driver_options) = (struct container_pair){
+                SPEC_INTERFACE_NAME, value
+            };
+        else if (str_is_equal_z(key, "gw-priority"))
+            r = parse_int64(str_from(value), INT32_MIN, INT32_MAX, &network->gw_priority) < 0
+                        ? error_set_plain(err, EINVAL, NULL, "invalid gw-priority (%s)", value)
+                        : 0;
         else
             return error_set_plain(err, EINVAL, NULL,
                     "invalid network \"%s\": \"%.*s\" is not supported", text, STR_FMT(key));
     }
     network->aliases = spec_vector(arena, &aliases);
+    if (r < 0)
+        return r;
     return network->network ? 0
                             : error_set_plain(err, EINVAL, NULL,
                                       "invalid network \"%s\": name is missing", text);

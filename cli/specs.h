@@ -56,7 +56,14 @@ int spec_parse_cpus(const char *text, int64_t *ret_nano_cpus, struct error **err
 int spec_parse_restart(
         const char *text, enum container_restart *ret, int64_t *ret_retries, struct error **err);
 
-/* A network: NAME or name=NAME,alias=…,ip=…,mac-address=…; host, none and container:X are modes. */
+/* Parts of a container's connection to a network: the priority of its gateway, and "KEY=VALUE" for the driver. */
+#define SPEC_INTERFACE_NAME "com.docker.network.endpoint.ifname"
+int spec_set_gw_priority(int64_t priority, struct container_network *network, struct error **err);
+int spec_add_driver_option(struct arena *arena, const char *text, struct container_network *network,
+        struct error **err);
+
+/* A network: NAME or name=NAME,alias=…,ip=…,mac-address=…,gw-priority=…,driver-opt=…,interface-name=…; host,
+ * none and container:X are modes. */
 int spec_parse_network(
         struct arena *arena, const char *text, struct container_config *config, struct error **err);
 

@@ -77,92 +77,12 @@ static void bundle_release(struct bundle *b)
 
 /* ---- Network ---- */
 
-static int parse_exposed(
-        const char *text, uint16_t *ret_first, uint16_t *ret_last, int *ret_protocol)
-{
-    struct str rest = str_from(text), ports;
-
-    str_split_next(&rest, '/', &ports);
-    if (parse_port_range(ports, false, ret_first, ret_last) < 0)
-        return -EINVAL;
-    auto_free char *protocol = strndup(rest.len ? rest.data : "tcp", rest.len ? rest.len : 3);
-    *ret_protocol = sandbox_protocol_parse(protocol);
-    return *ret_protocol < 0 ? -EINVAL : 0;
-}
-
-struct publishes {
-    struct network_publish *items;
-    size_t len, cap;
-};
-
-static bool is_published(const struct publishes *list, uint16_t port, int protocol)
-{
-    for (size_t i = 0; i < list->len; i++)
-        if (list->items[i].port == port && (int)list->items[i].protocol == protocol)
-            return true;
-    return false;
-}
-
-static int collect_publishes(struct bundle *b, struct publishes *ret, struct error **err)
-{
-    const struct container_config *config = &b->c->config;
-
-    for (size_t i = 0; i < config->ports.len; i++) {
-        const struct container_port *port = &config->ports.items[i];
-        int protocol = string_is_empty(port->protocol) ? SANDBOX_TCP
-                                                       : sandbox_protocol_parse(port->protocol);
-
-        if (protocol < 0)
-            return error_set_plain(err, EOPNOTSUPP, NULL,
-                    "publishing of protocol \"%s\" is not supported", port->protocol);
-        *ARRAY_APPEND_ARENA(&b->arena, ret) = (struct network_publish){
-            .host_ip = port->host_ip,
-            .host_first = port->host_port,
-            .host_last = port->host_port_last > port->host_port ? port->host_port_last
-                                                                : port->host_port,
-            .port = port->container_port,
-            .protocol = (enum sandbox_protocol)protocol,
-        };
-    }
-    for (char **exposed = config->exposed_ports; config->publish_all && exposed && *exposed;
-            exposed++) {
-        uint16_t first, last;
-        int protocol;
-
-        if (parse_exposed(*exposed, &first, &last, &protocol) < 0)
-            return error_set_plain(err, EINVAL, NULL, "invalid exposed port: %s", *exposed);
-        for (unsigned port = first; port <= last; port++)
-            if (!is_published(ret, (uint16_t)port, protocol))
-                *ARRAY_APPEND_ARENA(&b->arena, ret) = (struct network_publish){
-                    .port = (uint16_t)port, .protocol = (enum sandbox_protocol)protocol
-                };
-    }
-    return 0;
-}
-
 static int prepare_private_network(struct bundle *b, struct error **err)
 {
-    const struct container_config *config = &b->c->config;
-    struct publishes publishes = { 0 };
-    struct network_start_options options = {
-        .container_id = b->c->id,
-        .hostname = config->hostname,
-        .dns = (const char *const *)config->dns,
-        .dns_len = container_vector_len(config->dns),
-    };
-    const char **networks = ARENA_NEW_ARRAY(&b->arena, config->networks.len + 1, const char *);
-    int r = collect_publishes(b, &publishes, err);
+    struct network_start_options options;
+    int r = container_network_options(&b->arena, b->c, &options, err);
 
-    if (r < 0)
-        return r;
-    /* A network that was removed meanwhile is missed, not left out. */
-    for (size_t i = 0; i < config->networks.len; i++)
-        networks[i] = config->networks.items[i].network;
-    options.networks = networks;
-    options.network_len = config->networks.len;
-    options.publish = publishes.items;
-    options.publish_len = publishes.len;
-    return network_prepare_start(b->engine, &options, &b->network, err);
+    return r < 0 ? r : network_prepare_start(b->engine, &options, &b->network, err);
 }
 
 /* The container whose network is joined must run, and lends its name files too. */
@@ -233,36 +153,6 @@ static int prepare_network(struct bundle *b, struct error **err)
 
 /* ---- Files in ROOT/containers/ID ---- */
 
-static int write_name_files(struct bundle *b, int dir_fd, struct error **err)
-{
-    const struct container_config *config = &b->c->config;
-    struct strings hosts = { 0 };
-
-    for (char **host = config->extra_hosts; host && *host; host++)
-        *ARRAY_APPEND_ARENA(&b->arena, &hosts) = *host;
-    ARRAY_FOREACH(&b->links.hosts, host)
-        *ARRAY_APPEND_ARENA(&b->arena, &hosts) = *host;
-    auto_(resolv_config_release) struct resolv_config resolv = {
-        .hostname = b->hostname,
-        .domainname = config->domainname,
-        .host_network = config->network_mode == CONTAINER_NETWORK_HOST,
-        .without_interfaces = config->network_mode == CONTAINER_NETWORK_NONE,
-        .extra_hosts = (const char *const *)hosts.items,
-        .extra_hosts_len = hosts.len,
-        .dns = (const char *const *)config->dns,
-        .dns_len = container_vector_len(config->dns),
-        .dns_search = (const char *const *)config->dns_search,
-        .dns_search_len = container_vector_len(config->dns_search),
-        .dns_options = (const char *const *)config->dns_options,
-        .dns_options_len = container_vector_len(config->dns_options),
-    };
-
-    if (config->network_mode == CONTAINER_NETWORK_CONTAINER)
-        return 0;
-    network_fill_resolv(&b->network, &resolv);
-    return resolv_write_files(dir_fd, &resolv, err);
-}
-
 /* A directory that was lost (or never made, by an older berth) is made again. */
 static int prepare_directory(struct bundle *b, struct error **err)
 {
@@ -275,7 +165,9 @@ static int prepare_directory(struct bundle *b, struct error **err)
         return error_set(err, errno, NULL, "cannot fill \"%s\"", b->dir);
     if (mkdirat(dir_fd, "work", 0700) < 0 && errno != EEXIST)
         return error_set(err, errno, NULL, "cannot fill \"%s\"", b->dir);
-    return write_name_files(b, dir_fd, err);
+    if (b->c->config.network_mode == CONTAINER_NETWORK_CONTAINER)
+        return 0;
+    return container_write_names(&b->arena, b->c, b->hostname, &b->network, &b->links, dir_fd, err);
 }
 
 /* ---- Secrets and configs ---- */

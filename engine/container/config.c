@@ -124,6 +124,8 @@ static const struct field network_fields[] = {
     F(FIELD_TEXT, container_network, ipv4),
     F(FIELD_TEXT, container_network, mac),
     F(FIELD_VECTOR, container_network, aliases),
+    F(FIELD_INT64, container_network, gw_priority),
+    F(FIELD_PAIRS, container_network, driver_options),
 };
 static const struct layout network_layout = LAYOUT(network_fields, container_network);
 

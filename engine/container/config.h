@@ -39,6 +39,8 @@ struct container_network {
     const char *ipv4;    /* wanted address; NULL: the next free one */
     const char *mac;     /* wanted; NULL: random */
     char **aliases;
+    int64_t gw_priority;                   /* the highest has the default route */
+    struct container_pairs driver_options; /* of the endpoint */
 };
 struct container_networks {
     struct container_network *items;

@@ -26,6 +26,9 @@ int container_load(struct engine *engine, struct arena *arena, const char *id,
 int container_row_status(
         struct engine *engine, const char *id, enum container_status *ret, struct error **err);
 
+/* Writes c->config into the row. */
+int container_store_config(struct engine *engine, const struct container *c, struct error **err);
+
 /* True when the row says running; with container_begin's look before: a live run. */
 bool container_row_is_running(struct engine *engine, const char *id);
 
@@ -133,6 +136,26 @@ struct container_links {
 };
 int container_resolve_links(struct engine *engine, struct arena *arena, const struct container *c,
         struct container_links *ret, struct error **err);
+
+/* ---- the network of a run (run-network.c) ---- */
+
+struct network_start;
+struct network_start_options;
+struct network_connect_options;
+struct strmap;
+
+/* What network_prepare_start and network_update are given. In the arena, or borrowed from `c`. */
+int container_network_options(struct arena *arena, const struct container *c,
+        struct network_start_options *ret, struct error **err);
+
+/* The same of one network, behind the others. `driver_options` is filled in the arena. */
+struct network_connect_options container_connect_options(struct arena *arena,
+        const struct container_network *network, struct strmap *driver_options);
+
+/* hosts, hostname and resolv.conf in ROOT/containers/ID (dir_fd). */
+int container_write_names(struct arena *arena, const struct container *c, const char *hostname,
+        const struct network_start *network, const struct container_links *links, int dir_fd,
+        struct error **err);
 
 struct oci_mount_source;
 

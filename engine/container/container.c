@@ -443,6 +443,16 @@ int container_row_status(
     return 0;
 }
 
+int container_store_config(struct engine *engine, const struct container *c, struct error **err)
+{
+    auto_json json_t *json = container_config_to_json(&c->config);
+    auto_free char *text = jsonx_dump(json);
+    int r = db_exec(
+            engine->db, err, "UPDATE containers SET config = ? WHERE id = ?", "tt", text, c->id);
+
+    return r < 0 ? r : 0;
+}
+
 bool container_row_is_running(struct engine *engine, const char *id)
 {
     enum container_status status = CONTAINER_DEAD;

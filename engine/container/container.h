@@ -180,6 +180,13 @@ int container_kill(
         struct engine *engine, const char *reference, const char *signal, struct error **err);
 int container_pause(struct engine *engine, const char *reference, struct error **err);
 int container_unpause(struct engine *engine, const char *reference, struct error **err);
+/* Connects a container, also one that runs, to a network. `how` is as for container_create; an alias "OTHER:NAME" is a
+ * link. A network that it has already is -EEXIST, unless an earlier attempt did not come to its end. */
+int container_connect_network(struct engine *engine, const char *reference,
+        const struct container_network *how, struct error **err);
+/* -ENOENT when it is not connected. With `force` also when its monitor does not answer. */
+int container_disconnect_network(struct engine *engine, const char *reference, const char *network,
+        bool force, struct error **err);
 int container_rename(
         struct engine *engine, const char *reference, const char *new_name, struct error **err);
 

@@ -154,19 +154,16 @@ static int insert_volumes(struct engine *engine, const char *id,
     return r;
 }
 
-static int connect_networks(struct engine *engine, const char *id,
+static int connect_networks(struct engine *engine, struct arena *arena, const char *id,
         const struct container_config *config, struct error **err)
 {
     for (size_t i = 0; i < config->networks.len; i++) {
         const struct container_network *network = &config->networks.items[i];
-        struct network_connect_options options = {
-            .network = network->network,
-            .ipv4 = network->ipv4,
-            .mac = network->mac,
-            .aliases = (const char *const *)network->aliases,
-            .alias_len = container_vector_len(network->aliases),
-            .position = (int)i,
-        };
+        struct strmap driver_options;
+        struct network_connect_options options = container_connect_options(
+                arena, network, &driver_options);
+
+        options.position = (int)i;
         int r = network_connect(engine, id, &options, err);
 
         if (r < 0)
@@ -192,7 +189,7 @@ static int insert_rows(struct engine *engine, struct arena *arena, const char *i
     if (r >= 0)
         r = insert_volumes(engine, id, config, err);
     if (r >= 0)
-        r = connect_networks(engine, id, config, err);
+        r = connect_networks(engine, arena, id, config, err);
     if (r < 0)
         return r;
     return db_commit(&transaction, err);

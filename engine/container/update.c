@@ -67,16 +67,6 @@ static void merge(struct container_config *config, const struct container_update
     }
 }
 
-static int store(struct engine *engine, const struct container *c, struct error **err)
-{
-    auto_json json_t *json = container_config_to_json(&c->config);
-    auto_free char *text = jsonx_dump(json);
-    int r = db_exec(
-            engine->db, err, "UPDATE containers SET config = ? WHERE id = ?", "tt", text, c->id);
-
-    return r < 0 ? r : 0;
-}
-
 /* ---- The run ---- */
 
 /* What the monitor starts the container with from now on. Devices are left as they are. */
@@ -155,7 +145,7 @@ int container_update(struct engine *engine, const char *reference,
         }
     }
     if (r >= 0)
-        r = store(engine, c, err);
+        r = container_store_config(engine, c, err);
     if (r < 0)
         return error_wrap(err, r, "Cannot update container %s", c->id);
     container_event(engine, c->id, "update", NULL, NULL);

@@ -25,7 +25,8 @@ enum control_request_kind {
     CONTROL_SUBSCRIBE = 'n',
     CONTROL_OWN_TEARDOWN = 'o',
     CONTROL_FINISH = 'f',
-    CONTROL_RELOAD = 'r', /* limits and restart policy, from the run's directory */
+    CONTROL_RELOAD = 'r',         /* limits and restart policy, from the run's directory */
+    CONTROL_RELOAD_NETWORK = 'e', /* networks and published ports, likewise */
 };
 
 struct control_request {

@@ -281,6 +281,8 @@ static int do_request(
         return monitor_set_paused(m, false, err);
     case CONTROL_RELOAD:
         return monitor_reload(m, err);
+    case CONTROL_RELOAD_NETWORK:
+        return monitor_reload_network(m, err);
     case CONTROL_RESIZE: {
         int r = streams_resize(m, request->height, request->width);
         return r < 0 ? error_set(err, -r, NULL, "cannot set the size of the terminal") : 0;

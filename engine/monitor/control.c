@@ -294,6 +294,11 @@ int control_reload(struct control *control, struct error **err)
     return call(control, &(struct control_request){ .kind = CONTROL_RELOAD }, err);
 }
 
+int control_reload_network(struct control *control, struct error **err)
+{
+    return call(control, &(struct control_request){ .kind = CONTROL_RELOAD_NETWORK }, err);
+}
+
 int control_resize(struct control *control, uint16_t height, uint16_t width, struct error **err)
 {
     return call(control,

@@ -87,6 +87,9 @@ int control_resize(struct control *control, uint16_t height, uint16_t width, str
 /* Takes limits from config.json and the restart policy from monitor.json, as they are now, also for this run. */
 int control_reload(struct control *control, struct error **err);
 
+/* Takes networks and published ports from monitor.json, as they are now. */
+int control_reload_network(struct control *control, struct error **err);
+
 /* Text of the state (state-file.h) as the monitor has it now; parse with monitor_state_parse.
  * Given. */
 int control_status(struct control *control, char **ret_json, struct error **err);

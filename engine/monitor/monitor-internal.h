@@ -157,6 +157,7 @@ void monitor_start_again(struct monitor *m);
 int monitor_kill(struct monitor *m, int signo, struct error **err);
 int monitor_set_paused(struct monitor *m, bool paused, struct error **err);
 int monitor_reload(struct monitor *m, struct error **err);
+int monitor_reload_network(struct monitor *m, struct error **err);
 /* Reaps what a foreign runtime has left us as the parent of, but the processes that somebody here waits for. */
 void monitor_reap_orphans(struct monitor *m);
 /* The run is over as soon as all output has been taken; call after each piece. */

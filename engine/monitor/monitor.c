@@ -32,6 +32,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
@@ -124,6 +125,20 @@ static int open_user_namespace(struct monitor *m, int dir_fd, const char *name, 
     return r < 0 ? r : sandbox_pin(dir_fd, name, netns_fd, err);
 }
 
+/* The directory of the pin, and the pin's name in it. */
+static int open_netns_dir(
+        const struct monitor_config *config, const char **ret_name, struct error **err)
+{
+    const char *slash = strrchr(config->netns_path, '/');
+    auto_free char *dir = slash ? mem_strndup(config->netns_path,
+                                          (size_t)(slash - config->netns_path) + 1)
+                                : mem_strdup(".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    *ret_name = slash ? slash + 1 : config->netns_path;
+    return fd < 0 ? error_set(err, errno, NULL, "cannot open the directory \"%s\"", dir) : fd;
+}
+
 static int open_network(struct monitor *m, struct error **err)
 {
     const struct monitor_config *config = m->config;
@@ -143,15 +158,9 @@ static int open_network(struct monitor *m, struct error **err)
     /* Without a pin "none" is a namespace of the first process alone, made by clone. */
     if (config->network == MONITOR_NETWORK_HOST || !config->netns_path)
         return 0;
-    const char *slash = strrchr(config->netns_path, '/');
-    auto_free char *dir = slash ? mem_strndup(config->netns_path,
-                                          (size_t)(slash - config->netns_path) + 1)
-                                : mem_strdup(".");
-    auto_close int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return error_set(err, errno, NULL, "cannot open the directory \"%s\"", dir);
-    const char *name = slash ? slash + 1 : config->netns_path;
-    int r = open_user_namespace(m, dir_fd, name, err);
+    const char *name;
+    auto_close int dir_fd = open_netns_dir(config, &name, err);
+    int r = dir_fd < 0 ? dir_fd : open_user_namespace(m, dir_fd, name, err);
     return r < 0 ? r : sandbox_create(sandbox, dir_fd, name, &m->netns_fd, err);
 }
 
@@ -661,4 +670,37 @@ int monitor_reload(struct monitor *m, struct error **err)
     m->restart.policy = config->restart_policy;
     m->restart.max_retries = config->restart_max_retries;
     return 0;
+}
+
+/* Ports first: they may be refused, and then nothing has changed yet. */
+int monitor_reload_network(struct monitor *m, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(monitor_config_release_p) struct monitor_config *config = NULL;
+    const char *name;
+    int r = monitor_config_read(&arena, m->dir_fd, &config, err);
+
+    if (r < 0)
+        return r;
+    if (m->config->network != MONITOR_NETWORK_PRIVATE || config->network != MONITOR_NETWORK_PRIVATE)
+        return error_set_plain(err, EINVAL, NULL, "the container has no network of its own");
+    if (m->phase != PHASE_RUNNING && m->phase != PHASE_DRAINING && m->phase != PHASE_WAITING)
+        return error_set_plain(err, ESRCH, NULL, "the container does not run");
+    auto_close int dir_fd = open_netns_dir(m->config, &name, err);
+    if (dir_fd < 0)
+        return dir_fd;
+    auto_free int *port_fds = mem_alloc((config->sandbox->ports.len + 1) * sizeof(*port_fds));
+    r = sandbox_move_ports(m->config->sandbox, m->port_fds, config->sandbox, port_fds, err);
+    if (r < 0)
+        return r;
+    free(m->port_fds);
+    m->port_fds = TAKE(port_fds);
+    m->port_count = config->sandbox->ports.len;
+    r = sandbox_update(m->config->sandbox, config->sandbox, dir_fd, name, err);
+
+    /* Also of a failure: what there may be by now is what the way back has to take away. */
+    struct sandbox_config old = *m->config->sandbox;
+    *m->config->sandbox = *config->sandbox;
+    *config->sandbox = old;
+    return r;
 }

@@ -82,9 +82,13 @@ static int hold_ports(struct monitor *m, struct error **err)
 
     if (m->config->network != MONITOR_NETWORK_PRIVATE || sandbox->ports.len == 0)
         return 0;
-    m->port_fds = ARENA_NEW_ARRAY(&m->arena, sandbox->ports.len, int);
+    auto_free int *fds = mem_alloc(sandbox->ports.len * sizeof(*fds));
+    int r = sandbox_hold_ports(sandbox, fds, err);
+    if (r < 0)
+        return r;
+    m->port_fds = TAKE(fds);
     m->port_count = sandbox->ports.len;
-    return sandbox_hold_ports(sandbox, m->port_fds, err);
+    return 0;
 }
 
 static int take_lock(struct monitor *m, struct error **err)
@@ -179,6 +183,7 @@ static void close_ports(struct monitor *m)
 {
     for (size_t i = 0; i < m->port_count; i++)
         m->port_fds[i] = fd_close(m->port_fds[i]);
+    m->port_count = 0;
 }
 
 /* Same pid, same lock: whoever waits for the monitor waits for the teardown, too. */

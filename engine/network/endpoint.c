@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/engine-internal.h"
 #include "engine/network/address-internal.h"
+#include "engine/network/netlink-internal.h"
 #include "engine/network/network-internal.h"
 #include "engine/network/network.h"
 
@@ -110,16 +111,40 @@ static int insert_endpoint(struct engine *engine, const char *container_id,
         (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address };
     auto_json json_t *aliases = jsonx_strings(options->aliases, options->alias_len);
     auto_free char *alias_text = jsonx_dump(aliases);
+    auto_free char *option_text = network_dump_map(options->driver_options);
     int r;
 
     if (options->mac && (address_parse_mac(options->mac, mac) < 0 || mac[0] & 1))
         return error_set_plain(err, EINVAL, NULL, "invalid MAC address: %s", options->mac);
     r = db_exec(engine->db, err,
-            "INSERT INTO endpoints (container_id, network_id, position, ipv4, mac, aliases)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            "ttittt", container_id, network->id, (int64_t)options->position,
-            address_format(address, address_text), address_format_mac(mac, mac_text), alias_text);
+            "INSERT INTO endpoints (container_id, network_id, position, ipv4, mac, aliases,"
+            " gw_priority, fixed_ipv4, driver_options) VALUES (?1, ?2, CASE WHEN ?3 >= 0 THEN ?3 ELSE"
+            " (SELECT coalesce(max(position), -1) + 1 FROM endpoints WHERE container_id = ?1) END,"
+            " ?4, ?5, ?6, ?7, ?8, ?9)",
+            "ttitttiit", container_id, network->id, (int64_t)options->position,
+            address_format(address, address_text), address_format_mac(mac, mac_text), alias_text,
+            (int64_t)options->gw_priority, (int64_t)(options->ipv4 != NULL), option_text);
     return r < 0 ? r : 0;
+}
+
+/* The driver options of an endpoint. */
+static int check_driver_options(const struct network_connect_options *options, struct error **err)
+{
+    if (!options->driver_options)
+        return 0;
+    STRMAP_FOREACH(options->driver_options, it) {
+        if (!string_is_equal(it->key, NETWORK_ENDPOINT_LINK_NAME))
+            return error_set_plain(err, EOPNOTSUPP, NULL,
+                    "network %s: the driver option \"%s\" of a container is not supported",
+                    options->network, it->key);
+        if (!it->value || !network_link_name_is_valid(it->value) ||
+                string_is_equal(it->value, "lo"))
+            return error_set_plain(err, EINVAL, NULL,
+                    "network %s: invalid interface name \"%s\": expected at most 15 letters, digits "
+                    "and _.-",
+                    options->network, it->value ? (const char *)it->value : "");
+    }
+    return 0;
 }
 
 /* True in *ret when a row matches; both queries have two text parameters. */
@@ -135,6 +160,21 @@ static int exists(struct engine *engine, const char *sql, const char *a, const c
     return r;
 }
 
+static int set_exists(struct engine *engine, const char *container_id,
+        const struct network *network, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(
+            engine->db, &stmt, err, "SELECT name FROM containers WHERE id = ?", "t", container_id);
+
+    if (r >= 0)
+        r = stmt_step(stmt, err);
+    if (r < 0)
+        return r;
+    return error_set_plain(err, EEXIST, NULL, "endpoint with name %s already exists in network %s",
+            r > 0 ? stmt_text(stmt, 0) : container_id, network->name);
+}
+
 int network_connect(struct engine *engine, const char *container_id,
         const struct network_connect_options *options, struct error **err)
 {
@@ -148,7 +188,9 @@ int network_connect(struct engine *engine, const char *container_id,
     if (string_is_equal(options->network, "host") || string_is_equal(options->network, "none"))
         return error_set_plain(err, EINVAL, NULL,
                 "a container cannot be connected to network %s besides others", options->network);
-    r = db_begin(engine->db, &transaction, err);
+    r = check_driver_options(options, err);
+    if (r >= 0)
+        r = db_begin(engine->db, &transaction, err);
     if (r < 0)
         return r;
     r = network_lookup(engine, &arena, options->network, &network, err);
@@ -161,9 +203,7 @@ int network_connect(struct engine *engine, const char *container_id,
     if (r < 0)
         return r;
     if (found)
-        return error_set_plain(err, EEXIST, NULL,
-                "endpoint with name %.12s already exists in network %s", container_id,
-                network->name);
+        return set_exists(engine, container_id, network, err);
     if (options->ipv4) {
         char text[ADDRESS_TEXT_MAX];
 
@@ -182,6 +222,30 @@ int network_connect(struct engine *engine, const char *container_id,
     if (r < 0)
         return r;
     return db_commit(&transaction, err);
+}
+
+int network_is_attached(
+        struct engine *engine, const char *container_id, const char *network, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(netlink_close_p) struct netlink *nl = NULL;
+    struct network_endpoints endpoints;
+    int r = network_read_endpoints(engine, &arena, container_id, &endpoints, err);
+
+    if (r >= 0)
+        r = netlink_open(&nl, err);
+    for (size_t i = 0; r >= 0 && i < endpoints.len; i++) {
+        const struct network_endpoint *it = &endpoints.items[i];
+        char host_name[IFNAMSIZ];
+        struct netlink_link link, bridge;
+
+        if (!network_is_named(it->network, network))
+            continue;
+        network_host_name(container_id, it->network->id, host_name);
+        return it->active && netlink_find_link(nl, host_name, &link) &&
+               netlink_find_link(nl, it->network->bridge, &bridge) && link.master == bridge.index;
+    }
+    return r < 0 ? r : 0;
 }
 
 int network_disconnect(
@@ -204,7 +268,7 @@ int network_disconnect(
     r = db_exec(engine->db, err, "DELETE FROM endpoints WHERE container_id = ? AND network_id = ?",
             "tt", container_id, found->id);
     if (r == 0)
-        return error_set_plain(err, ENOENT, NULL, "container %.12s is not connected to network %s",
+        return error_set_plain(err, ENOENT, NULL, "container %s is not connected to network %s",
                 container_id, found->name);
     return r < 0 ? r : 0;
 }
@@ -265,16 +329,25 @@ static int endpoint_from_row(struct engine *engine, struct arena *arena, struct 
                 "container %s: the database has a damaged address", it->container_name);
     it->hostname = arena_strdup(arena, stmt_text(stmt, at + 5));
     it->active = string_is_equal(stmt_text(stmt, at + 7), engine->boot_id);
-    r = read_list(arena, stmt_text(stmt, at + 4), &it->aliases, &it->alias_len, err);
+    it->gw_priority = (int)stmt_int(stmt, at + 8);
+    it->fixed_ipv4 = stmt_int(stmt, at + 9) != 0;
+    snprintf(it->link_name, sizeof(it->link_name), "%s",
+            stmt_text(stmt, at + 11) ? stmt_text(stmt, at + 11) : "");
+    r = network_read_map(
+            arena, stmt_text(stmt, at + 10), "driver options", &it->driver_options, err);
+    if (r >= 0)
+        r = read_list(arena, stmt_text(stmt, at + 4), &it->aliases, &it->alias_len, err);
     if (r < 0)
         return r;
     return read_list(arena, stmt_text(stmt, at + 6), &it->dns, &it->dns_len, err);
 }
 
-#define ENDPOINT_SELECT                                                                           \
-    "SELECT " NETWORK_COLUMNS ", endpoints.container_id, containers.name, endpoints.ipv4,"        \
-    " endpoints.mac, endpoints.aliases, endpoints.hostname, endpoints.dns, endpoints.active_boot" \
-    " FROM endpoints JOIN networks ON networks.id = endpoints.network_id"                         \
+#define ENDPOINT_SELECT                                                                    \
+    "SELECT " NETWORK_COLUMNS ", endpoints.container_id, containers.name, endpoints.ipv4," \
+    " endpoints.mac, endpoints.aliases, endpoints.hostname, endpoints.dns,"                \
+    " endpoints.active_boot, endpoints.gw_priority, endpoints.fixed_ipv4,"                 \
+    " endpoints.driver_options, endpoints.link_name"                                       \
+    " FROM endpoints JOIN networks ON networks.id = endpoints.network_id"                  \
     " JOIN containers ON containers.id = endpoints.container_id "
 
 int network_read_endpoints(struct engine *engine, struct arena *arena, const char *container_id,

@@ -198,10 +198,14 @@ static json_t *endpoint_object(const struct network_endpoint *it)
             id[DIGEST_TEXT_MAX];
     bool on = it->active;
 
-    return json_pack("{s:n, s:o, s:o, s:s, s:n, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}",
-            "IPAMConfig", "Links", aliases_or_links(it, true), "Aliases",
-            aliases_or_links(it, false), "MacAddress", on ? address_format_mac(it->mac, mac) : "",
-            "DriverOpts", "GwPriority", 0, "NetworkID", it->network->id, "EndpointID",
+    return json_pack("{s:o, s:o, s:o, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}",
+            "IPAMConfig",
+            it->fixed_ipv4 ? json_pack("{s:s}", "IPv4Address", address_format(it->address, address))
+                           : json_null(),
+            "Links", aliases_or_links(it, true), "Aliases", aliases_or_links(it, false),
+            "MacAddress", on ? address_format_mac(it->mac, mac) : "", "DriverOpts",
+            it->driver_options.len ? map_to_json(&it->driver_options) : json_null(), "GwPriority",
+            it->gw_priority, "NetworkID", it->network->id, "EndpointID",
             on ? endpoint_id(it, id) : "", "Gateway",
             on && !it->network->internal ? address_format(it->network->gateway, gateway) : "",
             "IPAddress", on ? address_format(it->address, address) : "", "IPPrefixLen",

@@ -46,7 +46,7 @@ void netlink_default_route_add(
         struct netlink *nl, unsigned index, uint32_t gateway, const char *name);
 
 struct netlink_link {
-    unsigned index, flags;
+    unsigned index, flags, master; /* master 0: it is no port of a bridge */
     uint32_t group;
 };
 /* False when there is no such link. */

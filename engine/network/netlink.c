@@ -388,6 +388,8 @@ static void take_link(const struct nlmsghdr *header, void *userdata)
     {
         if (mnl_attr_get_type(attr) == IFLA_GROUP && mnl_attr_get_payload_len(attr) == 4)
             link->group = mnl_attr_get_u32(attr);
+        else if (mnl_attr_get_type(attr) == IFLA_MASTER && mnl_attr_get_payload_len(attr) == 4)
+            link->master = mnl_attr_get_u32(attr);
     }
 }
 

@@ -22,6 +22,8 @@ struct stmt;
 #define NETWORK_OPTION_MTU_SHORT "mtu"
 #define NETWORK_OPTION_PREFIX "com.docker.network.container_iface_prefix"
 
+#define NETWORK_ENDPOINT_LINK_NAME "com.docker.network.endpoint.ifname"
+
 /* Columns in the order that network_from_row expects, beginning with column 0. */
 #define NETWORK_COLUMNS                                                              \
     "networks.id, networks.name, networks.driver, networks.bridge, networks.subnet," \
@@ -31,10 +33,19 @@ struct stmt;
 int network_from_row(
         struct arena *arena, struct stmt *stmt, struct network *ret, struct error **err);
 
+/* A JSON object of texts, and a map of texts as one (given). */
+int network_read_map(struct arena *arena, const char *text, const char *what, struct strmap *ret,
+        struct error **err);
+char *network_dump_map(const struct strmap *map);
+
+bool network_link_name_is_valid(const char *name);
+
 const char *network_option(const struct network *network, const char *key); /* NULL: not given */
 bool network_option_bool(const struct network *network, const char *key, bool fallback);
 uint32_t network_mtu(const struct network *network); /* 0: the kernel's */
 bool network_is_default(const struct network *network);
+/* Is it what the user means by `ref` (name, id or beginning of the id)? */
+bool network_is_named(const struct network *network, const char *ref);
 bool network_has_masquerade(const struct network *network);
 
 /* Names are answered on user networks, as with Docker. */
@@ -88,6 +99,10 @@ struct network_endpoint {
     const char **dns;
     size_t dns_len;
     bool active;
+    int gw_priority;
+    bool fixed_ipv4;
+    struct strmap driver_options; /* values are const char * */
+    char link_name[IFNAMSIZ];     /* in the container, while active; "": not settled */
 };
 
 struct network_endpoints {

@@ -43,17 +43,22 @@ static int check_address(const char *value)
     return address_parse(value, &address);
 }
 
-static int check_link_name(const char *value)
+bool network_link_name_is_valid(const char *name)
 {
-    size_t len = strlen(value);
+    size_t len = strlen(name);
 
-    if (len == 0 || len >= IFNAMSIZ || !strcmp(value, ".") || !strcmp(value, ".."))
-        return -EINVAL;
-    for (const char *c = value; *c; c++)
+    if (len == 0 || len >= IFNAMSIZ || !strcmp(name, ".") || !strcmp(name, ".."))
+        return false;
+    for (const char *c = name; *c; c++)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
                     strchr("_.-", *c)))
-            return -EINVAL;
-    return 0;
+            return false;
+    return true;
+}
+
+static int check_link_name(const char *value)
+{
+    return network_link_name_is_valid(value) ? 0 : -EINVAL;
 }
 
 static int check_prefix(const char *value)
@@ -171,13 +176,18 @@ bool network_is_default(const struct network *network)
     return string_is_equal(network->name, NETWORK_DEFAULT_NAME);
 }
 
+bool network_is_named(const struct network *network, const char *ref)
+{
+    return string_is_equal(ref, network->name) || string_has_prefix(network->id, ref) ||
+           (network_is_default(network) && string_is_equal(ref, "default"));
+}
+
 bool network_has_masquerade(const struct network *network)
 {
     return !network->internal && network_option_bool(network, NETWORK_OPTION_MASQUERADE, true);
 }
 
-/* A JSON object of texts as a map in the arena. */
-static int read_map(struct arena *arena, const char *text, const char *what, struct strmap *ret,
+int network_read_map(struct arena *arena, const char *text, const char *what, struct strmap *ret,
         struct error **err)
 {
     auto_json json_t *json = NULL;
@@ -198,7 +208,7 @@ static int read_map(struct arena *arena, const char *text, const char *what, str
     return 0;
 }
 
-static char *dump_map(const struct strmap *map)
+char *network_dump_map(const struct strmap *map)
 {
     auto_json json_t *json = json_object();
 
@@ -231,10 +241,10 @@ int network_from_row(
     if (range && address_parse_network(range, &ret->range, &ret->range_prefix_len) < 0)
         return error_set_plain(
                 err, EINVAL, NULL, "network %s: the database has a damaged address", ret->name);
-    r = read_map(arena, stmt_text(stmt, 10), "network options", &ret->options, err);
+    r = network_read_map(arena, stmt_text(stmt, 10), "network options", &ret->options, err);
     if (r < 0)
         return r;
-    return read_map(arena, stmt_text(stmt, 11), "network labels", &ret->labels, err);
+    return network_read_map(arena, stmt_text(stmt, 11), "network labels", &ret->labels, err);
 }
 
 /* Steps once; *ret stays NULL when there is no row. */
@@ -446,8 +456,8 @@ static int insert_network(struct engine *engine, const struct network *network,
 {
     char subnet[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX],
             range[ADDRESS_NETWORK_TEXT_MAX];
-    auto_free char *option_text = dump_map(options->options);
-    auto_free char *label_text = dump_map(options->labels);
+    auto_free char *option_text = network_dump_map(options->options);
+    auto_free char *label_text = network_dump_map(options->labels);
     int r = db_exec(engine->db, err,
             "INSERT INTO networks (id, name, driver, bridge, subnet, gateway, ip_range, user_subnet,"
             " internal, attachable, options, labels, created_nsec)"

@@ -95,13 +95,21 @@ struct network_connect_options {
      * another one of the network. */
     const char *const *aliases;
     size_t alias_len;
-    int position; /* order of the interfaces: eth<position>; the lowest that can has the default route */
+    int position; /* order of the interfaces; -1: behind those that there are */
+    int gw_priority; /* the highest that can has the default route; of equal ones the first by position */
+    const struct strmap *driver_options; /* values are const char *; NULL: none */
 };
 
-/* Connects a container that is not running: allocates address and MAC (row in endpoints), in the caller's
- * transaction on engine's database. host and none have no endpoint: -EINVAL. */
+/* Connects a container: allocates address and MAC (row in endpoints), in the caller's transaction on
+ * engine's database. It takes effect with the container's next start, or with network_update when it runs. host and
+ * none have no endpoint: -EINVAL. */
 int network_connect(struct engine *engine, const char *container_id,
         const struct network_connect_options *options, struct error **err);
+
+/* 1 when the container is connected to the network and its interface is on it now; 0 when it has no row, or nothing is
+ * there yet of what the row says. */
+int network_is_attached(
+        struct engine *engine, const char *container_id, const char *network, struct error **err);
 
 /* The reverse, also for all networks (network NULL). Removing the container's row does the same. */
 int network_disconnect(
@@ -146,6 +154,16 @@ void network_start_release(struct network_start *start);
  * with "Bind for ADDRESS:PORT failed: port is already allocated" (-EADDRINUSE) and others; then all is as
  * before. For a container without endpoints it gives an empty sandbox. */
 int network_prepare_start(struct engine *engine, const struct network_start_options *options,
+        struct network_start *ret, struct error **err);
+
+/* The same for a container that runs, whose networks have changed since: *ret is what its monitor should have now.
+ * Host ports stay the same while there is a network that they can lead to. When this fails the rows are as
+ * they were, but not what network_connect made of them. */
+int network_update(struct engine *engine, const struct network_start_options *options,
+        struct network_start *ret, struct error **err);
+
+/* What network_update will give once the container is disconnected from `network` (name or id); changes nothing. */
+int network_plan_without(struct engine *engine, const char *container_id, const char *network,
         struct network_start *ret, struct error **err);
 
 /* Fills addresses, name servers and the host's gateway into `resolv`. */

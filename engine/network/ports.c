@@ -79,7 +79,7 @@ static int read_ports(
     "SELECT host_ip, host_port, container_port, protocol,"                                      \
     " (SELECT ipv4 FROM endpoints JOIN networks ON networks.id = network_id"                    \
     "  WHERE endpoints.container_id = ports.container_id AND internal = 0 AND active_boot = ?1" \
-    "  ORDER BY position, networks.name LIMIT 1)"                                               \
+    "  ORDER BY gw_priority DESC, position, networks.name LIMIT 1)"                             \
     " FROM ports "
 
 int ports_read(

@@ -82,11 +82,15 @@ static int configure_inside(const struct sandbox_config *config, struct error **
         const struct sandbox_interface *it = &config->interfaces.items[i];
         unsigned index = if_nametoindex(it->name);
 
+        if (index == 0 && it->kept)
+            continue; /* renamed or removed in there */
         if (index == 0)
             return error_set(err, errno, NULL, "interface %s is not in the container", it->name);
-        disable_ipv6(it->name);
-        netlink_address_add(nl, index, it->address, it->prefix_len, it->name);
-        netlink_link_up(nl, index, it->name);
+        if (!it->kept) {
+            disable_ipv6(it->name);
+            netlink_address_add(nl, index, it->address, it->prefix_len, it->name);
+            netlink_link_up(nl, index, it->name);
+        }
         if ((int)i == config->default_route && it->gateway)
             netlink_default_route_add(nl, index, it->gateway, it->name);
     }
@@ -101,7 +105,7 @@ static int make_pairs(
     for (size_t i = 0; i < config->interfaces.len; i++) {
         const struct sandbox_interface *it = &config->interfaces.items[i];
 
-        if (if_nametoindex(it->name) != 0)
+        if (it->kept || if_nametoindex(it->name) != 0)
             continue;
         netlink_link_delete(nl, it->host_name);
         netlink_veth_add(nl, it, netns_fd);
@@ -118,6 +122,8 @@ static int attach_outside(
         unsigned bridge = if_nametoindex(it->bridge);
         unsigned index = if_nametoindex(it->host_name);
 
+        if (it->kept)
+            continue;
         if (bridge == 0)
             return error_set(err, ENODEV, NULL, "bridge %s is not there", it->bridge);
         if (index == 0)
@@ -200,6 +206,37 @@ int sandbox_create(const struct sandbox_config *config, int netns_dir_fd, const 
     return 0;
 }
 
+static bool has_interface(
+        const struct sandbox_config *config, const struct sandbox_interface *interface)
+{
+    for (size_t i = 0; i < config->interfaces.len; i++)
+        if (!strcmp(config->interfaces.items[i].host_name, interface->host_name) &&
+                !strcmp(config->interfaces.items[i].name, interface->name))
+            return true;
+    return false;
+}
+
+int sandbox_update(const struct sandbox_config *config, struct sandbox_config *wanted,
+        int netns_dir_fd, const char *name, struct error **err)
+{
+    auto_(netlink_close_p) struct netlink *nl = NULL;
+    auto_close int netns_fd = -EBADF;
+    int r = netlink_open(&nl, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < config->interfaces.len; i++)
+        if (!has_interface(wanted, &config->interfaces.items[i]))
+            netlink_link_delete(nl, config->interfaces.items[i].host_name);
+    r = netlink_commit(nl, err);
+    for (size_t i = 0; i < wanted->interfaces.len; i++) {
+        struct sandbox_interface *it = &wanted->interfaces.items[i];
+
+        it->kept = has_interface(config, it) && if_nametoindex(it->host_name) != 0;
+    }
+    return r < 0 ? r : sandbox_create(wanted, netns_dir_fd, name, &netns_fd, err);
+}
+
 int sandbox_pin(int netns_dir_fd, const char *name, int netns_fd, struct error **err)
 {
     auto_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -275,17 +312,45 @@ static int set_hold_error(const struct sandbox_port *port, int code, struct erro
     return error_set(err, code, NULL, "%s", what);
 }
 
-int sandbox_hold_ports(const struct sandbox_config *config, int *ret_fds, struct error **err)
+/* The descriptor that holds the same port in `held`, or -EBADF. */
+static int find_held(
+        const struct sandbox_config *old, const int *held, const struct sandbox_port *port)
+{
+    for (size_t i = 0; i < old->ports.len; i++) {
+        const struct sandbox_port *it = &old->ports.items[i];
+
+        if (it->protocol == port->protocol && it->host_port == port->host_port &&
+                it->host_address == port->host_address)
+            return held[i];
+    }
+    return -EBADF;
+}
+
+int sandbox_move_ports(const struct sandbox_config *old, int *held,
+        const struct sandbox_config *config, int *ret_fds, struct error **err)
 {
     for (size_t i = 0; i < config->ports.len; i++) {
-        int fd = hold_port(&config->ports.items[i]);
+        int fd = find_held(old, held, &config->ports.items[i]);
 
+        if (fd < 0)
+            fd = hold_port(&config->ports.items[i]);
         if (fd < 0) {
-            for (size_t held = 0; held < i; held++)
-                close(ret_fds[held]);
+            for (size_t done = 0; done < i; done++)
+                if (find_held(old, held, &config->ports.items[done]) < 0)
+                    close(ret_fds[done]);
             return set_hold_error(&config->ports.items[i], fd, err);
         }
         ret_fds[i] = fd;
     }
+    for (size_t i = 0; i < old->ports.len; i++)
+        if (find_held(config, ret_fds, &old->ports.items[i]) < 0)
+            held[i] = fd_close(held[i]);
     return 0;
+}
+
+int sandbox_hold_ports(const struct sandbox_config *config, int *ret_fds, struct error **err)
+{
+    const struct sandbox_config none = SANDBOX_CONFIG_INIT;
+
+    return sandbox_move_ports(&none, NULL, config, ret_fds, err);
 }

@@ -30,6 +30,7 @@ struct sandbox_interface {
     uint32_t group; /* of the outer end, for removing a network's links together */
     uint32_t mtu;   /* 0: the kernel's default */
     bool isolated;  /* may talk to the bridge, not to its other ports (enable_icc=false) */
+    bool kept;      /* it is there, and left as it is; not part of the JSON */
 };
 
 /* A host port that is held by a bound socket, so that every other program gets EADDRINUSE. */
@@ -82,6 +83,12 @@ int sandbox_config_from_json(const json_t *json, struct sandbox_config *ret, str
 int sandbox_create(const struct sandbox_config *config, int netns_dir_fd, const char *name,
         int *ret_netns_fd, struct error **err);
 
+/* The same for a namespace in which `config` was set up before: interfaces that `wanted` has not are removed, those
+ * that it has in addition are made, the default route moves, the others are left alone. Fails half way: call it again
+ * the other way round. The process must be single-threaded. */
+int sandbox_update(const struct sandbox_config *config, struct sandbox_config *wanted,
+        int netns_dir_fd, const char *name, struct error **err);
+
 /* Unpins; the kernel takes the interfaces down with the last process in the namespace. A missing one
  * is fine. Threads do not matter. */
 int sandbox_remove(int netns_dir_fd, const char *name, struct error **err);
@@ -97,3 +104,8 @@ int sandbox_pin(int netns_dir_fd, const char *name, int netns_fd, struct error *
  * -EADDRINUSE with Docker's words when another program has one; then none is held. Nobody ever accepts
  * on them: the firewall leads the traffic past. */
 int sandbox_hold_ports(const struct sandbox_config *config, int *ret_fds, struct error **err);
+
+/* The same while `held` (old->ports.len of them) are held for `old`: those that both have pass over to *ret_fds, and
+ * the others are closed. When this fails `held` is as it was. */
+int sandbox_move_ports(const struct sandbox_config *old, int *held,
+        const struct sandbox_config *config, int *ret_fds, struct error **err);

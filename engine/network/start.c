@@ -55,8 +55,6 @@ void network_fill_resolv(const struct network_start *start, struct resolv_config
 static void add_interface(const struct network_endpoint *endpoint, struct sandbox_config *config)
 {
     const struct network *network = endpoint->network;
-    const char *prefix = network_option(network, NETWORK_OPTION_PREFIX);
-    size_t index = config->interfaces.len;
     struct sandbox_interface *it = ARRAY_APPEND(&config->interfaces);
 
     *it = (struct sandbox_interface){
@@ -67,12 +65,10 @@ static void add_interface(const struct network_endpoint *endpoint, struct sandbo
         .mtu = network_mtu(network),
         .isolated = !network_option_bool(network, NETWORK_OPTION_ICC, true),
     };
-    snprintf(it->name, sizeof(it->name), "%.12s%zu", prefix ? prefix : "eth", index);
+    memcpy(it->name, endpoint->link_name, sizeof(it->name));
     memcpy(it->bridge, network->bridge, sizeof(it->bridge));
     memcpy(it->mac, endpoint->mac, sizeof(it->mac));
     network_host_name(endpoint->container_id, network->id, it->host_name);
-    if (config->default_route < 0 && it->gateway)
-        config->default_route = (int)index;
 }
 
 /* The name server is the gateway of one network only: it answers for all networks of the one who asks.
@@ -92,25 +88,35 @@ static void choose_nameserver(const struct network_endpoints *endpoints, struct 
         ret->nameservers[ret->nameserver_len++] = chosen->gateway;
 }
 
+/* The network that has the default route and that ports are published for: of those that are a way out the one with
+ * the highest priority, the first of equal ones. */
+static const struct network_endpoint *gateway_endpoint(const struct network_endpoints *endpoints)
+{
+    const struct network_endpoint *chosen = NULL;
+
+    for (size_t i = 0; i < endpoints->len; i++) {
+        const struct network_endpoint *it = &endpoints->items[i];
+
+        if (!it->network->internal && (!chosen || it->gw_priority > chosen->gw_priority))
+            chosen = it;
+    }
+    return chosen;
+}
+
 static void fill_start(const struct network_endpoints *endpoints, const struct ports *ports,
         struct network_start *ret)
 {
+    const struct network_endpoint *gateway = gateway_endpoint(endpoints);
+
     for (size_t i = 0; i < endpoints->len; i++)
         add_interface(&endpoints->items[i], &ret->sandbox);
+    if (gateway)
+        ret->sandbox.default_route = (int)(gateway - endpoints->items);
     for (size_t i = 0; i < ports->len; i++)
         *ARRAY_APPEND(&ret->sandbox.ports) = ports->items[i];
     choose_nameserver(endpoints, ret);
     if (ret->sandbox.default_route >= 0)
         ret->host_gateway = ret->sandbox.interfaces.items[ret->sandbox.default_route].gateway;
-}
-
-/* The network that ports are published for: the first that is a way out. */
-static const struct network_endpoint *published_endpoint(const struct network_endpoints *endpoints)
-{
-    for (size_t i = 0; i < endpoints->len; i++)
-        if (!endpoints->items[i].network->internal)
-            return &endpoints->items[i];
-    return NULL;
 }
 
 /* Rows of what no longer runs since the boot that they are from. */
@@ -136,27 +142,110 @@ static int activate(
     return r < 0 ? r : 0;
 }
 
+static bool has_link_name(const struct network_endpoints *endpoints, const char *name)
+{
+    for (size_t i = 0; i < endpoints->len; i++)
+        if (string_is_equal(endpoints->items[i].link_name, name))
+            return true;
+    return false;
+}
+
+/* The name that was asked for, or the network's prefix ("eth") with the lowest number that is free. */
+static int choose_link_name(const struct network_endpoints *endpoints, bool asked,
+        struct network_endpoint *it, struct error **err)
+{
+    const char *wanted = strmap_get(&it->driver_options, NETWORK_ENDPOINT_LINK_NAME);
+    const char *prefix = network_option(it->network, NETWORK_OPTION_PREFIX);
+    char name[IFNAMSIZ];
+
+    if (*it->link_name || asked != (wanted != NULL))
+        return 0;
+    if (wanted && has_link_name(endpoints, wanted))
+        return error_set_plain(err, EEXIST, NULL,
+                "network %s: the container has an interface %s already", it->network->name, wanted);
+    snprintf(name, sizeof(name), "%s", wanted ? wanted : "");
+    for (size_t i = 0; !wanted && i <= endpoints->len; i++) {
+        snprintf(name, sizeof(name), "%.11s%u", prefix ? prefix : "eth", (unsigned)i & 0xfff);
+        if (!has_link_name(endpoints, name))
+            break;
+    }
+    memcpy(it->link_name, name, sizeof(name));
+    return 1;
+}
+
+/* Those that have a name already, since the container runs, keep it. */
+static int settle_link_names(
+        struct engine *engine, const struct network_endpoints *endpoints, struct error **err)
+{
+    int r = 0;
+
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; r >= 0 && i < endpoints->len; i++) {
+            struct network_endpoint *it = &endpoints->items[i];
+
+            r = choose_link_name(endpoints, pass == 0, it, err);
+            if (r > 0)
+                r = db_exec(engine->db, err,
+                        "UPDATE endpoints SET link_name = ? WHERE container_id = ? AND network_id = ?",
+                        "ttt", it->link_name, it->container_id, it->network->id);
+        }
+    return r < 0 ? r : 0;
+}
+
+static int allocate_ports(struct engine *engine, const struct network_start_options *options,
+        const struct network_endpoint *published, struct ports *ret, struct error **err)
+{
+    const char *host = network_option(published->network, NETWORK_OPTION_HOST_BINDING);
+    uint32_t fallback_host = 0;
+
+    if (host)
+        (void)address_parse(host, &fallback_host); /* checked when the network was made */
+    return ports_allocate(engine, options, published->address, fallback_host, ret, err);
+}
+
 /* Everything in the database. */
 static int prepare_rows(struct engine *engine, const struct network_start_options *options,
         const struct network_endpoints *endpoints, struct ports *ret_ports, struct error **err)
 {
     auto_(db_rollback_p) struct db *transaction = NULL;
-    const struct network_endpoint *published = published_endpoint(endpoints);
-    uint32_t fallback_host = 0;
+    const struct network_endpoint *published = gateway_endpoint(endpoints);
     int r = db_begin(engine->db, &transaction, err);
 
+    for (size_t i = 0; i < endpoints->len; i++)
+        endpoints->items[i].link_name[0] = '\0'; /* of an earlier run */
     if (r >= 0)
         r = drop_stale_ports(engine, options->container_id, err);
     if (r >= 0)
         r = activate(engine, options, err);
+    if (r >= 0)
+        r = settle_link_names(engine, endpoints, err);
     /* Docker drops the ports of a container that is only in internal networks, too. */
-    if (r >= 0 && published && options->publish_len > 0) {
-        const char *host = network_option(published->network, NETWORK_OPTION_HOST_BINDING);
+    if (r >= 0 && published && options->publish_len > 0)
+        r = allocate_ports(engine, options, published, ret_ports, err);
+    if (r < 0)
+        return r;
+    return db_commit(&transaction, err);
+}
 
-        if (host)
-            (void)address_parse(host, &fallback_host); /* checked when the network was made */
-        r = ports_allocate(engine, options, published->address, fallback_host, ret_ports, err);
-    }
+/* The same for a container that runs. */
+static int update_rows(struct engine *engine, const struct network_start_options *options,
+        const struct network_endpoints *endpoints, struct ports *ret_ports, struct error **err)
+{
+    auto_(db_rollback_p) struct db *transaction = NULL;
+    const struct network_endpoint *published = gateway_endpoint(endpoints);
+    int r = db_begin(engine->db, &transaction, err);
+
+    if (r >= 0)
+        r = activate(engine, options, err);
+    if (r >= 0)
+        r = settle_link_names(engine, endpoints, err);
+    if (r >= 0 && !published)
+        r = db_exec(engine->db, err, "DELETE FROM ports WHERE container_id = ?", "t",
+                options->container_id);
+    if (r >= 0 && published)
+        r = ports_read(engine, options->container_id, ret_ports, err);
+    if (r >= 0 && published && ret_ports->len == 0 && options->publish_len > 0)
+        r = allocate_ports(engine, options, published, ret_ports, err);
     if (r < 0)
         return r;
     return db_commit(&transaction, err);
@@ -220,11 +309,7 @@ static int check_networks(const struct network_endpoints *endpoints,
         bool found = false;
 
         for (size_t j = 0; j < endpoints->len; j++) {
-            const struct network *network = endpoints->items[j].network;
-            found = found || string_is_equal(options->networks[i], network->name) ||
-                    string_has_prefix(network->id, options->networks[i]) ||
-                    (network_is_default(network) &&
-                            string_is_equal(options->networks[i], "default"));
+            found = found || network_is_named(endpoints->items[j].network, options->networks[i]);
         }
         if (!found)
             return error_set_plain(err, ENOENT, NULL, "network %s not found", options->networks[i]);
@@ -250,13 +335,28 @@ static int prepare_locked(struct engine *engine, const struct network_start_opti
     return r;
 }
 
+/* Those that are not in use yet may have to move. Reads the endpoints anew then. */
+static int move_if_taken(struct engine *engine, struct arena *arena, const char *container_id,
+        struct network_endpoints *endpoints, struct error **err)
+{
+    bool moved = false;
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < endpoints->len; i++) {
+        r = network_move_if_taken(engine, endpoints->items[i].network, err);
+        moved = moved || r > 0;
+    }
+    if (r >= 0 && moved)
+        r = network_read_endpoints(engine, arena, container_id, endpoints, err);
+    return r;
+}
+
 int network_prepare_start(struct engine *engine, const struct network_start_options *options,
         struct network_start *ret, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_close int netns_fd = fs_mkdir_parents(engine->run_fd, NETNS_DIR, 0700, err);
     struct network_endpoints endpoints;
-    bool moved = false;
     int r;
 
     if (netns_fd < 0)
@@ -270,15 +370,68 @@ int network_prepare_start(struct engine *engine, const struct network_start_opti
     auto_close int lock = engine_lock(engine, "network", true, err);
     if (lock < 0)
         return lock;
-    for (size_t i = 0; i < endpoints.len; i++) {
-        r = network_move_if_taken(engine, endpoints.items[i].network, err);
-        moved = moved || r > 0;
-        if (r < 0)
-            return r;
-    }
-    if (moved)
-        r = network_read_endpoints(engine, &arena, options->container_id, &endpoints, err);
+    r = move_if_taken(engine, &arena, options->container_id, &endpoints, err);
     return r < 0 ? r : prepare_locked(engine, options, &endpoints, ret, err);
+}
+
+int network_update(struct engine *engine, const struct network_start_options *options,
+        struct network_start *ret, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct network_endpoints endpoints;
+    struct ports ports = { 0 }, before = { 0 };
+    int r;
+
+    auto_close int lock = engine_lock(engine, "network", true, err);
+    if (lock < 0)
+        return lock;
+    r = network_read_endpoints(engine, &arena, options->container_id, &endpoints, err);
+    if (r >= 0)
+        r = move_if_taken(engine, &arena, options->container_id, &endpoints, err);
+    if (r >= 0)
+        r = ports_read(engine, options->container_id, &before, err);
+    if (r >= 0)
+        r = update_rows(engine, options, &endpoints, &ports, err);
+    fault_point("network.update.rows");
+    if (r >= 0)
+        r = bring_up(engine, &endpoints, &ports, err);
+    if (r >= 0)
+        r = bridge_remove_unused(engine, err);
+    if (r >= 0) {
+        conntrack_forget(before.items, before.len);
+        fill_start(&endpoints, &ports, ret);
+    }
+    ARRAY_RELEASE(&before);
+    ARRAY_RELEASE(&ports);
+    return r;
+}
+
+int network_plan_without(struct engine *engine, const char *container_id, const char *network,
+        struct network_start *ret, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct network_endpoints endpoints;
+    const struct network_endpoint *published;
+    struct ports ports = { 0 };
+    size_t kept = 0;
+    int r = network_read_endpoints(engine, &arena, container_id, &endpoints, err);
+
+    if (r >= 0)
+        r = ports_read(engine, container_id, &ports, err);
+    for (size_t i = 0; r >= 0 && i < endpoints.len; i++)
+        if (!network_is_named(endpoints.items[i].network, network))
+            endpoints.items[kept++] = endpoints.items[i];
+    if (r >= 0) {
+        endpoints.len = kept;
+        published = gateway_endpoint(&endpoints);
+        if (!published)
+            ports.len = 0;
+        for (size_t i = 0; i < ports.len; i++)
+            ports.items[i].address = published->address;
+        fill_start(&endpoints, &ports, ret);
+    }
+    ARRAY_RELEASE(&ports);
+    return r;
 }
 
 /* True when the container was the last one on a bridge. Doubt is no. */

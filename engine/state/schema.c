@@ -137,6 +137,11 @@ static const char *const steps[] = {
     " labels TEXT NOT NULL DEFAULT '{}',"
     " created_nsec INTEGER NOT NULL, updated_nsec INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;",
+    /* 4 */
+    "ALTER TABLE endpoints ADD COLUMN gw_priority INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE endpoints ADD COLUMN fixed_ipv4 INTEGER NOT NULL DEFAULT 0;" /* asked for, not chosen */
+    "ALTER TABLE endpoints ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';"
+    "ALTER TABLE endpoints ADD COLUMN link_name TEXT;", /* in the container; set at the start */
 };
 
 int schema_version(void)

@@ -1,0 +1,24 @@
+/* What the subcommands of `berth network` that have a file of their own give to its table. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/opts.h"
+
+struct cli;
+
+struct network_connect_words {
+    struct strings aliases, driver_options, links, link_local_ips;
+    const char *ip, *ip6;
+    int64_t gw_priority;
+};
+extern const struct opt network_connect_opts[];
+int network_run_connect(struct cli *cli, const void *data, int argc, char **argv);
+
+struct network_disconnect_words {
+    bool force;
+};
+extern const struct opt network_disconnect_opts[];
+int network_run_disconnect(struct cli *cli, const void *data, int argc, char **argv);
