@@ -106,9 +106,25 @@ int parse_octal(struct str text, uint32_t max, uint32_t *ret)
     return 0;
 }
 
+/* "0x" or "0X", behind a sign. */
+static bool is_hexadecimal(struct str text)
+{
+    if (text.len > 0 && (text.data[0] == '-' || text.data[0] == '+'))
+        text = str_skip(text, 1);
+    return text.len > 1 && text.data[0] == '0' && (text.data[1] | 0x20) == 'x';
+}
+
+/* Whether an underscore may stand beside it: a digit, or what says that hexadecimal ones follow. */
+static bool is_digit_like(char c, bool hexadecimal)
+{
+    return is_digit(c) || (hexadecimal && (isxdigit((unsigned char)c) || (c | 0x20) == 'x'));
+}
+
 int parse_double(struct str text, double *ret)
 {
     char copy[DOUBLE_MAX_LEN + 1];
+    bool hexadecimal = is_hexadecimal(text);
+    const char *others = hexadecimal ? "+-.xXpP" : "+-.eE"; /* no blanks, inf or nan */
     size_t len = 0;
     char *end;
 
@@ -116,16 +132,19 @@ int parse_double(struct str text, double *ret)
         return -EINVAL;
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '_') {
-            if (i == 0 || !is_digit(text.data[i - 1]) || i + 1 == text.len ||
-                    !is_digit(text.data[i + 1]))
+            if (i == 0 || !is_digit_like(text.data[i - 1], hexadecimal) || i + 1 == text.len ||
+                    !is_digit_like(text.data[i + 1], hexadecimal))
                 return -EINVAL;
             continue;
         }
-        if (!is_digit(text.data[i]) && !strchr("+-.eE", text.data[i]))
-            return -EINVAL; /* no blanks, hexadecimal, inf or nan */
+        if (!is_digit_like(text.data[i], hexadecimal) && !strchr(others, text.data[i]))
+            return -EINVAL;
         copy[len++] = text.data[i];
     }
     copy[len] = '\0';
+    /* Without its exponent it would be an integer, which Go does not take for a float. */
+    if (hexadecimal && !strpbrk(copy, "pP"))
+        return -EINVAL;
     double value = strtod(copy, &end);
     if (*end || end == copy)
         return -EINVAL;
@@ -191,7 +210,7 @@ static int take_scaled(struct str *text, uint64_t scale, uint64_t *ret)
     return 0;
 }
 
-/* What Go's ParseFloat takes besides: a sign, underscores, an exponent. Rounded as it does. */
+/* What Go's ParseFloat takes besides: a sign, underscores, an exponent, hexadecimal. Rounded as it does. */
 static int parse_scaled_double(struct str number, uint64_t scale, uint64_t *ret)
 {
     double value;
@@ -199,7 +218,7 @@ static int parse_scaled_double(struct str number, uint64_t scale, uint64_t *ret)
 
     if (r < 0)
         return r;
-    if (signbit(value))
+    if (value < 0)
         return -EINVAL;
     value *= (double)scale;
     if (value >= 0x1p63)

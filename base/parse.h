@@ -14,12 +14,14 @@ int parse_uint64(struct str text, uint64_t max, uint64_t *ret);
 int parse_uint32(struct str text, uint32_t max, uint32_t *ret);
 int parse_octal(
         struct str text, uint32_t max, uint32_t *ret); /* file modes: "0644", "644", "0o644" */
-int parse_double(struct str text, double *ret);        /* decimal, finite; "1_000" as Go has it */
+
+/* Finite; as Go has it also "1_000" and, with an exponent, hexadecimal: "0x1p4". */
+int parse_double(struct str text, double *ret);
 
 /* true/t/yes/y/on/1 and false/f/no/n/off/0 in any case: the forms of flags. */
 int parse_bool(struct str text, bool *ret);
 
-/* Compose and Docker sizes: number ("1.5", and as Go has it "+5", "1_000", "1e3"), a blank if one likes, then b, k,
+/* Compose and Docker sizes: number ("1.5", and as Go has it "+5", "1_000", "1e3", "0x1p4"), a blank if one likes, then b, k,
  * m, g, t or p with optional "b" or "ib", any case, powers of 1024; a bare number is bytes. */
 int parse_size_bytes(struct str text, uint64_t *ret);
 

@@ -105,6 +105,7 @@ static void sizes_are_powers_of_1024(void **state)
         { "16383p", 0, UINT64_C(16383) << 50 },
         { "16384p", -ERANGE, 7 },
         { "-1", -EINVAL, 7 },
+        { "-0", 0, 0 },
         { "", -EINVAL, 7 },
         { "k", -EINVAL, 7 },
         { ".", -EINVAL, 7 },
@@ -130,6 +131,10 @@ static void sizes_are_powers_of_1024(void **state)
         { "1e19", -ERANGE, 7 },
         { "1e400", -ERANGE, 7 },
         { "0x10", -EINVAL, 7 },
+        { "0x1p4", 0, 16 },
+        { "0x1.8p4 m", 0, UINT64_C(24) << 20 },
+        { "0x1p", -EINVAL, 7 },
+        { "-0x1p4", -EINVAL, 7 },
         { "99999999999999999999", -ERANGE, 7 },
         { "0.0000000000000000000000001k", 0, 0 },
     };
@@ -207,10 +212,11 @@ static void flags_have_several_words(void **state)
         assert_int_equal(parse_bool(str_from(neither[i]), &value), -EINVAL);
 }
 
-static void doubles_are_decimal_and_finite(void **state)
+static void doubles_are_finite_and_written_as_in_go(void **state)
 {
-    static const char *const invalid[] = { "", "nan", "inf", "0x1p3", " 1", "1 ", "1,5", "e5",
-        "--1", "_1", "1_", "1__0", "1_.5", "1_e3" };
+    static const char *const invalid[] = { "", "nan", "inf", " 1", "1 ", "1,5", "e5", "--1", "_1",
+        "1_", "1__0", "1_.5", "1_e3", "0x1", "0x.p1", "0xp1", "0x1e2", "0x1_p4", "0x__1p4",
+        "_0x1p4", "0_x1p4", "1p4", "0x1p4x", "0xx1p4", "1x1p4" };
     double value = 0;
 
     (void)state;
@@ -220,6 +226,12 @@ static void doubles_are_decimal_and_finite(void **state)
     assert_true(value == -1000);
     assert_int_equal(parse_double(STR_LITERAL("1_0.5"), &value), 0);
     assert_true(value == 10.5);
+    assert_int_equal(parse_double(STR_LITERAL("0X_1.8p+1_0"), &value), 0);
+    assert_true(value == 1536);
+    assert_int_equal(parse_double(STR_LITERAL("-0x.8P-1"), &value), 0);
+    assert_true(value == -0.25);
+    assert_int_equal(parse_double(STR_LITERAL("0x1p-2000"), &value), 0);
+    assert_true(value == 0);
     for (size_t i = 0; i < ARRAY_LEN(invalid); i++)
         assert_int_equal(parse_double(str_from(invalid[i]), &value), -EINVAL);
     assert_int_equal(parse_double(STR_LITERAL("1e999"), &value), -ERANGE);
@@ -339,7 +351,7 @@ int main(void)
         cmocka_unit_test(sizes_are_powers_of_1024),
         cmocka_unit_test(durations_are_those_of_go_and_compose),
         cmocka_unit_test(flags_have_several_words),
-        cmocka_unit_test(doubles_are_decimal_and_finite),
+        cmocka_unit_test(doubles_are_finite_and_written_as_in_go),
         cmocka_unit_test(port_ranges_run_upwards_within_sixteen_bits),
         cmocka_unit_test(signals_have_names_numbers_and_real_time_offsets),
         cmocka_unit_test(names_of_a_table_give_their_position),
