@@ -17,6 +17,8 @@
 #include "compose/schema-suggest.h"
 #include "compose/schema-types-internal.h"
 
+enum { FILE_MODE_MAX = 0xffff };
+
 /* Arrays of structs all have this layout; see the structs of project.h. */
 struct items {
     void *items;
@@ -353,9 +355,9 @@ static struct node *read_file_mode(
 {
     uint32_t mode;
 
-    if (node->kind == NODE_INT && node->integer >= 0 && node->integer <= 0xffff)
+    if (node->kind == NODE_INT && node->integer >= 0 && node->integer <= FILE_MODE_MAX)
         mode = (uint32_t)node->integer;
-    else if (node->kind != NODE_TEXT || parse_octal(str_from(node->text), 0xffff, &mode) < 0)
+    else if (node->kind != NODE_TEXT || parse_octal(str_from(node->text), FILE_MODE_MAX, &mode) < 0)
         return schema_refuse(context, node, attr->type->expected);
     return schema_derive_text(context, arena_printf(context->arena, "0%o", mode), node);
 }
@@ -368,24 +370,27 @@ static void decode_file_mode(
 
     (void)arena;
     (void)attr;
-    if (node->kind == NODE_TEXT && parse_octal(str_from(node->text), 0xffff, &mode) == 0)
+    if (node->kind == NODE_TEXT && parse_octal(str_from(node->text), FILE_MODE_MAX, &mode) == 0)
         *option = (struct option_int){ .set = true, .value = mode };
 }
 
-/* The mode of a tmpfs is printed as the number that YAML read. */
+/* The mode of a tmpfs is printed as the number that YAML read. Docker Compose has no texts here, where nobody could
+ * tell whether "1777" is meant to be octal. */
 static struct node *read_tmpfs_mode(
         struct schema_context *context, const struct attr *attr, const struct node *node)
 {
-    struct node *result;
+    struct diag_entry *entry;
     uint32_t mode;
 
-    if (node->kind == NODE_TEXT && node->text[0] == '0' &&
-            parse_octal(str_from(node->text), 0xffff, &mode) == 0) {
-        result = schema_derive(context, NODE_INT, node);
-        result->integer = mode;
-        return result;
-    }
-    return read_int(context, attr, node);
+    if (node->kind == NODE_INT && (node->integer < 0 || node->integer > FILE_MODE_MAX))
+        return schema_refuse(context, node, attr->type->expected);
+    if (node->kind != NODE_TEXT || (node->flags & NODE_BAD))
+        return read_int(context, attr, node);
+    entry = schema_error(context, &node->at, "expected %s, without quotes, got %s",
+            attr->type->expected, node_describe(context->arena, node));
+    if (parse_octal(str_from(node->text), FILE_MODE_MAX, &mode) == 0)
+        diag_hint(context->diag, entry, "write 0%o", mode);
+    return NULL;
 }
 
 /* How many devices: "all" is -1. */
@@ -1122,7 +1127,7 @@ TYPE(type_enum, "word", "one of a few words", "@", SHAPE_SCALAR, read_word, deco
 TYPE(type_word, "word", "one of a few words", "@", SHAPE_SCALAR, read_word, decode_text);
 TYPE(type_file_mode, "file mode", "permission bits such as 0440", JSON_REF("file_mode"),
         SHAPE_SCALAR, read_file_mode, decode_file_mode);
-TYPE(type_tmpfs_mode, "file mode", "permission bits such as 01777", JSON_REF("file_mode"),
+TYPE(type_tmpfs_mode, "file mode", "permission bits such as 01777", JSON_REF("integer"),
         SHAPE_SCALAR, read_tmpfs_mode, decode_int);
 TYPE(type_count, "count", "an integer or \"all\"",
         "{\"anyOf\":[{\"const\":\"all\"}," JSON_REF("integer") "]}", SHAPE_SCALAR, read_count,
