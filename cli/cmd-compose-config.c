@@ -381,6 +381,7 @@ static int load_for(struct compose *compose, const struct config_options *o, enu
     compose->load.no_path_resolution = o->no_path_resolution;
     compose->load.no_consistency = o->no_consistency || raw;
     compose->load.no_env_resolution = o->no_env_resolution || !reads_env_files;
+    compose->load.as_hashed = view == VIEW_HASH;
     return compose_load(compose, COMPOSE_NEED_PROJECT);
 }
 

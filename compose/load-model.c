@@ -613,6 +613,14 @@ static struct node *read_document(struct loader *loader, const struct model_sour
     return document;
 }
 
+static bool fills_variables(const struct loader *loader, const struct node *environment)
+{
+    const struct load_options *options = loader->options;
+
+    return environment && environment->kind == NODE_MAP && !options->as_written &&
+           (!options->no_normalize || !options->as_hashed || (environment->flags & NODE_SHORT));
+}
+
 /* What an include's own directory and variables decide, before it goes into another project. */
 static void settle(struct loader *loader, const struct model_source *source, struct node *model)
 {
@@ -634,7 +642,7 @@ static void settle(struct loader *loader, const struct model_source *source, str
             node_set(loader->arena, build, "context", NULL, context);
             node_set(loader->arena, service, "build", NULL, build);
         }
-        if (loader->options->as_written || !environment || environment->kind != NODE_MAP)
+        if (!fills_variables(loader, environment))
             continue;
         environment = node_copy(loader->arena, environment);
         NODE_FOREACH(environment, variable)

@@ -37,6 +37,8 @@ struct load_options {
     bool no_path_resolution;
     bool no_consistency;
     bool no_env_resolution;
+    bool as_hashed; /* as Docker Compose's hashes are made: with no_normalize, variables without a value of a
+                     * mapping keep none, those of a list are filled in */
     bool compatibility;
     int stdin_fd; /* for "-f -"; 0 is standard input */
 };

@@ -1,5 +1,6 @@
 #include "compose/print.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -714,6 +715,38 @@ void project_print(
     arena_release(&arena);
 }
 
+/* The names of Docker Compose's own structure, which has none for JSON. */
+static struct node *capitalised(struct arena *arena, const struct node *devices)
+{
+    struct node *list = node_copy(arena, devices);
+
+    for (uint32_t i = 0; i < list->len; i++) {
+        struct node *device = node_new(arena, NODE_MAP, &list->items[i]->at);
+
+        NODE_FOREACH(list->items[i], entry)
+        {
+            char *key = arena_strdup(arena, entry->key);
+
+            key[0] = (char)toupper((unsigned char)key[0]);
+            node_set(arena, device, key, NULL, entry->value);
+        }
+        list->items[i] = device;
+    }
+    return list;
+}
+
+static struct node *marshalled_blkio(struct arena *arena, const struct node *blkio)
+{
+    struct node *map = node_copy(arena, blkio);
+
+    NODE_FOREACH(map, entry)
+    {
+        if (entry->value->kind == NODE_LIST)
+            entry->value = capitalised(arena, entry->value);
+    }
+    return map;
+}
+
 /* A required file is only its path there. */
 static struct node *marshalled_env_files(struct arena *arena, const struct node *files)
 {
@@ -739,6 +772,7 @@ void service_print_marshalled(const struct service *service, struct strbuf *out)
     struct arena arena = ARENA_INIT;
     struct node *model = node_copy(&arena, service->model);
     struct node *deploy = node_get(model, "deploy"), *env_files = node_get(model, "env_file");
+    const struct node *blkio = node_get(model, "blkio_config");
 
     for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
         node_remove(model, left_out[i]);
@@ -750,6 +784,8 @@ void service_print_marshalled(const struct service *service, struct strbuf *out)
     model = json_view(&arena, &service_attr, model);
     if (env_files && env_files->kind == NODE_LIST)
         node_set(&arena, model, "env_file", NULL, marshalled_env_files(&arena, env_files));
+    if (blkio && blkio->kind == NODE_MAP)
+        node_set(&arena, model, "blkio_config", NULL, marshalled_blkio(&arena, blkio));
     print_json(&printer, model, 0);
     arena_release(&arena);
 }

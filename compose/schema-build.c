@@ -162,25 +162,40 @@ TABLE(develop_table, "develop", develop, "attribute of develop", AT(develop), GI
 /* -------------------------------------------------------------------------------- blkio */
 
 static const struct attr device_weight_table_rows[] = {
-    { "path", FIELD(device_weight, path, type_text), .spec = "05-services.md#blkio_config",
-            .help = "The device." },
+    { "path", FIELD(device_weight, path, type_text), .flags = ATTR_KEEP_ZERO,
+            .spec = "05-services.md#blkio_config", .help = "The device." },
     { "weight", FIELD(device_weight, weight, type_int), .min = 0, .max = 1000,
-            .flags = ATTR_BARE_NUMBERS, .spec = "05-services.md#blkio_config",
+            .flags = ATTR_BARE_NUMBERS | ATTR_KEEP_ZERO, .spec = "05-services.md#blkio_config",
             .help = "Share of the bandwidth, 10 to 1000." },
 };
+
+static void device_weight_defaults(struct schema_context *context, struct node *map)
+{
+    schema_default_text(context, map, "path", "");
+    if (!node_get(map, "weight"))
+        node_set(
+                context->arena, map, "weight", &map->at, node_new_int(context->arena, 0, &map->at));
+}
 TABLE(device_weight_table, "device weight", device_weight, "attribute of a device weight",
-        AT(device_weight), NO_GIVEN, NO_KEY, .no_extensions = true);
+        AT(device_weight), NO_GIVEN, NO_KEY, .no_extensions = true,
+        .defaults = device_weight_defaults);
 static const struct attr device_weight_attr = { "item", NO_FIELD(type_struct),
     .table = &device_weight_table };
 
 static const struct attr device_rate_table_rows[] = {
-    { "path", FIELD(device_rate, path, type_text), .spec = "05-services.md#blkio_config",
-            .help = "The device." },
-    { "rate", FIELD(device_rate, rate, type_size), WHOLE_BYTES,
+    { "path", FIELD(device_rate, path, type_text), .flags = ATTR_KEEP_ZERO,
+            .spec = "05-services.md#blkio_config", .help = "The device." },
+    { "rate", FIELD(device_rate, rate, type_size), WHOLE_BYTES, .flags = ATTR_KEEP_ZERO,
             .spec = "05-services.md#blkio_config", .help = "Bytes or operations in a second." },
 };
+
+static void device_rate_defaults(struct schema_context *context, struct node *map)
+{
+    schema_default_text(context, map, "path", "");
+    schema_default_text(context, map, "rate", "0");
+}
 TABLE(device_rate_table, "device rate", device_rate, "attribute of a device rate", AT(device_rate),
-        NO_GIVEN, NO_KEY, .no_extensions = true);
+        NO_GIVEN, NO_KEY, .no_extensions = true, .defaults = device_rate_defaults);
 static const struct attr device_rate_attr = { "item", NO_FIELD(type_struct),
     .table = &device_rate_table };
 

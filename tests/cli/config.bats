@@ -242,6 +242,33 @@ YAML
     [ "$output" = 'berth: no such service: : not found' ]
 }
 
+@test "a service's hash is the one of docker compose, also in its odd forms" {
+    cat >compose.yaml <<'YAML'
+services:
+  disk:
+    image: x
+    blkio_config:
+      weight: 10
+      weight_device: [{path: /dev/sda, weight: 400}]
+      device_read_bps: [{path: /dev/sdb, rate: '12mb'}, {path: /dev/sdb}]
+      device_write_iops: [{path: /dev/sdb, rate: 30}]
+  list: {image: x, environment: [A, B=1]}
+  map: {image: x, environment: {A: , B: 1}}
+YAML
+    A=1 run -0 "$berth" compose -p a config --hash '*'
+    diff - <(printf '%s\n' "$output") <<'EOF'
+disk b65b3e05b266d0ab833f9ea88fe18c65e8c43ba4ac7a00ef6f4541e8b6a77673
+list 0a9d817a698161150f8a41144939f1824814af089eeaec5c4a70757cc7e68ef8
+map 0a9d817a698161150f8a41144939f1824814af089eeaec5c4a70757cc7e68ef8
+EOF
+    A=1 run -0 "$berth" compose -p a config --no-normalize --hash '*'
+    diff - <(printf '%s\n' "$output") <<'EOF'
+disk eb2c706a6be4716bb25217380fa478a0949180f956b5788d1e553ee316c3aa38
+list 5b5972ef3a530c3084865779eef2d0c9a0adf447df715311f44d0ad6d5563b48
+map 5b276b6db958e6c676e7b25d4efaa6ce2136c2dbdcbd9ee8035c02b5cbb74e41
+EOF
+}
+
 @test "without path resolution what is included and extended leads from the project's directory" {
     mkdir -p sub/ext
     cat >compose.yaml <<'YAML'
