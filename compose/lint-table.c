@@ -594,7 +594,7 @@ const struct lint_rule lint_rules[] = {
     {
             .name = "too-large",
             .severity = DIAG_ERROR,
-            .help = "A file, or what its aliases stand for, is too large.",
+            .help = "A file, or what its aliases or variables stand for, is too large.",
             .why = "The limit keeps a hostile file from using up the machine.",
             .fix = "Split the file; write aliases of aliases out.",
     },

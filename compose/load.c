@@ -12,11 +12,13 @@
 #include "base/diag.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "compose/document.h"
 #include "compose/load-internal.h"
+#include "compose/print.h"
 #include "compose/project.h"
 
 void loader_init(struct loader *loader, struct arena *arena, const struct load_options *options,
@@ -116,6 +118,16 @@ static void enable_named(struct loader *loader, const struct node *services, str
 
 /* ----------------------------------------------------------------------------- structs */
 
+/* What is told apart by its JSON. */
+static void check_size(struct loader *loader, const char *kind, const char *name,
+        const struct source *at, const struct node *model)
+{
+    if (!node_fits(model, LIMIT_MODEL_BYTES))
+        diag_add(loader->diag, DIAG_ERROR, "too-large", at,
+                "%s.%s: more than %u MiB of text, which is the limit", kind, name,
+                LIMIT_MODEL_BYTES >> 20);
+}
+
 static void build_service(struct loader *loader, struct project *project,
         const struct node_entry *entry, bool enabled)
 {
@@ -130,6 +142,7 @@ static void build_service(struct loader *loader, struct project *project,
     service->model = entry->value;
     service->enabled = enabled;
     service->gpus_given = gpus && gpus->kind == NODE_LIST;
+    check_size(loader, "services", service->name, &service->at, service->model);
 }
 
 /* `scale` also counts as deploy.replicas, where there is a deploy. */
@@ -206,8 +219,12 @@ static void build_resources(struct loader *loader, struct project *project, stru
     BUILD_RESOURCES(loader, &project->secrets, &secret_table, node_get(model, "secrets"), model);
     BUILD_RESOURCES(loader, &project->configs, &config_table, node_get(model, "configs"), model);
     BUILD_RESOURCES(loader, &project->models, &model_table, node_get(model, "models"), model_node);
-    ARRAY_FOREACH(&project->networks, network)
+    ARRAY_FOREACH(&project->networks, network) {
         network->implied = (network->model->flags & NODE_IMPLIED) != 0;
+        check_size(loader, "networks", network->key, &network->at, network->model);
+    }
+    ARRAY_FOREACH(&project->volumes, volume)
+        check_size(loader, "volumes", volume->key, &volume->at, volume->model);
     take_values(loader, &project->secrets);
     take_values(loader, &project->configs);
 }

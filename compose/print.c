@@ -20,8 +20,10 @@ enum quoting {
     QUOTE_YAML = 1 << 2,    /* other escapes in YAML's words */
 };
 
-#define BINARY_LINE 70      /* characters of base64 */
-#define SIMPLE_KEY_MAX 128u /* of Docker Compose; readers take 1024 */
+#define ESCAPE_BYTES 6         /* of one byte: \u0001 */
+#define NODE_OVERHEAD_BYTES 40 /* a number, what stands around a value and its key */
+#define BINARY_LINE 70         /* characters of base64 */
+#define SIMPLE_KEY_MAX 128u    /* of Docker Compose; readers take 1024 */
 
 struct printer {
     struct strbuf *out;
@@ -713,6 +715,36 @@ void project_print(
         print_yaml(&printer, yaml_view(&arena, &compose_attr, model), 0, false);
     }
     arena_release(&arena);
+}
+
+/* At most, whatever is to be escaped; SIZE_MAX when it is more than max_bytes. */
+static size_t estimate_bytes(const struct node *node, size_t max_bytes)
+{
+    size_t bytes = NODE_OVERHEAD_BYTES;
+
+    if (node->kind == NODE_TEXT)
+        bytes += strlen(node->text) * ESCAPE_BYTES;
+    for (uint32_t i = 0; i < node->len && bytes <= max_bytes; i++) {
+        const struct node *value = node->kind == NODE_MAP ? node->entries[i].value : node->items[i];
+        size_t below = estimate_bytes(value, max_bytes - bytes);
+
+        if (below == SIZE_MAX)
+            return SIZE_MAX;
+        bytes += below;
+        if (node->kind == NODE_MAP)
+            bytes += strlen(node->entries[i].key) * ESCAPE_BYTES;
+    }
+    return bytes <= max_bytes ? bytes : SIZE_MAX;
+}
+
+bool node_fits(const struct node *node, size_t max_bytes)
+{
+    if (estimate_bytes(node, max_bytes) != SIZE_MAX)
+        return true;
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(max_bytes);
+
+    node_print_canonical(node, &out);
+    return !strbuf_is_truncated(&out);
 }
 
 /* The names of Docker Compose's own structure, which has none for JSON. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct node;
 struct project;
@@ -28,6 +29,9 @@ void service_print_marshalled(const struct service *service, struct strbuf *out)
 
 /* One value on one line as JSON, keys sorted, without blanks. */
 void node_print_canonical(const struct node *node, struct strbuf *out);
+
+/* Whether that is at most so many bytes, aliases written out. */
+bool node_fits(const struct node *node, size_t max_bytes);
 
 /* A text as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD. */
 void json_print_text(const char *text, struct strbuf *out);

@@ -1,5 +1,6 @@
 #include "compose/project.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "base/diag.h"
 #include "base/digest.h"
 #include "base/fdio.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strbuf.h"
@@ -217,7 +219,8 @@ const struct node *service_field_node(const struct service *service, const char 
     return walk_to_field(service, path, &at);
 }
 
-#define MODEL_JSON_MAX_BYTES (64u << 20)
+/* Loading refuses what is larger; Docker Compose's form has some attributes more that say nothing. */
+#define MODEL_JSON_MAX_BYTES (LIMIT_MODEL_BYTES + LIMIT_MODEL_BYTES / 4)
 
 const char *service_model_json(struct arena *arena, const struct service *service)
 {
@@ -238,14 +241,16 @@ const char *service_model_json(struct arena *arena, const struct service *servic
             node_remove(model, "deploy");
     }
     node_print_canonical(model, &out);
+    assert(!strbuf_is_truncated(&out));
     return arena_strndup(arena, out.data, out.len);
 }
 
-static const char *hash_text(struct arena *arena, const char *text, size_t len)
+static const char *hash_text(struct arena *arena, const struct strbuf *text)
 {
     char digest[DIGEST_TEXT_MAX];
 
-    digest_sha256(text, len, digest);
+    assert(!strbuf_is_truncated(text));
+    digest_sha256(text->data, text->len, digest);
     return arena_strdup(arena, digest_hex(digest));
 }
 
@@ -265,7 +270,7 @@ static const char *hash_written(struct arena *arena, const struct node *node)
             node_set(arena, written, entry->key, NULL, entry->value);
     }
     node_print_canonical(written, &out);
-    return hash_text(arena, out.data, out.len);
+    return hash_text(arena, &out);
 }
 
 const char *service_config_hash(struct arena *arena, const struct service *service)
@@ -273,7 +278,7 @@ const char *service_config_hash(struct arena *arena, const struct service *servi
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
 
     service_print_marshalled(service, &out);
-    return hash_text(arena, out.data, out.len);
+    return hash_text(arena, &out);
 }
 
 const char *network_config_hash(struct arena *arena, const struct project_network *network)

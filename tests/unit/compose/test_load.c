@@ -179,6 +179,37 @@ static void a_file_is_refused_above_its_limit(void **state)
     assert_true(f->diag.errors == 1);
 }
 
+/* An anchor of a mebibyte, and a service that uses it so many times. */
+static int load_aliases(struct fixture *f, unsigned count)
+{
+    enum { LENGTH = 1 << 20 };
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(2 * LENGTH);
+
+    strbuf_adds(&text, "x-a: &a ");
+    for (size_t i = 0; i < LENGTH; i++)
+        strbuf_addc(&text, 'x');
+    strbuf_adds(&text, "\nservices:\n  web:\n    image: x\n    labels:\n");
+    for (unsigned i = 0; i < count; i++)
+        strbuf_addf(&text, "      l%u: *a\n", i);
+    put(f, "project/compose.yaml", text.data);
+    return load(f);
+}
+
+static void a_service_is_refused_above_its_limit(void **state)
+{
+    struct fixture *f = *state;
+    const unsigned limit = LIMIT_MODEL_BYTES >> 20;
+
+    assert_int_equal(load_aliases(f, limit - 1), 0);
+    assert_int_equal(
+            strlen(service_config_hash(&f->arena, project_find_service(f->project, "web"))), 64);
+    assert_int_equal(load_aliases(f, limit), -EINVAL);
+    assert_int_equal(f->diag.errors, 1);
+    assert_string_equal(
+            f->diag.items[0].message, "services.web: more than 64 MiB of text, which is the limit");
+    assert_int_equal(f->diag.items[0].at.line, 3);
+}
+
 /* Twelve levels of two files that both include both of the next level: 8190 ways. */
 static void includes_are_refused_above_their_number(void **state)
 {
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
                 the_name_is_taken_from_the_strongest_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_refused_above_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_service_is_refused_above_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(includes_are_refused_above_their_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(includes_are_refused_above_their_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
