@@ -453,7 +453,35 @@ int cgroup_clone_fd(const struct cgroup *cgroup)
     return -EBADF;
 }
 
-int cgroup_enter(const struct cgroup *cgroup, bool born_in_v2)
+int cgroup_open_below(const struct cgroup *cgroup, pid_t pid)
+{
+    char text[PROC_CGROUP_MAX], name[64];
+    struct str rest, line;
+    int group_fd = cgroup_clone_fd(cgroup);
+
+    if (group_fd < 0)
+        return -EBADF;
+    snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
+    ssize_t len = fs_read_small(AT_FDCWD, name, text, sizeof(text) - 1);
+    rest = (struct str){ text, len > 0 ? (size_t)len : 0 };
+    while (str_split_next(&rest, '\n', &line)) {
+        size_t own_len = strlen(cgroup->path);
+
+        if (!str_has_prefix(line, "0::"))
+            continue;
+        line = (struct str){ line.data + 3, line.len - 3 };
+        if (!str_has_prefix(line, cgroup->path) || line.len <= own_len + 1 ||
+                line.data[own_len] != '/')
+            break;
+        text[line.data - text + (ssize_t)line.len] = 0;
+        int fd = fs_try_open_in_root(
+                group_fd, line.data + own_len + 1, O_DIRECTORY | O_RDONLY | O_NOFOLLOW, 0);
+        return fd < 0 ? -EBADF : fd;
+    }
+    return -EBADF;
+}
+
+int cgroup_enter(const struct cgroup *cgroup, bool born_in_v2, int below_fd)
 {
     for (size_t i = 0; i < cgroup->count; i++) {
         const struct cgroup_hierarchy *h = &cgroup->hierarchies[i];
@@ -461,6 +489,8 @@ int cgroup_enter(const struct cgroup *cgroup, bool born_in_v2)
         if (h->fd < 0 || (h->v2 && born_in_v2))
             continue;
         int r = fs_write_small(h->fd, h->v2 ? "cgroup.procs" : "tasks", "0");
+        if (r == -EBUSY && h->v2 && below_fd >= 0)
+            r = fs_write_small(below_fd, "cgroup.procs", "0");
         if (r < 0)
             return r;
     }

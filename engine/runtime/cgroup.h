@@ -87,11 +87,16 @@ int cgroup_open(struct cgroup *cgroup, const char *path, struct error **err);
  * layout), or -EBADF where there is none. Borrowed. */
 int cgroup_clone_fd(const struct cgroup *cgroup);
 
+/* The v2 group of the process `pid`, as a directory, where that is below the container's own: given, -EBADF
+ * otherwise. A group that passes controllers on takes no process itself (EBUSY); once systemd, or another engine,
+ * inside has done so, what is started in the container later belongs where its first process is. */
+int cgroup_open_below(const struct cgroup *cgroup, pid_t pid);
+
 /* Moves the calling process, which must have one thread, into the groups, of v2 only unless it was
- * born there. In v1 through "tasks" and "0", which spares the kernel's global lock that moving a
+ * born there; into below_fd (-EBADF: none) where the group of v2 is busy. In v1 through "tasks" and "0", which spares the kernel's global lock that moving a
  * process takes; v2 has nothing like it, and waits for an RCU grace period (some ten
  * milliseconds). Async-signal-safe; 0 or -errno. */
-int cgroup_enter(const struct cgroup *cgroup, bool born_in_v2);
+int cgroup_enter(const struct cgroup *cgroup, bool born_in_v2, int below_fd);
 
 /* All processes of the groups. SIGKILL reaches those that fork meanwhile, too. */
 int cgroup_kill(const struct cgroup *cgroup, int signo, struct error **err);

@@ -31,6 +31,10 @@ static pid_t clone_into(struct clone_request *request, int *ret_pidfd)
         args.cgroup = (uint64_t)request->cgroup_fd;
         request->in_cgroup = true;
         pid = syscall(SYS_clone3, &args, sizeof(args));
+        if (pid < 0 && errno == EBUSY && request->cgroup_below_fd >= 0) {
+            args.cgroup = (uint64_t)request->cgroup_below_fd;
+            pid = syscall(SYS_clone3, &args, sizeof(args));
+        }
         /* Before Linux 5.7, or into a group that refuses: it enters by itself and learns why. */
         if (pid < 0 && errno != EINVAL && errno != E2BIG && errno != EBUSY && errno != EOPNOTSUPP &&
                 errno != ENOSYS)

@@ -9,6 +9,7 @@
 struct clone_request {
     uint64_t flags;       /* CLONE_NEW… */
     int cgroup_fd;        /* v2 directory to be born in; -EBADF: the parent's */
+    int cgroup_below_fd;  /* in its place where that one is busy; -EBADF: none */
     int pid_namespace_fd; /* to be born in; -EBADF: the parent's, or a new one by flags */
     bool as_sibling;      /* child of our parent; without an exit signal of its own */
     bool in_cgroup;       /* result, in the child: born there; false: it has to enter by itself */

@@ -228,6 +228,7 @@ static int spawn(struct start *start, struct container_process *process, struct 
     struct clone_request request = {
         .flags = needs_step ? 0 : flags,
         .cgroup_fd = cgroup_clone_fd(start->options->cgroup),
+        .cgroup_below_fd = -EBADF,
         .pid_namespace_fd = needs_step ? -EBADF : start->namespace_fds[NAMESPACE_PID],
     };
     int sockets[2];

@@ -94,7 +94,7 @@ static struct capability_sets all_capabilities(uint64_t all)
 }
 
 static _Noreturn void run_child(
-        struct start *start, const struct join_options *options, bool in_cgroup)
+        struct start *start, const struct join_options *options, bool in_cgroup, int below_fd)
 {
     static struct user_identity identity; /* this process executes soon */
     struct start_process *process = &start->process;
@@ -115,7 +115,7 @@ static _Noreturn void run_child(
         errno = -r;
         start_fail(process->sync_fd, STAGE_AFFINITY, 0);
     }
-    r = cgroup_enter(options->cgroup, in_cgroup);
+    r = cgroup_enter(options->cgroup, in_cgroup, below_fd);
     if (r < 0) {
         errno = -r;
         start_fail(process->sync_fd, STAGE_CGROUP, 0);
@@ -275,8 +275,12 @@ static void prepare(
 static int clone_child(struct start *start, const struct join_options *options,
         struct container_process *process, struct error **err)
 {
+    auto_close int below_fd = options->cgroup_chosen
+                                      ? -EBADF
+                                      : cgroup_open_below(options->cgroup, options->pid);
     struct clone_request request = {
         .cgroup_fd = cgroup_clone_fd(options->cgroup),
+        .cgroup_below_fd = below_fd,
         .pid_namespace_fd = start->namespace_fds[NAMESPACE_PID],
     };
     int sockets[2];
@@ -291,7 +295,7 @@ static int clone_child(struct start *start, const struct join_options *options,
         /* The pid namespace was joined by being born there. */
         start->namespace_fds[NAMESPACE_PID] = -EBADF;
         close(sockets[0]);
-        run_child(start, options, request.in_cgroup);
+        run_child(start, options, request.in_cgroup, below_fd);
     }
     if (pid < 0)
         return error_set(err, (int)-pid, NULL, "cannot start a process in the container");

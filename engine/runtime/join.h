@@ -16,6 +16,7 @@ struct runtime_spec;
 struct join_options {
     const struct runtime_spec *spec; /* of the container: environment, rights, limits */
     const struct cgroup *cgroup;     /* of the container, open */
+    bool cgroup_chosen;              /* that group and none below it, even if it takes no process */
     pid_t pid;                       /* of its first process … */
     int pidfd;                       /* … and that one for certain */
     /* The whole process, in place of what follows and of the container's own; NULL: none */

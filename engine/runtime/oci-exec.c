@@ -318,6 +318,7 @@ int oci_exec(const struct oci_runtime *runtime, const struct oci_exec_options *o
         .spec = e.spec,
         .process = e.process,
         .cgroup = &e.cgroup,
+        .cgroup_chosen = options->cgroups && *options->cgroups,
         .pid = e.container.pid,
         .pidfd = e.pidfd,
         .terminal = e.process->terminal,

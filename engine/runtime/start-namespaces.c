@@ -118,7 +118,7 @@ static void set_names(struct start *start)
 
 static void enter_cgroup(struct start *start)
 {
-    int r = cgroup_enter(start->options->cgroup, start->in_cgroup);
+    int r = cgroup_enter(start->options->cgroup, start->in_cgroup, -EBADF);
 
     if (r < 0)
         fail_with(start, STAGE_CGROUP, 0, r);

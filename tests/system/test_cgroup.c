@@ -380,7 +380,7 @@ static void a_limit_below_the_use_is_refused_when_it_is_to_be_checked(void **sta
         size_t size = 32u << 20;
         volatile char *memory = malloc(size);
 
-        if (!memory || cgroup_enter(&f->cgroup, false) < 0)
+        if (!memory || cgroup_enter(&f->cgroup, false, -EBADF) < 0)
             _exit(1);
         for (size_t i = 0; i < size; i += 4096)
             memory[i] = 1;

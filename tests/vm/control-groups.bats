@@ -137,6 +137,24 @@ value() {
     berth run --rm --network none busybox test -e /sys/fs/cgroup/memory.max
 }
 
+@test "a container that has passed its controllers on is entered where its first process is" {
+    berth run -d --name x1 --network none --security-opt writable-cgroups=true --memory 64m \
+        --health-cmd 'cat /proc/self/cgroup' --health-interval 1s busybox sh -c \
+        'cd /sys/fs/cgroup && mkdir first && echo 1 >first/cgroup.procs && echo +memory >cgroup.subtree_control &&
+            exec sleep 1000'
+    group=$(group_of x1)
+    passed_on() { [ "$(cat "${group%/first}/cgroup.subtree_control")" = memory ]; }
+    wait_for 300 passed_on
+    [ "$(berth exec x1 cat /proc/self/cgroup)" = "0::/first" ]
+    probed_there() { berth inspect -f '{{range .State.Health.Log}}{{.Output}}{{end}}' x1 | grep -q '0::/first'; }
+    wait_for 300 probed_there
+    # The limit is that of the whole.
+    run berth exec x1 sh -c 'head -c 100m /dev/zero | tail'
+    [ "$status" -ne 0 ]
+    berth rm -f x1
+    [ ! -e "${group%/first}" ]
+}
+
 @test "devices are denied by a program at the control group, and given by --device with what it says" {
     local mine=/dev/loop-control
     [ -c $mine ] || mknod -m 600 $mine c 10 237
