@@ -28,6 +28,15 @@ static int64_t watchdog_usec(struct cli *cli)
     return text && parse_int64(str_from(text), 1, INT64_MAX, &usec) == 0 ? usec : 0;
 }
 
+/* What is no positive duration counts as none. */
+static int64_t runtime_timeout_usec(struct cli *cli)
+{
+    const char *text = cli_env(cli, "BERTH_RUNTIME_TIMEOUT");
+    int64_t usec = 0;
+
+    return text && parse_duration_usec(str_from(text), &usec) == 0 && usec > 0 ? usec : 0;
+}
+
 const struct engine_options *cli_engine_options(struct cli *cli)
 {
     struct engine_options *options = ARENA_NEW(&cli->arena, struct engine_options);
@@ -44,6 +53,7 @@ const struct engine_options *cli_engine_options(struct cli *cli)
         .search_path = cli_env(cli, "PATH"),
         .notify_socket = cli_env(cli, "NOTIFY_SOCKET"),
         .watchdog_usec = watchdog_usec(cli),
+        .runtime_timeout_usec = runtime_timeout_usec(cli),
         .fault = cli_env(cli, "BERTH_FAULT"),
         .cancel = &cli->interrupted,
         .cancel_fd = cli_interrupt_fd(),

@@ -26,9 +26,10 @@ struct engine_options {
     const char *registry_auth_file; /* $REGISTRY_AUTH_FILE; NULL: none */
     const char *xdg_runtime_dir;    /* $XDG_RUNTIME_DIR; NULL: none */
     const char *search_path;        /* $PATH, for other OCI runtimes; NULL: none */
-    const char *notify_socket; /* $NOTIFY_SOCKET, for containers that are services; NULL: none */
-    int64_t watchdog_usec;     /* $WATCHDOG_USEC; 0: none */
-    const char *fault;         /* "name:action", see base/fault.h; NULL: none. Tests only. */
+    const char *notify_socket;    /* $NOTIFY_SOCKET, for containers that are services; NULL: none */
+    int64_t watchdog_usec;        /* $WATCHDOG_USEC; 0: none */
+    int64_t runtime_timeout_usec; /* for a call of another OCI runtime; 0: the usual */
+    const char *fault;            /* "name:action", see base/fault.h; NULL: none. Tests only. */
     const atomic_bool *cancel; /* borrowed while the handle is open; set to end long work early */
     int cancel_fd; /* readable once *cancel is set, so that waiting ends too; 0 or less: none */
 };

@@ -556,6 +556,7 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .init = config->init,
         .libexec_dir = b->engine->options.libexec_dir,
         .runtime = b->runtime,
+        .runtime_timeout_usec = b->engine->options.runtime_timeout_usec,
         .event_attributes = container_event_attributes(b->engine, &b->arena, b->c->id),
         .cgroup_path = b->cgroup_path,
         .ready = b->ready,

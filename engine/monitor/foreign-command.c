@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,11 +14,13 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "base/timefmt.h"
 #include "engine/monitor/foreign-internal.h"
 
 #define WORDS_MAX 24
 #define LOG_MAX_BYTES (1u << 16)
 #define LOG_NAME_MAX 32
+#define KILLED_TIMEOUT_USEC (10 * USEC_PER_SEC)
 
 /* The entries of its log are JSON objects, on a line each (runc) or on several (crun): one ends with the line at which
  * what was gathered can be read. */
@@ -64,6 +67,40 @@ static const char *last_name(const char *path)
     return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 }
 
+/* What only changes a container that runs already, or ends it. */
+static int64_t timeout_for(const struct foreign *foreign, const char *verb)
+{
+    bool is_long = strcmp(verb, "create") == 0 || strcmp(verb, "start") == 0 ||
+                   strcmp(verb, "exec") == 0;
+
+    return is_long || foreign->timeout_usec < FOREIGN_SHORT_TIMEOUT_USEC
+                   ? foreign->timeout_usec
+                   : FOREIGN_SHORT_TIMEOUT_USEC;
+}
+
+/* It leads a session. A process that even SIGKILL does
+ * not end (it waits for a disk) is not waited for: it stays a child until the monitor ends. */
+static void kill_session(pid_t pid, int pidfd)
+{
+    (void)kill(-pid, SIGKILL);
+    if (proc_wait_pidfd(pidfd, time_monotonic_usec() + KILLED_TIMEOUT_USEC) > 0)
+        (void)proc_wait(pid);
+}
+
+/* Its exit status as proc_wait, or -ETIMEDOUT. */
+static int wait_for_end(
+        const struct foreign *foreign, const char *verb, pid_t pid, int pidfd, struct error **err)
+{
+    int64_t timeout_usec = timeout_for(foreign, verb);
+    char text[TIME_GO_DURATION_MAX];
+
+    if (proc_wait_pidfd(pidfd, time_monotonic_usec() + timeout_usec) > 0)
+        return proc_wait(pid);
+    kill_session(pid, pidfd);
+    return error_set_plain(err, ETIMEDOUT, NULL, "%s %s has not ended within %s and was killed",
+            last_name(foreign->program), verb, time_format_go_duration(timeout_usec, text));
+}
+
 int foreign_run(const struct foreign *foreign, const char *const *words,
         const struct foreign_streams *streams, struct error **err)
 {
@@ -73,6 +110,7 @@ int foreign_run(const struct foreign *foreign, const char *const *words,
     char log_name[LOG_NAME_MAX];
     const char *argv[WORDS_MAX + 8];
     struct proc_spawn spawn = PROC_SPAWN_INIT;
+    auto_close int pidfd = -EBADF;
     size_t argc = 0;
     pid_t pid;
 
@@ -93,11 +131,12 @@ int foreign_run(const struct foreign *foreign, const char *const *words,
     spawn.stdout_fd = streams->stdout_fd;
     spawn.stderr_fd = streams->stderr_fd;
     spawn.cwd = "/";
-    int r = proc_spawn(&spawn, &pid, NULL, err);
+    spawn.new_session = true;
+    int r = proc_spawn(&spawn, &pid, &pidfd, err);
     if (r < 0)
         return error_wrap(err, r, "cannot run the runtime \"%s\"", foreign->program);
-    r = proc_wait(pid);
-    if (r != 0) {
+    r = wait_for_end(foreign, words[0], pid, pidfd, err);
+    if (r > 0) {
         auto_free char *message = read_message(foreign, log_name);
 
         r = message ? error_set_plain(err, EIO, NULL, "%s %s: %s", last_name(foreign->program),

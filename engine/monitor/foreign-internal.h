@@ -29,7 +29,7 @@ struct foreign_streams {
     }
 
 /* Runs the program with these words (NULL-terminated) behind its global options, to its end. A failure says what the
- * program has logged. */
+ * program has logged. One that takes longer than it may is killed with all of its session: -ETIMEDOUT. */
 int foreign_run(const struct foreign *foreign, const char *const *words,
         const struct foreign_streams *streams, struct error **err);
 

@@ -41,6 +41,8 @@ int foreign_open(struct foreign *foreign, struct arena *arena, const struct moni
     *foreign = (struct foreign)FOREIGN_INIT;
     if (!config->runtime)
         return 0;
+    foreign->timeout_usec = config->runtime_timeout_usec > 0 ? config->runtime_timeout_usec
+                                                             : FOREIGN_TIMEOUT_USEC;
     foreign->id = config->id;
     foreign->run_fd = run_dir_fd;
     if (mkdirat(run_dir_fd, FOREIGN_DIR, 0700) < 0 && errno != EEXIST)
@@ -138,6 +140,17 @@ static int take_process(const struct foreign *foreign, const char *pid_file,
     return 0;
 }
 
+/* A process that was started and cannot be used must not stay. */
+static void end_process(struct container_process *process)
+{
+    if (process->pid <= 0)
+        return;
+    (void)proc_kill_pidfd(process->pidfd, SIGKILL);
+    (void)proc_wait(process->pid);
+    process->pid = 0;
+    process->pidfd = fd_close(process->pidfd);
+}
+
 /* ---- Create ---- */
 
 /* From here on the caller is in the namespace that has the root. What the machine mounts later still appears there,
@@ -213,11 +226,7 @@ int foreign_create(struct foreign *foreign, const struct foreign_create *options
         r = error_set(err, errno, NULL, "cannot come back from the container's mount namespace");
     if (r >= 0)
         return 0;
-    if (ret->pid > 0) {
-        (void)proc_kill_pidfd(ret->pidfd, SIGKILL);
-        (void)proc_wait(ret->pid);
-        ret->pid = 0;
-    }
+    end_process(ret);
     return r;
 }
 
@@ -311,9 +320,13 @@ int foreign_exec(const struct foreign *foreign, const struct foreign_exec *optio
     }
     if (r >= 0)
         r = take_process(foreign, pid_name, ret, err);
+    else /* it may have got as far as that */
+        (void)take_process(foreign, pid_name, ret, NULL);
     if (r >= 0)
         r = console_take(&console, &ret->console_fd, err);
     console_close(&console, foreign);
     (void)unlinkat(foreign->dir_fd, process_name, 0);
+    if (r < 0)
+        end_process(ret);
     return r;
 }

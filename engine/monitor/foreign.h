@@ -11,14 +11,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/timefmt.h"
+
 struct arena;
 struct container_process; /* engine/runtime/container.h */
 struct container_rootfs;
 struct error;
 struct monitor_config;
 
+/* A sandbox with a kernel of its own takes its time to start, and a program that hangs must not hold the container for
+ * ever. What only changes something that runs has less, since the caller has other ways (SIGKILL, the control group)
+ * or nothing to wait for. */
+#define FOREIGN_TIMEOUT_USEC (240 * USEC_PER_SEC)
+#define FOREIGN_SHORT_TIMEOUT_USEC (60 * USEC_PER_SEC)
+
 struct foreign {
-    const char *program; /* absolute; NULL: the embedded runtime is used */
+    const char *program;  /* absolute; NULL: the embedded runtime is used */
+    int64_t timeout_usec; /* for each of its calls */
     const char *id;
     const char *dir; /* RUN/containers/ID/runtime: bundle, state, messages. In the arena */
     int run_fd;      /* RUN/containers/ID, borrowed */

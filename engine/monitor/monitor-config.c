@@ -126,6 +126,7 @@ static const struct member members[] = {
     MEMBER("init", init, MEMBER_BOOL),
     MEMBER("libexec_dir", libexec_dir, MEMBER_TEXT),
     MEMBER("runtime", runtime, MEMBER_TEXT),
+    MEMBER("runtime_timeout_usec", runtime_timeout_usec, MEMBER_INT64),
     MEMBER("event_attributes", event_attributes, MEMBER_TEXT),
     MEMBER("cgroup_path", cgroup_path, MEMBER_TEXT),
     MEMBER("monitor_cgroup_path", monitor_cgroup_path, MEMBER_TEXT),

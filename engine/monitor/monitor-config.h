@@ -138,6 +138,7 @@ struct monitor_config {
     const char *libexec_dir;
     const char
             *runtime; /* absolute path of another OCI runtime (foreign.h); NULL: the embedded one */
+    int64_t runtime_timeout_usec; /* how long a call of that one may take; 0: FOREIGN_TIMEOUT_USEC */
     const char *event_attributes; /* of events (event-log.h): image, name and labels; NULL: none */
     const char
             *cgroup_path; /* below each hierarchy: "/berth/ID"; NULL: linux.cgroupsPath or that */

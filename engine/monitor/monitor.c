@@ -214,9 +214,11 @@ static int create_foreign(
 
     if (r >= 0)
         r = foreign_create(&m->foreign, &how, &m->process, err);
-    /* The program has made them; what is read from there, and how the rest is killed, is the same. */
+    /* The program has made them; what is read from there, and how the rest is killed, is the same. That holds for
+     * what it has left behind when it failed, too. */
+    int opened = cgroup_open(&m->cgroup, cgroup_path(m), r < 0 ? NULL : err);
     if (r >= 0)
-        r = cgroup_open(&m->cgroup, cgroup_path(m), err);
+        r = opened;
     return r < 0 ? r : 0;
 }
 

@@ -136,6 +136,7 @@ static void copy_options(struct engine_options *to, const struct engine_options 
         .search_path = mem_strdup(from->search_path),
         .notify_socket = mem_strdup(from->notify_socket),
         .watchdog_usec = from->watchdog_usec,
+        .runtime_timeout_usec = from->runtime_timeout_usec,
         .fault = mem_strdup(from->fault),
         .cancel = from->cancel,
         .cancel_fd = from->cancel_fd,

@@ -89,6 +89,82 @@ wrapper() {
     assert_nothing_left
 }
 
+# hanging NAME VERB: a runtime that never comes back from this call; its child says where it was.
+hanging() {
+    wrapper "$1" 'for word in "$@"; do
+    if [ "$word" = '"$2"' ]; then touch '"$WORK/hangs"'; sleep 1000 & wait; fi
+done'
+}
+
+@test "a runtime that hangs is killed when its time is over, which the error says" {
+    export BERTH_RUNTIME_TIMEOUT=3s
+    for verb in create start; do
+        hanging "hanging-$verb" "$verb"
+        run berth run --rm --runtime "$WORK/hanging-$verb" --network none busybox true
+        assert_status 125
+        assert_output_has "hanging-$verb $verb has not ended within 3s and was killed"
+        rm hangs
+        assert_nothing_left
+    done
+    hanging hanging-delete delete
+    run berth run --rm --runtime "$WORK/hanging-delete" --network none busybox echo done
+    assert_status 0
+    [ "$output" = "done" ]
+    rm hangs
+    assert_nothing_left
+}
+
+@test "exec, pause and kill through a runtime that hangs end, and the container can be removed" {
+    export BERTH_RUNTIME_TIMEOUT=3s
+    printf '#!/bin/sh\nfor word in "$@"; do case $word in exec | pause | kill) sleep 1000 & wait ;; esac; done\nexec "%s" "$@"\n' \
+        "$RUNTIME" >"$WORK/half"
+    chmod 755 "$WORK/half"
+    berth run -d --name x1 --runtime "$WORK/half" --network none busybox sleep 1000 >/dev/null
+    run berth exec x1 true
+    assert_status 126
+    assert_output_has "half exec has not ended within 3s and was killed"
+    run berth pause x1
+    assert_status 1
+    assert_output_has "half pause has not ended within 3s and was killed"
+    # A signal that the runtime does not pass on reaches the process itself.
+    berth kill x1
+    wait_for 120 is_in_state x1 "exited 137"
+    berth rm -f x1
+    assert_nothing_left
+}
+
+@test "a process whose terminal the runtime does not hand over does not stay in the container" {
+    # The terminal goes to a socket of its own, at whose other end nobody takes it on.
+    cat >"$WORK/keeping" <<'SCRIPT'
+#!/bin/bash
+words=() sink= last=
+for word; do
+    [ "$last" != --console-socket ] || { sink=$(mktemp -u /tmp/sink.XXXXXX); word=$sink; }
+    words+=("$word") last=$word
+done
+if [ -n "$sink" ]; then
+    python3 - "$sink" <<'PYTHON' &
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.bind(sys.argv[1])
+    s.listen()
+    connection = s.accept()[0]
+    socket.recv_fds(connection, 100, 1)
+    os.unlink(sys.argv[1])
+PYTHON
+    until [ -S "$sink" ]; do sleep 0.05; done
+fi
+SCRIPT
+    printf '"%s" "${words[@]}"\nstatus=$?\nwait\nexit $status\n' "$RUNTIME" >>"$WORK/keeping"
+    chmod 755 "$WORK/keeping"
+    berth run -d --name x1 --runtime "$WORK/keeping" --network none busybox sleep 1000 >/dev/null
+    run script -qec "berth exec -t x1 sleep 2000" /dev/null </dev/null
+    assert_output_has "the runtime has made no terminal"
+    [ "$(berth top x1 | grep -c sleep)" = 1 ]
+    berth rm -f x1
+    assert_nothing_left
+}
+
 @test "a name is found on PATH" {
     wrapper my-runtime :
     PATH=$WORK:$PATH run berth run --rm --runtime my-runtime --network none busybox echo found
