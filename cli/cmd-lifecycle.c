@@ -106,12 +106,17 @@ const struct command command_start = {
 
 struct stop_options {
     int64_t timeout_sec;
-    bool timeout_given;
+    bool timeout_given, ignore;
     const char *signal;
 };
 static const struct stop_options stop_defaults = { .timeout_sec = CONTAINER_STOP_TIMEOUT_UNSET };
 
-static const struct opt stop_opts[] = {
+/* The first is of `stop` alone. */
+static const struct opt stop_opts[] = { { .name = "ignore",
+                                                .letter = 'i',
+                                                .type = &opt_flag,
+                                                .offset = offsetof(struct stop_options, ignore),
+                                                .help = "A missing container is no error" },
     { .name = "timeout",
             .letter = 't',
             .type = &opt_seconds,
@@ -130,15 +135,21 @@ static const struct opt stop_opts[] = {
             .arg = "SIGNAL",
             .offset = offsetof(struct stop_options, signal),
             .help = "Signal to send instead of the stop signal" },
-    OPT_END
-};
+    OPT_END };
 
 static int stop_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
         struct error **err)
 {
     const struct stop_options *options = data;
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct container *container = NULL;
 
     (void)cli;
+    if (options->ignore) {
+        int r = container_lookup(engine, &arena, name, &container, err);
+        if (r < 0 || !container)
+            return r;
+    }
     return container_stop(engine, name, options->timeout_sec, options->signal, err);
 }
 
@@ -181,7 +192,7 @@ const struct command command_restart = {
     .name = "restart",
     .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
     .summary = "Restart containers",
-    .opts = stop_opts,
+    .opts = stop_opts + 1,
     .options_bytes = sizeof(struct stop_options),
     .defaults = &stop_defaults,
     .run = run_restart,

@@ -13,26 +13,42 @@
 #include "units/quote.h"
 #include "units/text.h"
 
-/* Whether berth's command stays with the container and hands its output to the service, and so to the journal. With
- * Podman, whose default driver writes there itself, it never has to. */
+static bool is_berth(const struct translation *t)
+{
+    return t->options->engine == QUADLET_ENGINE_BERTH;
+}
+
+/* Whether berth's command stays with the container and hands its output to the service as it is. */
 static bool follows_output(const struct translation *t)
 {
     const char *driver = own_value_set(t, "LogDriver");
 
-    return t->options->engine == QUADLET_ENGINE_BERTH &&
-           (!driver || strcmp(driver, "journald") == 0 || strcmp(driver, "passthrough") == 0);
+    return is_berth(t) && driver && strcmp(driver, "passthrough") == 0;
+}
+
+/* The journal is Podman's default where it runs as a service; berth is told. A oneshot's command stays with the
+ * container anyway, and what that prints is the service's. */
+static void add_journal(struct translation *t)
+{
+    if (service_is_oneshot(t))
+        return;
+    COMMAND_ADD_ALL(t, "--log-driver", "journald", "--log-opt", "tag=%N");
 }
 
 void special_log_driver(struct translation *t)
 {
     const char *driver = own_value(t, "LogDriver");
 
+    if (is_berth(t) && (!driver || !*driver || strcmp(driver, "journald") == 0)) {
+        add_journal(t);
+        return;
+    }
     if (!driver || follows_output(t))
         return;
-    if (t->options->engine == QUADLET_ENGINE_BERTH && strcmp(driver, "json-file") != 0 &&
-            strcmp(driver, "none") != 0)
+    if (is_berth(t) && strcmp(driver, "json-file") != 0 && strcmp(driver, "none") != 0)
         translation_error(t, own_line(t, "LogDriver"),
-                "LogDriver=%s is not supported by berth: journald, json-file or none", driver);
+                "LogDriver=%s is not supported by berth: journald, json-file, passthrough or none",
+                driver);
     command_add_option(t, "--log-driver", driver);
 }
 
@@ -243,10 +259,17 @@ void translate_container(struct translation *t)
 
     unitfile_add(&t->service, "Service", "Environment", "PODMAN_SYSTEMD_UNIT=%n");
     service_check_kill_mode(t);
+    if (is_berth(t)) { /* whose `rm -f` kills, as Docker's does; Podman's stops */
+        command_begin(t, &remove);
+        COMMAND_ADD_ALL(t, "stop", "-i");
+        command_add(t, name);
+        command_end(t, "ExecStop", "");
+    }
     command_begin(t, &remove);
     COMMAND_ADD_ALL(t, "rm", "-v", "-f", "-i");
     command_add(t, name);
-    command_end(t, "ExecStop", "");
+    if (!is_berth(t))
+        command_end(t, "ExecStop", "");
     command_end(t, "ExecStopPost", "-");
     add_reload(t, name);
 

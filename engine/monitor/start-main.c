@@ -229,6 +229,9 @@ static struct client *add_first_client(struct monitor *m, int argc, char **argv,
     client->attach = number(argc, argv, 1);
     client->subscribed = flags & PROGRAM_SUBSCRIBE;
     client->owns_teardown = flags & PROGRAM_OWN_TEARDOWN;
+    /* A command that stays with the container ends as it does, and is the service's main process: of this one, its
+     * child, a service manager would not hear how it ended. */
+    m->told_main_pid = client->attach != 0;
     return client;
 }
 

@@ -44,6 +44,13 @@ was_told() {
     wait_for 20 was_told "STOPPING=1\|STATUS=exited"
 }
 
+@test "a command that stays with the container is the main process of the service itself" {
+    start_manager
+    run -7 berth run --rm --name web --network none --sdnotify conmon busybox sh -c 'exit 7'
+    wait_for 20 was_told "READY=1"
+    ! was_told MAINPID=
+}
+
 @test "one that is ready once it is healthy waits for its check, and asks for the time it takes" {
     start_manager
     run -0 berth run -d --name web --network none --sdnotify healthy --health-cmd "test -e /ready" \

@@ -75,8 +75,9 @@ static void documents_in_memory_mean_their_values_literally(void **state)
     assert_int_equal(emit(&f, &berth), 0);
     assert_string_equal(f.unit.name, "web.service");
     assert_string_equal(unitfile_get(&f.unit.unit, "Service", "ExecStart"),
-            "/usr/bin/berth run --name systemd-%N --replace --rm --log-opt \"tag=a\\x20b\" "
-            "--cgroups=split --hostname \"\\\"quoted\\\"\" --sdnotify=conmon -v "
+            "/usr/bin/berth run --name systemd-%N --replace --rm --log-driver journald --log-opt tag=%N "
+            "--log-opt \"tag=a\\x20b\" "
+            "--cgroups=split --hostname \"\\\"quoted\\\"\" --sdnotify=conmon -d -v "
             "\"/a\\x20b:/c\" --env \"GREETING=it's\\x20\\\"100%%\\x20$$pure\\\"\" "
             "docker.io/library/nginx sh -c \"echo\\x20$$HOME\\x20100%%\"");
     assert_string_equal(unitfile_get(&f.unit.unit, "Service", "Restart"), "always");
