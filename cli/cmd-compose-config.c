@@ -502,12 +502,15 @@ static int run_version(struct cli *cli, const void *data, int argc, char **argv)
     (void)argv;
     if (status)
         return status;
-    if (string_is_equal(o->format, "json"))
+    if (o->is_short && (!o->format || string_is_equal(o->format, "json") ||
+                               string_is_equal(o->format, "pretty")))
+        cli_print(cli, "%s\n", BERTH_VERSION);
+    else if (string_is_equal(o->format, "json"))
         cli_print(cli, "{\"version\":\"%s\"}\n", BERTH_VERSION);
     else if (o->format && strcmp(o->format, "pretty") != 0)
         return report_failure(cli, "unsupported format \"%s\": expected pretty or json", o->format);
     else
-        cli_print(cli, o->is_short ? "%s\n" : "berth compose version %s\n", BERTH_VERSION);
+        cli_print(cli, "berth compose version %s\n", BERTH_VERSION);
     return 0;
 }
 

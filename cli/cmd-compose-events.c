@@ -13,6 +13,7 @@
 #include "cli/compose.h"
 #include "cli/objects.h"
 #include "cli/report.h"
+#include "compose/project.h"
 #include "engine/events.h"
 
 #define LABEL_PROJECT "com.docker.compose.project"
@@ -125,6 +126,9 @@ static int run_events(struct cli *cli, const void *data, int argc, char **argv)
     auto_(compose_free_p) struct compose *compose = NULL;
     int status = compose_open(cli, COMPOSE_NEED_NAME, argc, argv, &compose);
 
+    for (int i = 0; i < argc && status == 0 && compose->project; i++)
+        if (!project_find_service(compose->project, argv[i]))
+            status = report_failure(cli, "no such service: %s", argv[i]);
     if (status)
         return status;
     struct strings services = compose_services(compose, argc, argv);

@@ -169,6 +169,40 @@ static const struct list_column images_columns[] = {
     { NULL, NULL },
 };
 
+static void add_times(
+        struct engine *engine, const struct image *image, const char *name, json_t *row)
+{
+    char time[TIME_RFC3339_MAX];
+    int64_t tagged_nsec = 0;
+
+    if (image->created_nsec > 0)
+        json_object_set_new(
+                row, "Created", json_string(time_format_rfc3339(image->created_nsec, time)));
+    if (name && image_tag_time(engine, name, &tagged_nsec, NULL) >= 0 && tagged_nsec > 0)
+        json_object_set_new(
+                row, "LastTagTime", json_string(time_format_rfc3339(tagged_nsec, time)));
+}
+
+/* Sizes in bytes and times are for programs. */
+static void show_for_people(struct arena *arena, json_t *rows)
+{
+    int64_t now = time_realtime_nsec(), created_nsec;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        const char *id = jsonx_string(row, "ID"), *created = jsonx_string(row, "Created");
+
+        json_object_set_new(
+                row, "Size", json_string(format_size(arena, (uint64_t)jsonx_int(row, "Size", 0))));
+        if (!created || time_parse_rfc3339(created, &created_nsec) < 0)
+            created_nsec = 0;
+        json_object_set_new(row, "CreatedSince", json_string(format_ago(arena, created_nsec, now)));
+        json_object_set_new(row, "ID", json_string(format_short_id(arena, id)));
+    }
+}
+
 static int add_image(struct compose *compose, const struct observed_container *container,
         bool quiet, json_t *rows, struct strmap *seen, struct error **err)
 {
@@ -194,16 +228,15 @@ static int add_image(struct compose *compose, const struct observed_container *c
         tag = ref.tag ? ref.tag : "<none>";
     }
     json_t *row = json_object();
-    json_object_set_new(row, "ID", json_string(format_short_id(&compose->arena, image->id)));
+    json_object_set_new(row, "ID", json_string(image->id));
     json_object_set_new(row, "ContainerName", json_string(container->name));
     json_object_set_new(row, "Repository", json_string(repository));
     json_object_set_new(row, "Tag", json_string(tag));
     json_object_set_new(row, "Platform",
             json_sprintf("%s/%s", image->os ? image->os : "linux",
                     image->architecture ? image->architecture : "unknown"));
-    json_object_set_new(row, "Size", json_string(format_size(&compose->arena, image->size_bytes)));
-    json_object_set_new(row, "CreatedSince",
-            json_string(format_ago(&compose->arena, image->created_nsec, time_realtime_nsec())));
+    json_object_set_new(row, "Size", json_integer((json_int_t)image->size_bytes));
+    add_times(cli->engine, image, container->image, row);
     json_array_append_new(rows, row);
     return 0;
 }
@@ -225,11 +258,14 @@ static int run_images(struct cli *cli, const void *data, int argc, char **argv)
     if (status)
         return status;
     strmap_init_arena(&seen, &compose->arena);
+    compose_sort_by_name(&containers);
     ARRAY_FOREACH(&containers, item)
         if (add_image(compose, *item, o->quiet, rows, &seen, &err) < 0)
             return report_error(cli, err);
     if (o->quiet)
         return 0;
+    if (!string_is_equal(o->format, "json"))
+        show_for_people(&compose->arena, rows);
     struct list_format format = { .format = o->format,
         .columns = images_columns,
         .default_columns = 7,

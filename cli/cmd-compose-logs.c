@@ -131,6 +131,17 @@ static int show_on(struct showing *showing, struct error **err)
     return r;
 }
 
+/* --index asks for one container of each of the services. */
+static int check_index(struct compose *compose, int64_t index, int argc, char **argv)
+{
+    const struct observed_container *container;
+    int status = index > 0 && argc > 0 ? compose_observe(compose) : 0;
+
+    for (int i = 0; i < argc && status == 0 && index > 0; i++)
+        status = compose_container(compose, argv[i], index, &container);
+    return status;
+}
+
 static int run_logs(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct logs_options *o = data;
@@ -143,6 +154,8 @@ static int run_logs(struct cli *cli, const void *data, int argc, char **argv)
     };
     int status = compose_open(cli, COMPOSE_NEED_NAME, argc, argv, &compose);
 
+    if (status == 0)
+        status = check_index(compose, o->index, argc, argv);
     if (status)
         return status;
     if (!cli_engine(cli, &err))

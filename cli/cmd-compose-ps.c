@@ -102,6 +102,16 @@ static int read_statuses(struct compose *compose, const struct ps_options *o, st
     return 0;
 }
 
+static bool is_published(const struct container *container, int64_t port, const char *protocol)
+{
+    for (size_t i = 0; i < container->bindings.len; i++)
+        if (container->bindings.items[i].container_port == port &&
+                string_is_equal(container->bindings.items[i].protocol, protocol))
+            return true;
+    return false;
+}
+
+/* With those that are only exposed, as those of no host's port. */
 static json_t *publishers(const struct container *container)
 {
     json_t *list = json_array();
@@ -114,6 +124,18 @@ static json_t *publishers(const struct container *container)
                               string_is_empty(b->host_ip) ? "0.0.0.0" : b->host_ip, "TargetPort",
                               (int)b->container_port, "PublishedPort", (int)b->host_port,
                               "Protocol", b->protocol ? b->protocol : "tcp"));
+    }
+    for (char **port = container->config.exposed_ports; port && *port; port++) {
+        const char *slash = strchr(*port, '/'), *protocol = slash ? slash + 1 : "tcp";
+        int64_t number;
+
+        if (parse_int64((struct str){ .data = *port,
+                                .len = slash ? (size_t)(slash - *port) : strlen(*port) },
+                    1, 65535, &number) >= 0 &&
+                !is_published(container, number, protocol))
+            json_array_append_new(
+                    list, json_pack("{s:s,s:I,s:i,s:s}", "URL", "", "TargetPort",
+                                  (json_int_t)number, "PublishedPort", 0, "Protocol", protocol));
     }
     return list;
 }
@@ -133,6 +155,7 @@ static json_t *compose_row(
 {
     json_t *row = container_row(&compose->arena, container, no_trunc, now);
 
+    json_object_del(row, "Platform");
     json_object_set_new(row, "Name", json_string(container->name));
     json_object_set_new(row, "Service",
             json_string(container->config.service ? container->config.service : ""));
@@ -175,7 +198,7 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
     auto_error struct error *err = NULL;
     struct compose_containers containers;
     struct strings statuses = { 0 };
-    const char *last_service = NULL;
+    struct strmap services; /* that were printed */
     int64_t now = time_realtime_nsec();
     int status = compose_open(cli, COMPOSE_NEED_NAME, argc, argv, &compose);
 
@@ -187,6 +210,8 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
         status = compose_containers(compose, argc, argv, o->all, &containers);
     if (status)
         return status;
+    compose_sort_by_name(&containers);
+    strmap_init_arena(&services, &compose->arena);
     ARRAY_FOREACH(&containers, item) {
         struct container *container = NULL;
 
@@ -194,12 +219,11 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
             return report_error(cli, err);
         if (!container || !is_shown(compose, o, &statuses, container))
             continue;
-        if (o->services) {
-            if (!string_is_equal(last_service, container->config.service))
-                cli_print(cli, "%s\n", container->config.service);
-            last_service = container->config.service;
-        } else if (o->quiet) {
+        if (o->quiet) {
             cli_print(cli, "%s\n", container->id);
+        } else if (o->services) {
+            if (!strmap_set(&services, container->config.service, &services))
+                cli_print(cli, "%s\n", container->config.service);
         } else {
             json_array_append_new(rows, compose_row(compose, container, o->no_trunc, now));
         }

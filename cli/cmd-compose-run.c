@@ -47,7 +47,7 @@ static const struct opt run_opts[] = {
             .letter = 'd',
             .type = &opt_flag,
             AT(detach),
-            .help = "Run in the background and print the container's name" },
+            .help = "Run in the background and print the container's id" },
     { .name = "entrypoint",
             .type = &opt_string,
             .arg = "COMMAND",
@@ -367,7 +367,7 @@ static int run_oneoff(struct compose *compose, const struct oneoff_options *o, s
         return status ? status : EXIT_STATUS_FAILURE;
     }
     if (o->detach) {
-        cli_print(cli, "%s\n", plan->oneoff->name);
+        cli_print(cli, "%s\n", id);
         return 0;
     }
     return foreground_start(cli, id,

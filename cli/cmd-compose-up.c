@@ -107,7 +107,6 @@ static int check_options(struct cli *cli, const struct up_options *o)
         { o->words.wait, a->abort_on_exit || a->exit_code_from,
                 "--wait cannot be combined with --abort-on-container-exit" },
         { o->words.wait, a->attach.len > 0, "--wait cannot be combined with --attach" },
-        { o->words.no_start, o->detach, "--detach cannot be combined with --no-start" },
         { o->words.no_start, a->abort_on_exit || a->exit_code_from,
                 "--no-start cannot be combined with --abort-on-container-exit" },
         { a->abort_on_failure, a->abort_on_exit || a->exit_code_from,

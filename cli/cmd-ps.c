@@ -204,13 +204,25 @@ static const char *mounts_text(
     return arena_strdup(arena, text.data);
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* By name; what shares another container's is on none of its own. */
 static const char *networks_text(struct arena *arena, const struct container *container)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(65536);
 
+    const char **names = ARENA_NEW_ARRAY(arena, container->endpoints.len + 1, const char *);
+
     for (size_t i = 0; i < container->endpoints.len; i++)
-        strbuf_addf(&text, "%s%s", text.len ? "," : "", container->endpoints.items[i].network);
-    if (text.len == 0 && container->config.network_mode != CONTAINER_NETWORK_PRIVATE)
+        names[i] = container->endpoints.items[i].network;
+    qsort(names, container->endpoints.len, sizeof(*names), compare_texts);
+    for (size_t i = 0; i < container->endpoints.len; i++)
+        strbuf_addf(&text, "%s%s", text.len ? "," : "", names[i]);
+    if (text.len == 0 && (container->config.network_mode == CONTAINER_NETWORK_HOST ||
+                                 container->config.network_mode == CONTAINER_NETWORK_NONE))
         strbuf_adds(&text, container_network_mode_names[container->config.network_mode]);
     return arena_strdup(arena, text.data);
 }

@@ -678,6 +678,20 @@ int compose_containers(struct compose *compose, int argc, char **services, bool 
     return 0;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const struct observed_container *x = *(const struct observed_container *const *)a;
+    const struct observed_container *y = *(const struct observed_container *const *)b;
+
+    return strcmp(x->name, y->name);
+}
+
+void compose_sort_by_name(struct compose_containers *containers)
+{
+    if (containers->len > 1)
+        qsort(containers->items, containers->len, sizeof(*containers->items), compare_names);
+}
+
 int compose_container(struct compose *compose, const char *service, int64_t index,
         const struct observed_container **ret)
 {

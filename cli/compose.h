@@ -124,6 +124,9 @@ struct compose_containers {
 int compose_containers(struct compose *compose, int argc, char **services, bool oneoff,
         struct compose_containers *ret);
 
+/* In the order of Docker Compose's lists. */
+void compose_sort_by_name(struct compose_containers *containers);
+
 /* The one container of a service with that number (0: the first that runs, else the first). */
 int compose_container(struct compose *compose, const char *service, int64_t index,
         const struct observed_container **ret);

@@ -16,6 +16,7 @@
 #include "cli/report.h"
 #include "cli/up-menu.h"
 #include "cli/watch-child.h"
+#include "compose/graph.h"
 #include "compose/project.h"
 
 struct attached {
@@ -60,15 +61,35 @@ static bool is_followed(const struct attached *attached, const struct observed_c
     return false;
 }
 
-/* Stop (or kill) everything of the project that runs; exit status. The interrupt that led here is over. */
+/* What was asked for with what it needs; none: all. */
+static struct strings brought_up(const struct attached *attached)
+{
+    struct compose *compose = attached->compose;
+    struct strings asked = compose_services(compose, attached->argc, attached->argv);
+    struct graph_selection selection;
+    struct strings all = { 0 };
+
+    if (asked.len == 0 || graph_select(&compose->arena, compose->graph, &asked, GRAPH_WITH_NEEDS,
+                                  &selection, NULL) < 0)
+        return asked;
+    for (size_t i = 0; i < compose->graph->nodes.len; i++) {
+        const struct graph_node *node = compose->graph->nodes.items[i];
+
+        if (node->kind == GRAPH_SERVICE && graph_is_selected(&selection, node))
+            *ARRAY_APPEND_ARENA(&compose->arena, &all) = (char *)node->name;
+    }
+    return all;
+}
+
+/* Stop (or kill) everything that was brought up and runs; exit status. The interrupt that led here is over. */
 static int stop_all(struct attached *attached, enum plan_verb verb)
 {
     struct compose *compose = attached->compose;
     auto_error struct error *err = NULL;
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(plan_free_p) struct plan *plan = NULL;
-    struct plan_verb_options how = { .timeout_usec = compose_timeout_usec(
-                                             attached->options->timeout_sec) };
+    struct plan_verb_options how = { .services = brought_up(attached),
+        .timeout_usec = compose_timeout_usec(attached->options->timeout_sec) };
     int status;
 
     cli_interrupt_reset(compose->cli);

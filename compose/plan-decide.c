@@ -236,6 +236,14 @@ static void decide_needs(struct up *up, struct up_instance *instance)
 
 /* ------------------------------------------------------------------------ all */
 
+static bool has_anonymous_volume(const struct observed_container *container)
+{
+    ARRAY_FOREACH(&container->mounts, mount)
+        if (mount->anonymous)
+            return true;
+    return false;
+}
+
 static void decide_force(struct up *up, struct up_instance *instance)
 {
     const struct plan_up_options *options = up->options;
@@ -249,6 +257,11 @@ static void decide_force(struct up *up, struct up_instance *instance)
     if (target && options->force_recreate) {
         recreate_always(up, instance);
         plan_add_reason(up->plan, &instance->recreate_reasons, NULL, "--force-recreate was given");
+    }
+    if (target && options->renew_anon_volumes && has_anonymous_volume(instance->old)) {
+        recreate_always(up, instance);
+        plan_add_reason(
+                up->plan, &instance->recreate_reasons, NULL, "--renew-anon-volumes was given");
     }
     if (!target && options->always_recreate_deps) {
         recreate_always(up, instance);

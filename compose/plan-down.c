@@ -89,6 +89,23 @@ static void take_orphans_down(struct existing *all, const struct plan_down_optio
     }
 }
 
+/* Those of a service that no active profile has stay, as all commands leave them alone. */
+static void tell_of_disabled(
+        const struct existing *all, const struct goings *goings, struct diag *diag)
+{
+    ARRAY_FOREACH(&all->input->state->containers, c) {
+        if (!all->input->project || !existing_is_ours(all, c) || is_going(goings, c) ||
+                !project_find_disabled_service(all->input->project, c->service))
+            continue;
+        struct diag_entry *entry = diag_add(diag, DIAG_WARNING, "disabled", NULL,
+                "containers of services whose profiles are not active stay, the first is %s",
+                c->name);
+        if (entry)
+            diag_hint(diag, entry, "use --profile '*' before \"down\" to remove them, too");
+        return;
+    }
+}
+
 /* A network goes when nobody is left on it. */
 static bool keeps_users(const struct existing *all, const struct goings *goings,
         const struct observed_network *network)
@@ -254,6 +271,8 @@ int plan_down(const struct plan_input *input, const struct plan_down_options *op
     take_services_down(&all, options, &goings);
     if (options->services.len == 0)
         take_orphans_down(&all, options, &goings, diag);
+    if (options->services.len == 0)
+        tell_of_disabled(&all, &goings, diag);
     take_networks_down(&all, &goings, options->services.len ? NULL : diag);
     if (options->volumes)
         take_volumes_down(&all, &goings, options->services.len ? NULL : diag);

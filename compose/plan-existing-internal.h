@@ -30,8 +30,8 @@ struct existing {
 
 void existing_init(struct existing *all, struct plan *plan, const struct plan_input *input);
 
-/* Selects services: the named ones, and with `dependents` those that need them. Without names: all services of
- * the files, or all that have containers where there are no files. */
+/* Selects services: the named ones, and with `dependents` those that need them. Without names: all
+ * enabled services of the files, or all that have containers where there are no files. */
 int existing_select(
         struct existing *all, const struct strings *names, bool dependents, struct error **err);
 

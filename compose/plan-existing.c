@@ -100,7 +100,7 @@ static void select_with_dependents(struct known_service *known)
     }
 }
 
-/* Without names: all services of the files, or all that have containers where there are no files. */
+/* Without names: all enabled services of the files, or all that have containers where there are no files. */
 int existing_select(
         struct existing *all, const struct strings *names, bool dependents, struct error **err)
 {
@@ -108,7 +108,7 @@ int existing_select(
         STRMAP_FOREACH(&all->services, entry) {
             struct known_service *known = entry->value;
 
-            known->selected = known->service || !all->input->project;
+            known->selected = known->service ? known->service->enabled : !all->input->project;
         }
         return 0;
     }
