@@ -9,9 +9,12 @@
 #define LIMIT_INCLUDE_DEPTH 64
 #define LIMIT_INCLUDES \
     2000 /* includes of a project in all; a file that two others include counts twice */
-#define LIMIT_MODEL_BYTES (64u << 20) /* a service, network or volume as JSON */
-#define LIMIT_DEPENDENCY_DEPTH 4096   /* services that need each other in a row */
+#define LIMIT_MODEL_BYTES \
+    (16u << 20)                     /* a service, network or volume as JSON, which is read again */
+#define LIMIT_DEPENDENCY_DEPTH 4096 /* services that need each other in a row */
 #define LIMIT_ENV_FILE_BYTES (4u << 20)
+#define LIMIT_ENV_FILES_BYTES (128u << 20) /* that files of variables give to all services */
+#define LIMIT_ENV_VARIABLES 1000000u
 #define LIMIT_PATH_BYTES 4096
 #define LIMIT_NAME_BYTES 255
 #define LIMIT_UNIT_FILE_BYTES (1u << 20)

@@ -23,8 +23,7 @@ struct position {
 struct reader {
     struct arena *arena;
     const struct env_text *text;
-    const struct strmap *outer;
-    struct strmap own; /* earlier lines */
+    struct strmap *earlier; /* values of earlier files and lines */
     struct env_entries *entries;
     struct diag *diag;
     const char *p, *end;
@@ -66,12 +65,17 @@ static int refuse(const struct reader *reader, const struct source *at, const ch
     return -EINVAL;
 }
 
+static const char *get_outer(const struct reader *reader, const char *name)
+{
+    return reader->text->outer ? strmap_get(reader->text->outer, name) : NULL;
+}
+
 static const char *lookup(void *userdata, const char *name)
 {
     struct reader *reader = userdata;
-    const char *value = reader->outer ? strmap_get(reader->outer, name) : NULL;
+    const char *value = get_outer(reader, name);
 
-    return value ? value : strmap_get(&reader->own, name);
+    return value ? value : strmap_get(reader->earlier, name);
 }
 
 static void begin_value(struct reader *reader)
@@ -344,7 +348,7 @@ static void add(struct reader *reader, const char *key, const char *value, const
 {
     *ARRAY_APPEND_ARENA(reader->arena,
             reader->entries) = (struct env_entry){ .key = key, .value = value, .at = *at };
-    (void)strmap_set(&reader->own, key, (void *)(uintptr_t)value);
+    (void)strmap_set(reader->earlier, key, (void *)(uintptr_t)value);
 }
 
 static int read_statement(struct reader *reader)
@@ -359,7 +363,7 @@ static int read_statement(struct reader *reader)
     if (r < 0)
         return r;
     if (bare) {
-        value = reader->outer ? strmap_get(reader->outer, key) : NULL;
+        value = get_outer(reader, key);
         if (value)
             add(reader, key, value, &at);
         return 0;
@@ -394,10 +398,9 @@ static int read_raw_line(struct reader *reader, struct str line)
     ptrdiff_t equal = str_find(line, '=');
     size_t key_len = equal < 0 ? line.len : (size_t)equal;
     const char *key = arena_strndup(reader->arena, line.data, key_len);
-    const char *value = equal >= 0      ? arena_strndup(reader->arena, line.data + key_len + 1,
-                                                  line.len - key_len - 1)
-                        : reader->outer ? strmap_get(reader->outer, key)
-                                        : NULL;
+    const char *value = equal >= 0 ? arena_strndup(reader->arena, line.data + key_len + 1,
+                                             line.len - key_len - 1)
+                                   : get_outer(reader, key);
 
     if (!*key)
         return refuse(reader, &at, "no variable on left side of \"=\"");
@@ -437,13 +440,14 @@ static int refuse_nul(struct reader *reader, const char *nul)
     return refuse(reader, &place, "a NUL character is not allowed here");
 }
 
-int env_parse(struct arena *arena, const struct env_text *text, const struct strmap *outer,
-        struct env_entries *entries, struct diag *diag)
+int env_parse(struct arena *arena, const struct env_text *text, struct env_entries *entries,
+        struct diag *diag)
 {
+    struct strmap own;
     struct reader reader = {
         .arena = arena,
         .text = text,
-        .outer = outer,
+        .earlier = text->known ? text->known : &own,
         .entries = entries,
         .diag = diag,
         .p = text->data,
@@ -453,9 +457,7 @@ int env_parse(struct arena *arena, const struct env_text *text, const struct str
     };
     int r = 0;
 
-    strmap_init_arena(&reader.own, arena);
-    ARRAY_FOREACH(entries, entry)
-        (void)strmap_set(&reader.own, entry->key, (void *)(uintptr_t)entry->value);
+    strmap_init_arena(&own, arena);
     const char *nul = memchr(text->data, '\0', text->len);
 
     if (nul)

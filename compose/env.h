@@ -25,11 +25,14 @@ struct env_text {
     const char *file; /* for places; must outlive the diag entries' use of it only by copy */
     const char *data;
     size_t len;
-    bool raw; /* `format: raw`: what follows "=" is the value as it is */
+    bool raw;                   /* `format: raw`: what follows "=" is the value as it is */
+    const struct strmap *outer; /* what references see first; NULL: nothing */
+    struct strmap *
+            known; /* what earlier files have set, this one adds to it; NULL: nothing, nobody asks */
 };
 
-/* Reads a text. References see `outer` first, then earlier lines. A key without "=" takes its value from
- * `outer` and is left out when that has none. Appends to *entries (arena). 0, or -EINVAL with the
+/* Reads a text. References see `outer`, then `known`, then earlier lines. A key without "=" takes its value
+ * from `outer` and is left out when that has none. Appends to *entries (arena). 0, or -EINVAL with the
  * mistake in diag. */
-int env_parse(struct arena *arena, const struct env_text *text, const struct strmap *outer,
-        struct env_entries *entries, struct diag *diag);
+int env_parse(struct arena *arena, const struct env_text *text, struct env_entries *entries,
+        struct diag *diag);

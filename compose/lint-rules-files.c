@@ -234,7 +234,7 @@ void rule_raw_env_file_quotes(
                         .data = text->text.data,
                         .len = text->text.len,
                         .raw = true },
-                NULL, &entries, NULL);
+                &entries, NULL);
         ARRAY_FOREACH(&entries, variable) {
             if (!is_quoted(variable->value))
                 continue;
@@ -364,7 +364,7 @@ void rule_unused_variable(struct lint *lint, const struct project *project)
     (void)env_parse(lint->arena,
             &(struct env_text){
                     .file = text->text.file, .data = text->text.data, .len = text->text.len },
-            NULL, &entries, NULL);
+            &entries, NULL);
     ARRAY_FOREACH(&entries, variable) {
         if (strmap_has(&used, variable->key) || is_known_to_programs(variable->key) ||
                 is_used_inside(lint, text, variable->key))

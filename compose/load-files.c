@@ -125,19 +125,16 @@ void loader_read_env_file(struct loader *loader, const char *path, const struct 
         loader->lacks_variables = true;
         return;
     }
-    STRMAP_FOREACH(into, known) /* earlier files can be referred to */
-        *ARRAY_APPEND_ARENA(loader->arena, &entries) = (struct env_entry){ .key = known->key,
-            .value = known->value };
     const struct env_text text = {
         .file = file->text.file,
         .data = file->text.data,
         .len = file->text.len,
+        .outer = outer,
+        .known = into,
     };
 
-    if (env_parse(loader->arena, &text, outer, &entries, loader->diag) < 0)
+    if (env_parse(loader->arena, &text, &entries, loader->diag) < 0)
         loader->lacks_variables = true;
-    ARRAY_FOREACH(&entries, entry)
-        (void)strmap_set(into, entry->key, (void *)(uintptr_t)entry->value);
     *ARRAY_APPEND_ARENA(loader->arena, &loader->env_file_paths) = arena_strdup(loader->arena, path);
 }
 

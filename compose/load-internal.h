@@ -34,9 +34,11 @@ struct loader {
     struct strings env_file_paths;
     const char *project_dir; /* absolute */
     const char *project_name;
-    size_t expanded_bytes;    /* what interpolation has added */
-    unsigned includes;        /* that were followed */
-    int64_t writer_wait_usec; /* how long a FIFO may lack a writer */
+    size_t expanded_bytes; /* what interpolation has added */
+    size_t service_file_bytes,
+            service_variables; /* of env and label files, each time that they count */
+    unsigned includes;         /* that were followed */
+    int64_t writer_wait_usec;  /* how long a FIFO may lack a writer */
     bool lacks_variables; /* a file of variables has a mistake: what is not set may be set in it */
 };
 

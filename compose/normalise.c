@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "compose/document.h"
@@ -239,27 +240,61 @@ void loader_normalise(struct loader *loader, struct node *model)
 
 /* ------------------------------------------------------------- env_file and label_file */
 
-/* Reads a file of a service; what it gives goes into `into`. */
-static void read_service_file(struct loader *loader, const char *path, const char *format,
-        bool required, const struct source *at, const struct strmap *outer,
-        struct env_entries *entries, const char *what)
+struct service_file {
+    const char *what; /* env_file or label_file */
+    const char *path, *format;
+    const struct source *at;
+    bool optional;
+    const struct strmap *outer; /* what references see first */
+    struct strmap *known;       /* what the service's earlier files have set */
+};
+
+/* A file that many services name is read once, but its variables are theirs each. */
+static bool counts_too_much(
+        struct loader *loader, const struct service_file *file, size_t bytes, size_t variables)
 {
+    bool was_too_much = loader->service_file_bytes > LIMIT_ENV_FILES_BYTES ||
+                        loader->service_variables > LIMIT_ENV_VARIABLES;
+
+    loader->service_file_bytes += bytes;
+    loader->service_variables += variables;
+    bool is_too_much = loader->service_file_bytes > LIMIT_ENV_FILES_BYTES ||
+                       loader->service_variables > LIMIT_ENV_VARIABLES;
+
+    if (is_too_much && !was_too_much)
+        diag_add(loader->diag, DIAG_ERROR, "too-large", file->at,
+                "%s: more than %u MiB or %u variables in the files of all services", file->what,
+                LIMIT_ENV_FILES_BYTES >> 20, LIMIT_ENV_VARIABLES);
+    return is_too_much;
+}
+
+/* Reads a file of a service; what it gives goes into `entries`. */
+static void read_service_file(
+        struct loader *loader, const struct service_file *file, struct env_entries *entries)
+{
+    const char *format = file->format;
+    size_t before = entries->len;
     struct loaded_file *loaded;
-    struct env_text text = { .raw = format && strcmp(format, "raw") == 0 };
+    struct env_text text = {
+        .raw = format && strcmp(format, "raw") == 0,
+        .outer = file->outer,
+        .known = file->known,
+    };
 
     if (format && *format && !text.raw && strcmp(format, ".env") != 0) {
-        diag_add(loader->diag, DIAG_ERROR, "env-file", at,
-                "%s: unknown format \"%s\"; \".env\" and \"raw\" are known", what, format);
+        diag_add(loader->diag, DIAG_ERROR, "env-file", file->at,
+                "%s: unknown format \"%s\"; \".env\" and \"raw\" are known", file->what, format);
         return;
     }
-    path = path_join(loader->arena, loader->project_dir, path);
-    loaded = loader_read_text(loader, path, at, what, required);
-    if (!loaded)
+    loaded = loader_read_text(loader, path_join(loader->arena, loader->project_dir, file->path),
+            file->at, file->what, !file->optional);
+    if (!loaded || counts_too_much(loader, file, loaded->text.len, 0))
         return;
     text.file = loaded->text.file;
     text.data = loaded->text.data;
     text.len = loaded->text.len;
-    (void)env_parse(loader->arena, &text, outer, entries, loader->diag);
+    (void)env_parse(loader->arena, &text, entries, loader->diag);
+    (void)counts_too_much(loader, file, 0, entries->len - before);
 }
 
 /* Entries below what the service itself says. */
@@ -282,13 +317,14 @@ void loader_resolve_env_files(struct loader *loader, struct node *service)
 {
     const struct node *env_files = node_get(service, "env_file");
     struct env_entries variables = { 0 };
-    struct strmap outer;
+    struct strmap outer, known;
 
     fill_nulls(loader, service, "environment", false);
     if (!env_files || env_files->kind != NODE_LIST)
         return;
     const struct node *own = node_get(service, "environment");
 
+    strmap_init_arena(&known, loader->arena);
     strmap_init_arena(&outer, loader->arena);
     if (is_map(own))
         NODE_FOREACH(own, entry)
@@ -305,9 +341,18 @@ void loader_resolve_env_files(struct loader *loader, struct node *service)
             diag_add(
                     loader->diag, DIAG_ERROR, "env-file", &item->at, "env_file: the path is empty");
         else
-            read_service_file(loader, path->text, node_get_text(item, "format"),
-                    !required || required->kind != NODE_BOOL || required->boolean, &path->at,
-                    &outer, &variables, "env_file");
+            read_service_file(loader,
+                    &(struct service_file){
+                            .what = "env_file",
+                            .path = path->text,
+                            .format = node_get_text(item, "format"),
+                            .at = &path->at,
+                            .optional = required && required->kind == NODE_BOOL &&
+                                        !required->boolean,
+                            .outer = &outer,
+                            .known = &known,
+                    },
+                    &variables);
     }
     if (variables.len)
         node_set(loader->arena, service, "environment", own ? NULL : &env_files->at,
@@ -319,19 +364,27 @@ void loader_resolve_label_files(struct loader *loader, struct node *service)
 {
     const struct node *label_files = node_get(service, "label_file");
     struct env_entries labels = { 0 };
+    struct strmap earlier; /* a label may name one of an earlier file, and no variable */
 
     if (!label_files || label_files->kind != NODE_LIST)
         return;
+    strmap_init_arena(&earlier, loader->arena);
     for (uint32_t i = 0; i < label_files->len; i++) {
         const struct node *path = label_files->items[i];
-        struct strmap earlier; /* a label may name one of an earlier file, and no variable */
+        size_t before = labels.len;
 
-        strmap_init_arena(&earlier, loader->arena);
-        ARRAY_FOREACH(&labels, label)
-            (void)strmap_set(&earlier, label->key, (void *)(uintptr_t)label->value);
         if (path->kind == NODE_TEXT)
-            read_service_file(
-                    loader, path->text, NULL, true, &path->at, &earlier, &labels, "label_file");
+            read_service_file(loader,
+                    &(struct service_file){
+                            .what = "label_file",
+                            .path = path->text,
+                            .at = &path->at,
+                            .outer = &earlier,
+                    },
+                    &labels);
+        for (size_t label = before; label < labels.len; label++)
+            (void)strmap_set(&earlier, labels.items[label].key,
+                    (void *)(uintptr_t)labels.items[label].value);
     }
     if (labels.len)
         node_set(loader->arena, service, "labels", &label_files->at,

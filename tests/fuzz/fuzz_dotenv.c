@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             .raw = data[0] & 1,
         };
 
-        (void)env_parse(&arena, &text, NULL, &entries, &diag);
+        (void)env_parse(&arena, &text, &entries, &diag);
     }
     diag_release(&diag);
     arena_release(&arena);

@@ -22,15 +22,17 @@ struct parsed {
 
 static void parse(struct parsed *parsed, const char *text, bool raw)
 {
-    const struct env_text env = { .file = "x.env", .data = text, .len = strlen(text), .raw = raw };
     static char outside[] = "outside", wins[] = "wins";
     struct strmap outer;
+    const struct env_text env = {
+        .file = "x.env", .data = text, .len = strlen(text), .raw = raw, .outer = &outer
+    };
 
     *parsed = (struct parsed){ 0 };
     strmap_init_arena(&outer, &parsed->arena);
     (void)strmap_set(&outer, "OUT", outside);
     (void)strmap_set(&outer, "WIN", wins);
-    parsed->result = env_parse(&parsed->arena, &env, &outer, &parsed->entries, &parsed->diag);
+    parsed->result = env_parse(&parsed->arena, &env, &parsed->entries, &parsed->diag);
 }
 
 static void parsed_release(struct parsed *parsed)
@@ -268,7 +270,7 @@ static void a_nul_byte_is_refused(void **state)
     const struct env_text text = { .file = "x.env", .data = "X=1\nA=b\0c", .len = 9 };
 
     (void)state;
-    assert_true(env_parse(&arena, &text, NULL, &entries, &diag) < 0);
+    assert_true(env_parse(&arena, &text, &entries, &diag) < 0);
     assert_int_equal(diag.errors, 1);
     assert_int_equal(diag.items[0].at.line, 2);
     assert_int_equal(diag.items[0].at.column, 4);

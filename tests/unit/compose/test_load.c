@@ -206,8 +206,32 @@ static void a_service_is_refused_above_its_limit(void **state)
     assert_int_equal(load_aliases(f, limit), -EINVAL);
     assert_int_equal(f->diag.errors, 1);
     assert_string_equal(
-            f->diag.items[0].message, "services.web: more than 64 MiB of text, which is the limit");
+            f->diag.items[0].message, "services.web: more than 16 MiB of text, which is the limit");
     assert_int_equal(f->diag.items[0].at.line, 3);
+}
+
+static void variables_of_services_are_refused_above_their_number(void **state)
+{
+    enum { LINES = 100000, FITTING = LIMIT_ENV_VARIABLES / LINES };
+    struct fixture *f = *state;
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(1 << 20);
+
+    for (size_t i = 0; i < LINES; i++)
+        strbuf_adds(&text, "A=\n");
+    put(f, "project/many.env", text.data);
+    strbuf_reset(&text);
+    strbuf_adds(&text, "services:\n");
+    for (unsigned i = 0; i < FITTING; i++)
+        strbuf_addf(&text, "  a%u: {image: x, env_file: many.env}\n", i);
+    put(f, "project/compose.yaml", text.data);
+    assert_int_equal(load(f), 0);
+    strbuf_adds(
+            &text, "  b: {image: x, label_file: many.env}\n  c: {image: x, env_file: many.env}\n");
+    put(f, "project/compose.yaml", text.data);
+    assert_int_equal(load(f), -EINVAL);
+    assert_int_equal(f->diag.errors, 1);
+    assert_non_null(strstr(f->diag.items[0].message, "more than 128 MiB or 1000000 variables"));
+    assert_int_equal(f->diag.items[0].at.line, 1 + FITTING + 1);
 }
 
 /* Twelve levels of two files that both include both of the next level: 8190 ways. */
@@ -355,6 +379,8 @@ int main(void)
                 the_name_is_taken_from_the_strongest_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_refused_above_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_service_is_refused_above_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+                variables_of_services_are_refused_above_their_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(includes_are_refused_above_their_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(includes_are_refused_above_their_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
