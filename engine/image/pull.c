@@ -465,7 +465,9 @@ static int pull_anywhere(struct pull *pull, char **ret_id, struct error **err)
         r = registry_new(&options, &pull->registry, err);
         if (r >= 0)
             r = pull_from(pull, ret_id, last ? err : NULL);
-        if (r >= 0 || last || r == -ECANCELED)
+        if (r == -ECANCELED && !last)
+            return error_set_plain(err, r, NULL, "interrupted");
+        if (r >= 0 || last)
             return r;
         store_work_end(&pull->work);
         r = 0;

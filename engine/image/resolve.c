@@ -64,7 +64,9 @@ int image_resolve(
         bool last = i + 1 == endpoints.len;
 
         r = ask(options, &parsed, &endpoints.items[i], digest, last ? err : NULL);
-        if (r >= 0 || last || r == -ECANCELED)
+        if (r == -ECANCELED && !last)
+            return error_set_plain(err, r, NULL, "interrupted");
+        if (r >= 0 || last)
             break;
         r = 0; /* a mirror that fails in whatever way is passed over */
     }

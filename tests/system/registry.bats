@@ -299,9 +299,9 @@ works() {
     (cd "$BERTH_ROOT" && find layers images | sort) | cmp - "$STATE/files"
 }
 
-@test "an interrupted pull leaves nothing" {
+interrupted_pull() { # REFERENCE
     rm -f "$SHARED/slow"
-    "$TOOL" pull "$(ref slow)" >"$STATE/out" 2>&1 3>&- &
+    "$TOOL" pull "$1" >"$STATE/out" 2>&1 3>&- &
     local pid=$!
     for _ in $(seq 200); do [ -e "$SHARED/slow" ] && break; read -rt 0.05 <> <(:) || :; done
     kill -INT "$pid"
@@ -309,6 +309,21 @@ works() {
     cat "$STATE/out"
     grep -q interrupted "$STATE/out"
     nothing_left
+}
+
+@test "an interrupted pull leaves nothing" {
+    interrupted_pull "$(ref slow)"
+}
+
+@test "an interrupted pull from a mirror says so and asks nobody else" {
+    mkdir -p "$HOME/.config/containers"
+    cat >"$HOME/.config/containers/registries.conf" <<CONF
+[[registry]]
+location = "mirrored.example"
+[[registry.mirror]]
+location = "127.0.0.1:$PORT/slow"
+CONF
+    interrupted_pull mirrored.example/test:1
 }
 
 @test "a pull that is killed at any point leaves nothing that matters" {
