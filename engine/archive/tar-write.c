@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fdio.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 
@@ -24,6 +25,22 @@ struct ustar {
     char magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155], pad[12];
 };
 _Static_assert(sizeof(struct ustar) == BLOCK, "a header is one block");
+
+static int write_to_fd(void *userdata, const void *data, size_t len, struct error **err)
+{
+    const struct fd_sink *to = userdata;
+
+    if (to->cancel && atomic_load_explicit(to->cancel, memory_order_relaxed))
+        return error_set_plain(err, ECANCELED, NULL, "interrupted");
+    int r = fd_write_all(to->fd, data, len);
+
+    return r < 0 ? error_set(err, r, NULL, "cannot write the archive") : 0;
+}
+
+struct byte_sink byte_sink_to_fd(const struct fd_sink *to)
+{
+    return (struct byte_sink){ write_to_fd, (void *)(uintptr_t)to };
+}
 
 static int emit(const struct byte_sink *sink, const void *data, size_t len, struct error **err)
 {

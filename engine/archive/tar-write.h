@@ -3,6 +3,7 @@
  * they are saved, and must have the digest that they were given then. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,13 @@ struct byte_sink {
     int (*write)(void *userdata, const void *data, size_t len, struct error **err);
     void *userdata;
 };
+
+/* Writes to a descriptor, until *cancel is set: then -ECANCELED, "interrupted". */
+struct fd_sink {
+    int fd;
+    const atomic_bool *cancel; /* NULL: nothing does */
+};
+struct byte_sink byte_sink_to_fd(const struct fd_sink *to); /* borrowed, as long as it is used */
 
 struct tar_xattr {
     const char *name;

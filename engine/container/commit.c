@@ -21,18 +21,12 @@
 
 #define COMMAND_TEXT_MAX (1u << 20)
 
-static int write_to_fd(void *userdata, const void *data, size_t len, struct error **err)
-{
-    int r = fd_write_all(*(const int *)userdata, data, len);
-
-    return r < 0 ? error_set(err, r, NULL, "cannot write the archive") : 0;
-}
-
 int container_export(struct engine *engine, const char *reference, int fd, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_close int lock = -EBADF;
-    struct byte_sink sink = { write_to_fd, &fd };
+    const struct fd_sink to = { fd, engine->options.cancel };
+    struct byte_sink sink = byte_sink_to_fd(&to);
     struct container *c = NULL;
     int r = container_begin(engine, &arena, reference, &c, &lock, err);
 
@@ -75,7 +69,8 @@ int container_image_config(
 static int write_changes(struct engine *engine, const struct container *c, struct error **err)
 {
     auto_close int image_fd = -EBADF, fd = -EBADF;
-    struct byte_sink sink = { write_to_fd, &fd };
+    struct fd_sink to = { -EBADF, engine->options.cancel };
+    struct byte_sink sink = byte_sink_to_fd(&to);
     struct tar_tree_options options = { .is_layer = true,
         .is_excluded = container_is_own_mount_point };
     auto_close int upper_fd = container_upper_open(engine, c, &image_fd, err);
@@ -85,6 +80,7 @@ static int write_changes(struct engine *engine, const struct container *c, struc
     fd = openat(engine->root_fd, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_set(err, errno, NULL, "cannot make a temporary file");
+    to.fd = fd;
     int r = tar_write_tree(&sink, upper_fd, NULL, &options, err);
     if (r < 0)
         return r;

@@ -318,19 +318,13 @@ int container_copy_in_tar(struct engine *engine, const char *reference, int fd, 
     return unpack_tar(&plain, to_fd, &how, &result, err);
 }
 
-static int write_to_fd(void *userdata, const void *data, size_t len, struct error **err)
-{
-    int r = fd_write_all(*(const int *)userdata, data, len);
-
-    return r < 0 ? error_set(err, r, NULL, "cannot write the archive") : 0;
-}
-
 int container_copy_out_tar(struct engine *engine, const char *reference, const char *source, int fd,
         const struct container_copy_options *options, struct error **err)
 {
     auto_(session_release) struct session s = SESSION_INIT;
     auto_(place_release) struct place from = PLACE_INIT;
-    struct byte_sink sink = { write_to_fd, &fd };
+    const struct fd_sink to = { fd, engine->options.cancel };
+    struct byte_sink sink = byte_sink_to_fd(&to);
     int r = session_begin(engine, reference, &s, err);
 
     if (r >= 0)

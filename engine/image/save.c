@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fdio.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
@@ -33,7 +32,7 @@ struct saved_image {
 
 struct save {
     struct engine *engine;
-    int fd;
+    struct fd_sink to;
     const struct progress *progress;
     struct byte_sink sink;
     struct strmap written; /* blobs, by digest */
@@ -51,16 +50,6 @@ static void save_release(struct save *save)
     }
     ARRAY_RELEASE(&save->images);
     strmap_release(&save->written);
-}
-
-static int write_out(void *userdata, const void *data, size_t len, struct error **err)
-{
-    const struct save *save = userdata;
-    int r = engine_check_cancelled(save->engine, err);
-
-    if (r >= 0 && (r = fd_write_all(save->fd, data, len)) < 0)
-        r = error_set(err, r, NULL, "cannot write the archive");
-    return r;
 }
 
 /* ---- members of the archive ---- */
@@ -232,12 +221,16 @@ static int add_ref(struct save *save, const char *text, struct error **err)
 int image_save(struct engine *engine, const char *const *refs, size_t ref_count, int fd,
         const struct progress *progress, struct error **err)
 {
-    auto_(save_release) struct save save = { .engine = engine, .fd = fd, .progress = progress };
+    auto_(save_release) struct save save = {
+        .engine = engine,
+        .to = { fd, engine->options.cancel },
+        .progress = progress,
+    };
     auto_json json_t *manifests = json_array(), *docker = json_array(), *index = NULL;
     static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     int r = 0;
 
-    save.sink = (struct byte_sink){ .write = write_out, .userdata = &save };
+    save.sink = byte_sink_to_fd(&save.to);
     for (size_t i = 0; r >= 0 && i < ref_count; i++)
         r = add_ref(&save, refs[i], err);
     for (size_t i = 0; r >= 0 && i < save.images.len; i++)

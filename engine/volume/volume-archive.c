@@ -5,19 +5,11 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fdio.h"
 #include "engine/archive/decompress.h"
 #include "engine/archive/tar-write.h"
 #include "engine/archive/unpack.h"
 #include "engine/engine-internal.h"
 #include "engine/volume/volume-internal.h"
-
-static int write_to_fd(void *userdata, const void *data, size_t len, struct error **err)
-{
-    int r = fd_write_all(*(const int *)userdata, data, len);
-
-    return r < 0 ? error_set(err, r, NULL, "cannot write the archive") : 0;
-}
 
 /* Only directories of our own: what another file system holds is not there until it is mounted. */
 static int open_data(struct engine *engine, const char *name, struct error **err)
@@ -43,7 +35,8 @@ static int open_data(struct engine *engine, const char *name, struct error **err
 
 int volume_export(struct engine *engine, const char *name, int fd, struct error **err)
 {
-    struct byte_sink sink = { write_to_fd, &fd };
+    const struct fd_sink to = { fd, engine->options.cancel };
+    struct byte_sink sink = byte_sink_to_fd(&to);
     auto_close int data = open_data(engine, name, err);
 
     return data < 0 ? data
