@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/str.h"
+#include "cli/archive-output.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
@@ -309,12 +310,7 @@ struct export_options {
 };
 static const struct opt export_opts[] = {
     INDEX_ROW(export_options),
-    { .name = "output",
-            .letter = 'o',
-            .type = &opt_string,
-            .arg = "FILE",
-            .offset = offsetof(struct export_options, output),
-            .help = "Write to a file instead of standard output" },
+    ARCHIVE_OUTPUT_ROW(export_options),
     OPT_END,
 };
 

@@ -1,11 +1,11 @@
 /* cp, diff, export, commit: a container's files from outside. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/archive-output.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -147,42 +147,22 @@ const struct command command_diff = {
 
 /* ------------------------------------------------------------------ export */
 
-struct export_options {
-    const char *output;
-};
-static const struct opt export_opts[] = { { .name = "output",
-                                                  .letter = 'o',
-                                                  .type = &opt_string,
-                                                  .arg = "FILE",
-                                                  .offset = offsetof(struct export_options, output),
-                                                  .help = "Write to a file" },
-    OPT_END };
-
 static int run_export(struct cli *cli, const void *data, int argc, char **argv)
 {
-    const struct export_options *o = data;
+    const struct archive_output_options *o = data;
+    auto_(archive_output_release) struct archive_output output = ARCHIVE_OUTPUT_INIT;
     auto_error struct error *err = NULL;
-    auto_close int file = -EBADF;
-    int status = cli_check_arguments(cli, &command_export, argc, 1, 1);
+    int r, status = cli_check_arguments(cli, &command_export, argc, 1, 1);
 
     if (status)
         return status;
-    if (!o->output && isatty(STDOUT_FILENO))
-        return report_failure(
-                cli, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-    struct engine *engine = cli_engine(cli, &err);
+    r = archive_output_open(&output, cli, o->output, &err);
+    struct engine *engine = r < 0 ? NULL : cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
-    if (o->output) {
-        file = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (file < 0)
-            error_set(&err, errno, NULL, "cannot create \"%s\"", o->output);
-    }
-    if (o->output && file < 0)
-        return report_error(cli, err);
-    int r = container_export(engine, argv[0], o->output ? file : STDOUT_FILENO, &err);
-    if (r < 0 && o->output)
-        (void)unlink(o->output);
+    r = container_export(engine, argv[0], output.fd, &err);
+    if (r >= 0)
+        r = archive_output_finish(&output, &err);
     return r < 0 ? report_error(cli, err) : 0;
 }
 
@@ -190,8 +170,8 @@ const struct command command_export = {
     .name = "export",
     .usage = "[OPTIONS] CONTAINER",
     .summary = "Write a container's root file system as a tar archive",
-    .opts = export_opts,
-    .options_bytes = sizeof(struct export_options),
+    .opts = archive_output_opts,
+    .options_bytes = sizeof(struct archive_output_options),
     .run = run_export,
 };
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -13,6 +12,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
+#include "cli/archive-output.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -372,22 +372,13 @@ const struct command command_load = {
 struct save_options {
     const char *output, *platform;
 };
-#define AT(member) .offset = offsetof(struct save_options, member)
-static const struct opt save_opts[] = {
-    { .name = "output",
-            .letter = 'o',
-            .type = &opt_string,
-            .arg = "FILE",
-            AT(output),
-            .help = "Write to a file instead of standard output" },
+static const struct opt save_opts[] = { ARCHIVE_OUTPUT_ROW(save_options),
     { .name = "platform",
             .type = &opt_string,
             .arg = "OS/ARCH",
-            AT(platform),
+            .offset = offsetof(struct save_options, platform),
             .help = "Fail unless the image is for this platform" },
-    OPT_END
-};
-#undef AT
+    OPT_END };
 
 /* --platform: images of several platforms lie here under one platform each, so it is only a check. */
 static int check_platform(
@@ -424,53 +415,24 @@ static int check_platforms(struct cli *cli, const char *platform, int argc, char
     return 0;
 }
 
-/* Writes beside the wanted name and renames, so that a failure leaves no half of an archive. */
-static int save_to_file(struct engine *engine, struct arena *arena, const char *path, int argc,
-        char **argv, struct error **err)
-{
-    const char *temporary = arena_printf(arena, "%s.berth-%d", path, (int)getpid());
-    auto_close int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return error_set(err, errno, NULL, "cannot create \"%s\"", path);
-    int r = image_save(engine, (const char *const *)argv, (size_t)argc, fd, NULL, err);
-    if (r >= 0 && rename(temporary, path) < 0)
-        r = error_set(err, errno, NULL, "cannot create \"%s\"", path);
-    if (r < 0)
-        unlink(temporary);
-    return r;
-}
-
 static int run_save(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct save_options *options = data;
+    auto_(archive_output_release) struct archive_output output = ARCHIVE_OUTPUT_INIT;
     auto_error struct error *err = NULL;
-    struct stat st;
     int r, status = cli_check_arguments(cli, &command_save, argc, 1, -1);
 
     if (status == 0)
         status = check_platforms(cli, options->platform, argc, argv);
     if (status)
         return status;
-    if (!options->output && cli->out_is_terminal)
-        return report_failure(
-                cli, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-    struct engine *engine = cli_engine(cli, &err);
+    r = archive_output_open(&output, cli, options->output, &err);
+    struct engine *engine = r < 0 ? NULL : cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
-    cli_interrupt_begin(cli);
-    /* What is no regular file (a pipe, /dev/stdout) is written to as it is. */
-    if (!options->output) {
-        r = image_save(engine, (const char *const *)argv, (size_t)argc, STDOUT_FILENO, NULL, &err);
-    } else if (stat(options->output, &st) == 0 && !S_ISREG(st.st_mode)) {
-        auto_close int fd = open(options->output, O_WRONLY | O_CLOEXEC);
-
-        r = fd < 0 ? error_set(&err, errno, NULL, "cannot open \"%s\"", options->output)
-                   : image_save(engine, (const char *const *)argv, (size_t)argc, fd, NULL, &err);
-    } else {
-        r = save_to_file(engine, &cli->arena, options->output, argc, argv, &err);
-    }
-    cli_interrupt_end(cli);
+    r = image_save(engine, (const char *const *)argv, (size_t)argc, output.fd, NULL, &err);
+    if (r >= 0)
+        r = archive_output_finish(&output, &err);
     return r < 0 ? report_error(cli, err) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/json/json.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/archive-output.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -272,40 +273,21 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
     return objects_inspect(cli, "volume", data, argc, argv);
 }
 
-struct export_options {
-    const char *output;
-};
-static const struct opt export_opts[] = { { .name = "output",
-                                                  .letter = 'o',
-                                                  .type = &opt_string,
-                                                  .arg = "FILE",
-                                                  .offset = offsetof(struct export_options, output),
-                                                  .help = "Write to a file" },
-    OPT_END };
-
 static int run_export(struct cli *cli, const void *data, int argc, char **argv)
 {
-    const struct export_options *options = data;
+    const struct archive_output_options *options = data;
+    auto_(archive_output_release) struct archive_output output = ARCHIVE_OUTPUT_INIT;
     auto_error struct error *err = NULL;
-    auto_close int file = -EBADF;
-    int r = 0;
 
     if (argc != 1)
         return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
-    if (!options->output && isatty(STDOUT_FILENO))
-        return report_failure(cli, "cannot write the archive to a terminal, use --output");
-    struct engine *engine = cli_engine(cli, &err);
+    int r = archive_output_open(&output, cli, options->output, &err);
+    struct engine *engine = r < 0 ? NULL : cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
-    if (options->output) {
-        file = open(options->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (file < 0)
-            r = error_set(&err, errno, NULL, "cannot create \"%s\"", options->output);
-    }
+    r = volume_export(engine, argv[0], output.fd, &err);
     if (r >= 0)
-        r = volume_export(engine, argv[0], options->output ? file : STDOUT_FILENO, &err);
-    if (r < 0 && file >= 0)
-        (void)unlink(options->output);
+        r = archive_output_finish(&output, &err);
     return r < 0 ? report_error(cli, err) : 0;
 }
 
@@ -344,8 +326,8 @@ static const struct command subcommands[] = {
     { .name = "export",
             .usage = "[OPTIONS] VOLUME",
             .summary = "Write a volume's contents as a tar archive",
-            .opts = export_opts,
-            .options_bytes = sizeof(struct export_options),
+            .opts = archive_output_opts,
+            .options_bytes = sizeof(struct archive_output_options),
             .run = run_export },
     { .name = "import",
             .usage = "VOLUME FILE|-",

@@ -144,6 +144,43 @@ both_kinds() {
     berth run --rm --network none again test -f /own
 }
 
+@test "an archive takes the place of a file when it is whole, and a device stays what it is" {
+    berth create --name x1 --network none busybox true >/dev/null
+    berth volume create v1 >/dev/null
+    mknod null c 1 3
+    mkfifo pipe
+    for what in 'export nosuch' 'volume export nosuch' 'save nosuch'; do
+        echo before >file
+        ln -sf file link
+        for output in null link new; do
+            # shellcheck disable=SC2086
+            run berth $what -o $output
+            [ "$status" -ne 0 ]
+        done
+        [ -c null ]
+        [ "$(cat file)" = before ]
+        [ "$(echo *)" = 'file link null pipe' ] || { ls; false; }
+    done
+    for what in 'export x1' 'volume export v1' 'save busybox'; do
+        # shellcheck disable=SC2086
+        for output in null link; do
+            berth $what -o $output
+        done
+        [ -c null ]
+        [ -L link ]
+        tar -tf file >/dev/null
+        # shellcheck disable=SC2086
+        tar -t <pipe >/dev/null 3>&- &
+        berth $what -o pipe
+        wait $!
+        [ -p pipe ]
+        [ "$(echo *)" = 'file link null pipe' ] || { ls; false; }
+    done
+    run berth export x1 -o /nosuch/file
+    [ "$status" -eq 1 ]
+    [[ $output == *'cannot create "/nosuch/file": No such file or directory'* ]]
+}
+
 @test "commit makes an image of the changes with the container's configuration" {
     berth run --name x1 --network none -e A=b -w /srv -l one=1 busybox sh -c 'echo new >/file; rm /etc/image-name'
     id=$(berth commit -a me -m why x1 made:1)
