@@ -96,7 +96,9 @@ static int configure(
     /* Up comes last: a bridge that is up is complete. */
     netlink_address_add(nl, index, network->gateway, network->prefix_len, network->bridge);
     netlink_link_up(nl, index, network->bridge);
-    return netlink_commit(nl, err);
+    r = netlink_commit(nl, err);
+    /* Two that looked at the same time see each other now. */
+    return r < 0 ? r : check_clash(nl, network, index, err);
 }
 
 int bridge_bring_up(

@@ -122,7 +122,7 @@ void network_host_name(const char *container_id, const char *network_id, char re
 uint32_t network_link_group(const char *network_id);
 
 /* bridge.c: makes the network's bridge unless it is up already; and removes those of networks without active
- * endpoints. Under the lock. */
+ * endpoints. Under the lock. -EADDRINUSE when another link has taken the subnet. */
 int bridge_bring_up(
         struct engine *engine, const struct network *network, bool repair, struct error **err);
 int bridge_remove_unused(struct engine *engine, struct error **err);

@@ -34,6 +34,8 @@
 #include "engine/network/resolv.h"
 
 #define NETNS_DIR "netns"
+/* How often in one start the networks may find that their subnet was just taken. */
+#define MOVES_MAX 4
 
 void network_start_release(struct network_start *start)
 {
@@ -335,7 +337,7 @@ static int prepare_locked(struct engine *engine, const struct network_start_opti
     return r;
 }
 
-/* Those that are not in use yet may have to move. Reads the endpoints anew then. */
+/* Those that are not in use yet may have to move: 1. Reads the endpoints anew then. */
 static int move_if_taken(struct engine *engine, struct arena *arena, const char *container_id,
         struct network_endpoints *endpoints, struct error **err)
 {
@@ -348,7 +350,28 @@ static int move_if_taken(struct engine *engine, struct arena *arena, const char 
     }
     if (r >= 0 && moved)
         r = network_read_endpoints(engine, arena, container_id, endpoints, err);
-    return r;
+    return r < 0 ? r : moved;
+}
+
+/* Another engine, or whoever else makes links, may take a subnet after it was looked at: then it is looked at again.
+ * A port that is taken is the same code, but moves nothing. */
+static int prepare_or_move(struct engine *engine, const struct network_start_options *options,
+        struct arena *arena, struct network_endpoints *endpoints, struct network_start *ret,
+        struct error **err)
+{
+    int r = move_if_taken(engine, arena, options->container_id, endpoints, err);
+
+    if (r < 0)
+        return r;
+    for (unsigned left = MOVES_MAX;; left--) {
+        auto_error struct error *why = NULL;
+
+        r = prepare_locked(engine, options, endpoints, ret, &why);
+        if (r == -EADDRINUSE && left > 0 &&
+                move_if_taken(engine, arena, options->container_id, endpoints, NULL) > 0)
+            continue;
+        return r < 0 ? error_move(err, TAKE(why)) : r;
+    }
 }
 
 int network_prepare_start(struct engine *engine, const struct network_start_options *options,
@@ -370,8 +393,7 @@ int network_prepare_start(struct engine *engine, const struct network_start_opti
     auto_close int lock = engine_lock(engine, "network", true, err);
     if (lock < 0)
         return lock;
-    r = move_if_taken(engine, &arena, options->container_id, &endpoints, err);
-    return r < 0 ? r : prepare_locked(engine, options, &endpoints, ret, err);
+    return prepare_or_move(engine, options, &arena, &endpoints, ret, err);
 }
 
 int network_update(struct engine *engine, const struct network_start_options *options,

@@ -513,6 +513,28 @@ $(address_of "$b")" in_container "$a" "$TOOLS/$peer" resolve "$gateway" b
     [[ $output != *'"Name": "a"'* ]]
 }
 
+@test "a network whose subnet somebody takes while it starts gets another one" {
+    tool create one
+    a=$(tool up a one)
+    gateway=$(in_container "$a" ip route | awk '/default/ { print $3 }')
+    subnet=$gateway/$(in_container "$a" ip -4 -br addr show eth0 | awk '{ split($3, part, "/"); print part[2] }')
+    tool down a
+    machine ip link add taken type bridge
+    # Stopped once it has looked for links with its subnet.
+    BERTH_FAULT=network.start.rows:stop nsenter --net="/run/netns/berthm$TAG" "$TOOLS/network-tool" up a one >"$STATE/up" 2>"$STATE/err" &
+    PIDS="$PIDS $!"
+    wait_for 60 grep -q '^State:.T' "/proc/$!/status"
+    machine ip addr add "$subnet" dev taken
+    machine ip link set taken up
+    kill -CONT $!
+    wait $! || { cat "$STATE/err"; false; }
+    a=$(cat "$STATE/up")
+    [ "$(in_container "$a" ip route | awk '/default/ { print $3 }')" != "$gateway" ]
+    tool down a
+    machine ip link del taken
+    expect_clean
+}
+
 @test "a network whose subnet somebody took while it was down gets another one" {
     tool create one
     a=$(tool up a one)
