@@ -186,7 +186,7 @@ static void add_services(
 
     if (o->no_interpolate && services) {
         NODE_FOREACH(services, entry)
-        add_line(out, entry->key);
+            add_line(out, entry->key);
     } else if (compose->graph) {
         for (size_t i = 0; i < compose->graph->nodes.len; i++)
             if (compose->graph->order[i]->kind == GRAPH_SERVICE)

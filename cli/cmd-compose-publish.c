@@ -250,8 +250,7 @@ static int add_file(struct publishing *p, const char *path, struct error **err)
                     err, ENOTSUP, &include->at, "cannot publish compose file with local includes");
         if (!services || services->kind != NODE_MAP)
             continue;
-        NODE_FOREACH(services, entry)
-        {
+        NODE_FOREACH(services, entry) {
             if (r >= 0 && entry->value->kind == NODE_MAP)
                 r = look_at_service(p, entry->value, &list, err);
         }

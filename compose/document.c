@@ -320,8 +320,7 @@ struct node *node_sorted(struct arena *arena, struct node *node)
     copy = node_copy(arena, node);
     for (uint32_t i = 0; copy->kind == NODE_LIST && i < copy->len; i++)
         copy->items[i] = node_sorted(arena, copy->items[i]);
-    NODE_FOREACH(copy, entry)
-    {
+    NODE_FOREACH(copy, entry) {
         entry->value = node_sorted(arena, entry->value);
     }
     if (copy->kind == NODE_MAP)
@@ -356,8 +355,7 @@ bool node_is_equal(const struct node *a, const struct node *b)
     case NODE_MAP:
         if (a->len != b->len)
             return false;
-        NODE_FOREACH(a, entry)
-        {
+        NODE_FOREACH(a, entry) {
             struct node *other = node_get(b, entry->key);
 
             if (!other || !node_is_equal(entry->value, other))
@@ -383,8 +381,9 @@ struct node *node_without_resets(struct arena *arena, struct node *node)
         if (!(node->items[i]->flags & NODE_RESET))
             node_list_append(arena, copy, node_without_resets(arena, node->items[i]));
     NODE_FOREACH(node, entry)
-    if (!(entry->value->flags & NODE_RESET))
-        node_set(arena, copy, entry->key, &entry->key_at, node_without_resets(arena, entry->value));
+        if (!(entry->value->flags & NODE_RESET))
+            node_set(arena, copy, entry->key, &entry->key_at,
+                    node_without_resets(arena, entry->value));
     return copy;
 }
 

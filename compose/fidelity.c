@@ -89,8 +89,7 @@ static bool is_written(const struct node *map, const struct node_entry *entry)
 static void walk_table(
         struct walk *w, const struct attr_table *table, const struct node *map, const char *path)
 {
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         const struct attr *row = find_row(table, entry->key);
         const char *here = arena_printf(w->arena, "%s%s%s", path, *path ? "." : "", entry->key);
         const char *note;

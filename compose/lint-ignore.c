@@ -153,8 +153,7 @@ static void walk(struct lint *lint, const struct part *part, const struct node *
 void lint_collect_ignores(struct lint *lint)
 {
     lint_use_rule(lint, "lint-ignore");
-    LINT_FOREACH_FILE(lint, file)
-    {
+    LINT_FOREACH_FILE(lint, file) {
         struct part whole = {
             .file = file,
             .from = { .file = file->text.file },

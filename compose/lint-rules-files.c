@@ -254,15 +254,13 @@ static void collect_passed(struct lint *lint, const struct project *project, str
 
     STRMAP_FOREACH(lint->loader->variables, variable)
         (void)strmap_set(used, variable->key, lint);
-    LINT_FOREACH_FILE(lint, file)
-    {
+    LINT_FOREACH_FILE(lint, file) {
         for (size_t i = 0; i < file->documents.len; i++) {
             const struct node *services = node_get(file->documents.items[i], "services");
 
             if (!services)
                 continue;
-            NODE_FOREACH(services, service)
-            {
+            NODE_FOREACH(services, service) {
                 const struct node *environment = node_get(service->value, "environment");
 
                 for (uint32_t j = 0;
@@ -271,7 +269,7 @@ static void collect_passed(struct lint *lint, const struct project *project, str
                         (void)strmap_set(used, environment->items[j]->text, lint);
                 if (environment)
                     NODE_FOREACH(environment, entry)
-                (void)strmap_set(used, entry->key, lint);
+                        (void)strmap_set(used, entry->key, lint);
             }
         }
     }
@@ -316,15 +314,13 @@ static bool is_used_inside(struct lint *lint, const struct loaded_file *own, con
 
 static bool is_env_file_of_service(struct lint *lint, const char *path)
 {
-    LINT_FOREACH_FILE(lint, file)
-    {
+    LINT_FOREACH_FILE(lint, file) {
         for (size_t i = 0; i < file->documents.len; i++) {
             const struct node *services = node_get(file->documents.items[i], "services");
 
             if (!services)
                 continue;
-            NODE_FOREACH(services, service)
-            {
+            NODE_FOREACH(services, service) {
                 const struct node *list = node_get(service->value, "env_file");
 
                 if (list && list->kind == NODE_TEXT &&

@@ -126,8 +126,7 @@ static void collect_words(struct lint *lint, const struct node *node, struct str
     }
     for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++)
         collect_words(lint, node->items[i], words);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         (void)strmap_set(words, entry->key, lint);
         collect_words(lint, entry->value, words);
     }
@@ -136,8 +135,7 @@ static void collect_words(struct lint *lint, const struct node *node, struct str
 /* Every word that the services are written with: what was refused may still have meant a resource. */
 static void collect_mentioned(struct lint *lint, struct strmap *words)
 {
-    LINT_FOREACH_FILE(lint, file)
-    {
+    LINT_FOREACH_FILE(lint, file) {
         for (size_t i = 0; i < file->documents.len; i++) {
             const struct node *services = node_get(file->documents.items[i], "services");
 
@@ -161,8 +159,7 @@ static void report_unused(
     if (!lint->is_whole)
         collect_mentioned(lint, &mentioned);
     lint->section = section;
-    NODE_FOREACH(resources, entry)
-    {
+    NODE_FOREACH(resources, entry) {
         const char *path = arena_printf(lint->arena, "%s.%s", section, entry->key);
 
         if ((entry->value->flags & NODE_IMPLIED) || strmap_has(&used, path) ||

@@ -129,8 +129,7 @@ static void check_dates(struct lint *lint, const struct node *node, struct strbu
         check_dates(lint, node->items[i], path);
         strbuf_truncate(path, len);
     }
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         if (string_has_prefix(entry->key, "x-"))
             continue;
         strbuf_addf(path, "%s%s", len ? "." : "", entry->key);
@@ -145,13 +144,11 @@ void rule_unquoted_date(
     auto_(strbuf_release) struct strbuf path = STRBUF_INIT(DATE_PATH_MAX);
 
     (void)file;
-    NODE_FOREACH(document, section)
-    {
+    NODE_FOREACH(document, section) {
         if (string_has_prefix(section->key, "x-"))
             continue;
         lint->section = section->key;
-        NODE_FOREACH(section->value, entry)
-        {
+        NODE_FOREACH(section->value, entry) {
             lint->key = entry->key;
             strbuf_addf(&path, "%s.%s", section->key, entry->key);
             check_dates(lint, entry->value, &path);
@@ -258,8 +255,8 @@ static void check_dollars(
     for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++)
         check_dollars(lint, file, node->items[i]);
     NODE_FOREACH(node, entry)
-    if (strncmp(entry->key, "x-", 2) != 0)
-        check_dollars(lint, file, entry->value);
+        if (strncmp(entry->key, "x-", 2) != 0)
+            check_dollars(lint, file, entry->value);
     int before = node->kind == NODE_TEXT ? find_lone_dollar(node->text) : -1;
 
     if (before < 0)

@@ -141,8 +141,7 @@ void lint_each_pair(
 
     if (!pairs || (pairs->flags & NODE_RESET))
         return;
-    NODE_FOREACH(pairs, entry)
-    {
+    NODE_FOREACH(pairs, entry) {
         const struct node *value = entry->value;
         bool is_scalar = value->kind != NODE_LIST && value->kind != NODE_MAP;
 
@@ -188,8 +187,7 @@ static void check_written_services(
     if (!services || services->kind != NODE_MAP)
         return;
     lint->section = "services";
-    NODE_FOREACH(services, entry)
-    {
+    NODE_FOREACH(services, entry) {
         lint->key = entry->key;
         if (entry->value->kind == NODE_MAP && !(entry->value->flags & NODE_RESET))
             lint->rule->check_written(lint, file, entry->value);
@@ -199,8 +197,7 @@ static void check_written_services(
 
 static void check_documents(struct lint *lint)
 {
-    LINT_FOREACH_FILE(lint, file)
-    {
+    LINT_FOREACH_FILE(lint, file) {
         for (size_t i = 0; i < file->documents.len; i++) {
             const struct node *document = file->documents.items[i];
 

@@ -414,8 +414,7 @@ static void apply_extends(struct loader *loader, const struct model_source *sour
     strmap_init_arena(&extending.resolved, loader->arena);
     strmap_init_arena(&extending.circled, loader->arena);
     before = node_copy(loader->arena, services); /* each is extended from the others as written */
-    NODE_FOREACH(services, entry)
-    {
+    NODE_FOREACH(services, entry) {
         struct extends_frame frame = { .file = file, .service = entry->key };
 
         if (entry->value->kind == NODE_MAP)
@@ -440,8 +439,7 @@ static void import_kind(
         to = node_new(loader->arena, NODE_MAP, &from->at);
         node_set(loader->arena, document, kind, &from->at, to);
     }
-    NODE_FOREACH(from, entry)
-    {
+    NODE_FOREACH(from, entry) {
         struct node_entry *own = node_get_entry(to, entry->key);
 
         if (own && !node_is_equal(own->value, entry->value)) {
@@ -628,8 +626,7 @@ static void settle(struct loader *loader, const struct model_source *source, str
 
     if (!services || services->kind != NODE_MAP)
         return;
-    NODE_FOREACH(services, entry)
-    {
+    NODE_FOREACH(services, entry) {
         struct node *service = entry->value, *build = node_get(service, "build");
         struct node *environment = node_get(service, "environment");
 
@@ -645,8 +642,7 @@ static void settle(struct loader *loader, const struct model_source *source, str
         if (!fills_variables(loader, environment))
             continue;
         environment = node_copy(loader->arena, environment);
-        NODE_FOREACH(environment, variable)
-        {
+        NODE_FOREACH(environment, variable) {
             const char *value = variable->value->kind == NODE_NULL &&
                                                 !(variable->value->flags & NODE_RESET)
                                         ? strmap_get(source->environment, variable->key)
@@ -671,8 +667,7 @@ static void check_extension(struct loader *loader, const struct node *base, cons
                 node_kind_name(base->kind), node_kind_name(over->kind));
         return;
     }
-    NODE_FOREACH(over, entry)
-    {
+    NODE_FOREACH(over, entry) {
         size_t mark = schema_push(&loader->context, entry->key);
 
         check_extension(loader, node_get(base, entry->key), entry->value);
@@ -685,8 +680,7 @@ static void check_extensions(struct loader *loader, const struct attr *attr,
 {
     if (!base || base->kind != NODE_MAP || (over->flags & NODE_OVERRIDE))
         return;
-    NODE_FOREACH(over, entry)
-    {
+    NODE_FOREACH(over, entry) {
         bool is_struct = attr->type->shape == SHAPE_STRUCT;
         const struct attr *child = is_struct ? schema_find(attr->table, entry->key) : attr->items;
         size_t mark = schema_push(&loader->context, entry->key);

@@ -162,8 +162,7 @@ static void build_services(struct loader *loader, struct project *project, struc
         struct strings *active)
 {
     enable_named(loader, services, active);
-    NODE_FOREACH(services, entry)
-    {
+    NODE_FOREACH(services, entry) {
         bool enabled = is_enabled(entry->value, active);
 
         if (entry->value->kind == NODE_MAP && enabled && !loader->options->as_written) {
@@ -416,8 +415,8 @@ static struct project *build_project(struct loader *loader, struct node *model)
 static bool is_empty(const struct node *model)
 {
     NODE_FOREACH(model, entry)
-    if (!(entry->value->flags & NODE_RESET))
-        return false;
+        if (!(entry->value->flags & NODE_RESET))
+            return false;
     return true;
 }
 

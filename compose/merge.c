@@ -91,8 +91,7 @@ static struct node *merge_maps(
     map->at = over->at;
     map->flags |= over->flags & (NODE_BAD | NODE_SHORT | NODE_HAS_RESET);
     map->flags &= ~(unsigned)NODE_IMPLIED;
-    NODE_FOREACH(over, entry)
-    {
+    NODE_FOREACH(over, entry) {
         struct node *old = node_get(map, entry->key);
 
         node_set(arena, map, entry->key, &entry->key_at,

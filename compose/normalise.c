@@ -94,8 +94,7 @@ static void fill_nulls(struct loader *loader, struct node *owner, const char *ke
         return;
     filled = node_new(loader->arena, NODE_MAP, &map->at);
     filled->flags = map->flags;
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         struct node *value = entry->value;
 
         if (value->kind == NODE_NULL && !(value->flags & NODE_RESET)) {
@@ -183,8 +182,7 @@ static void name_resources(struct loader *loader, struct node *model, const char
     if (!is_map(resources))
         return;
     resources = node_copy(loader->arena, resources);
-    NODE_FOREACH(resources, entry)
-    {
+    NODE_FOREACH(resources, entry) {
         const struct node *external;
 
         if (entry->value->flags & NODE_RESET)
@@ -220,8 +218,7 @@ void loader_normalise(struct loader *loader, struct node *model)
                 node_new_text(loader->arena, loader->project_name, &model->at));
     if (is_map(services)) {
         services = node_copy(loader->arena, services);
-        NODE_FOREACH(services, entry)
-        {
+        NODE_FOREACH(services, entry) {
             if (!is_map(entry->value))
                 continue;
             entry->value = node_copy(loader->arena, entry->value);
@@ -308,7 +305,7 @@ static struct node *overlay(struct loader *loader, const struct env_entries *ent
                 node_new_text(loader->arena, entry->value, &entry->at));
     if (own)
         NODE_FOREACH(own, entry)
-    node_set(loader->arena, map, entry->key, &entry->key_at, entry->value);
+            node_set(loader->arena, map, entry->key, &entry->key_at, entry->value);
     node_sort_keys(map);
     return map;
 }
@@ -328,9 +325,9 @@ void loader_resolve_env_files(struct loader *loader, struct node *service)
     strmap_init_arena(&outer, loader->arena);
     if (is_map(own))
         NODE_FOREACH(own, entry)
-    if (entry->value->kind != NODE_NULL)
-        (void)strmap_set(&outer, entry->key,
-                (void *)(uintptr_t)node_scalar_text(loader->arena, entry->value));
+            if (entry->value->kind != NODE_NULL)
+                (void)strmap_set(&outer, entry->key,
+                        (void *)(uintptr_t)node_scalar_text(loader->arena, entry->value));
     STRMAP_FOREACH(&loader->environment, entry)
         (void)strmap_set(&outer, entry->key, entry->value);
     for (uint32_t i = 0; i < env_files->len; i++) {

@@ -284,8 +284,7 @@ static void add_implied(
         add_implied(path, node->items[i], count, out);
         strbuf_truncate(path, mark);
     }
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         strbuf_addf(path, "%s%s", mark ? "." : "", entry->key);
         add_implied(path, entry->value, count, out);
         strbuf_truncate(path, mark);

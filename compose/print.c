@@ -500,7 +500,7 @@ static struct node *json_view(struct arena *arena, const struct attr *attr, stru
     if (attr->type->shape == SHAPE_MAP && node->kind == NODE_MAP && items && items->table) {
         view = node_copy(arena, node);
         NODE_FOREACH(view, entry)
-        entry->value = json_view(arena, items, entry->value);
+            entry->value = json_view(arena, items, entry->value);
         return view;
     }
     if (attr->type->shape != SHAPE_STRUCT || node->kind != NODE_MAP)
@@ -531,8 +531,7 @@ static struct node *yaml_struct_view(
     struct node *view = node_new(arena, NODE_MAP, &node->at);
     struct node *extensions = node_new(arena, NODE_MAP, &node->at);
 
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         const struct attr *row = schema_find(table, entry->key);
 
         node_set(arena, row ? view : extensions, entry->key, &entry->key_at,
@@ -540,7 +539,7 @@ static struct node *yaml_struct_view(
     }
     node_sort_keys_naturally(extensions);
     NODE_FOREACH(extensions, entry)
-    node_set(arena, view, entry->key, &entry->key_at, entry->value);
+        node_set(arena, view, entry->key, &entry->key_at, entry->value);
     return view;
 }
 
@@ -562,7 +561,7 @@ static struct node *yaml_view(struct arena *arena, const struct attr *attr, stru
     if (attr && attr->type->shape == SHAPE_MAP && !items) /* soft and hard of a limit stay */
         return view;
     NODE_FOREACH(view, entry)
-    entry->value = yaml_view(arena, items, entry->value);
+        entry->value = yaml_view(arena, items, entry->value);
     return view;
 }
 
@@ -572,8 +571,7 @@ static struct node *raw_pairs(struct arena *arena, struct node *map)
     struct node *list = node_new(arena, NODE_LIST, &map->at);
     bool in_name = false;
 
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         const char *value = node_scalar_text(arena, entry->value);
         const char *text = entry->value->kind == NODE_NULL
                                    ? entry->key
@@ -597,8 +595,7 @@ static struct node *raw_view(struct arena *arena, const struct attr *attr, struc
     view = node_copy(arena, node);
     for (uint32_t i = 0; view->kind == NODE_LIST && i < view->len; i++)
         view->items[i] = raw_view(arena, attr->items, view->items[i]);
-    NODE_FOREACH(view, entry)
-    {
+    NODE_FOREACH(view, entry) {
         const struct attr *child = attr->type->shape == SHAPE_STRUCT
                                            ? schema_find(attr->table, entry->key)
                                            : attr->items;
@@ -705,8 +702,8 @@ void project_print(
         model = json_view(&arena, &compose_attr, model);
     if (!options->only_images)
         NODE_FOREACH(project->model, entry)
-    if (strncmp(entry->key, "x-", 2) == 0)
-        node_set(&arena, model, entry->key, NULL, entry->value);
+            if (strncmp(entry->key, "x-", 2) == 0)
+                node_set(&arena, model, entry->key, NULL, entry->value);
     if (is_json) {
         node_sort_keys(model); /* Go prints a map here */
         print_json(&printer, model, 0);
@@ -755,8 +752,7 @@ static struct node *capitalised(struct arena *arena, const struct node *devices)
     for (uint32_t i = 0; i < list->len; i++) {
         struct node *device = node_new(arena, NODE_MAP, &list->items[i]->at);
 
-        NODE_FOREACH(list->items[i], entry)
-        {
+        NODE_FOREACH(list->items[i], entry) {
             char *key = arena_strdup(arena, entry->key);
 
             key[0] = (char)toupper((unsigned char)key[0]);
@@ -771,8 +767,7 @@ static struct node *marshalled_blkio(struct arena *arena, const struct node *blk
 {
     struct node *map = node_copy(arena, blkio);
 
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         if (entry->value->kind == NODE_LIST)
             entry->value = capitalised(arena, entry->value);
     }

@@ -160,8 +160,7 @@ static const struct node_entry *match_entry(
     const struct node_entry *best = NULL;
     size_t best_len = 0;
 
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         size_t len = strlen(entry->key);
 
         if (len >= key.len && len > best_len && strncmp(key.data, entry->key, len) == 0 &&
@@ -261,8 +260,7 @@ static const char *hash_written(struct arena *arena, const struct node *node)
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(MODEL_JSON_MAX_BYTES);
     struct node *written = node_new(arena, NODE_MAP, &node->at);
 
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         const struct node *value = entry->value;
         bool is_empty = (value->kind == NODE_MAP || value->kind == NODE_LIST) && value->len == 0;
 
@@ -347,8 +345,7 @@ static void check_value(struct support *support, const struct attr *attr, const 
 static void check_struct(
         struct support *support, const struct attr_table *table, const struct node *map)
 {
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         const struct attr *attr = schema_find(table, entry->key);
         size_t mark = support->path.len;
 
@@ -389,8 +386,7 @@ static void check_value(struct support *support, const struct attr *attr, const 
             check_struct(support, items->table, node->items[i]);
         strbuf_truncate(&support->path, mark);
     }
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         strbuf_addf(&support->path, ".%s", entry->key);
         if (entry->value->kind == NODE_MAP)
             check_struct(support, items->table, entry->value);

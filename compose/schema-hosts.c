@@ -25,8 +25,7 @@ static struct node *read_ssh(
         else
             schema_refuse(context, item, "\"default\" or \"ID=path\"");
     }
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         const char *path = node_scalar_text(context->arena, entry->value);
 
         if (!path)
@@ -144,8 +143,7 @@ static struct node *read_hosts(
     }
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
 
         read_host_entry(context, list, entry);

@@ -131,11 +131,11 @@ static void volume_defaults(struct schema_context *context, struct node *map)
     if (!external || external->kind != NODE_BOOL || !external->boolean)
         return;
     NODE_FOREACH(map, entry)
-    if (strcmp(entry->key, "name") != 0 && strcmp(entry->key, "external") != 0 &&
-            strncmp(entry->key, "x-", 2) != 0)
-        schema_error(context, &entry->key_at,
-                "\"external\" and \"%s\" exclude each other: what exists already keeps its own",
-                entry->key);
+        if (strcmp(entry->key, "name") != 0 && strcmp(entry->key, "external") != 0 &&
+                strncmp(entry->key, "x-", 2) != 0)
+            schema_error(context, &entry->key_at,
+                    "\"external\" and \"%s\" exclude each other: what exists already keeps its own",
+                    entry->key);
 }
 TABLE(volume_table, "volume", project_volume, "attribute of a volume", AT(project_volume), NO_GIVEN,
         KEY(project_volume, key), .after_read = resource_after_read, .defaults = volume_defaults,

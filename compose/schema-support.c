@@ -131,8 +131,7 @@ bool context_unsupported(const struct node *node)
 
 bool contexts_unsupported(const struct node *node)
 {
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         if (context_unsupported(entry->value) &&
                 !string_has_prefix(entry->value->text, "docker-image://") &&
                 !string_has_prefix(entry->value->text, "service:"))
@@ -143,8 +142,7 @@ bool contexts_unsupported(const struct node *node)
 
 static bool has_other_keys(const struct node *map, const char *const *known, const char *prefix)
 {
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         bool found = prefix && string_has_prefix(entry->key, prefix);
 
         for (size_t i = 0; known[i]; i++)

@@ -414,8 +414,7 @@ static struct node *read_external(
 {
     if (node->kind != NODE_MAP)
         return read_bool(context, attr, node);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
 
         if (strcmp(entry->key, "name") == 0 && entry->value->kind != NODE_TEXT)
@@ -540,8 +539,7 @@ static struct node *read_pair_map(
 {
     struct node *map = schema_derive(context, NODE_MAP, node);
 
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
         struct node *value = read_pair_value(context, attr, entry->value);
 
@@ -647,11 +645,11 @@ static void decode_pairs(
 
     (void)attr;
     NODE_FOREACH(node, entry)
-    *ARRAY_APPEND_ARENA(arena, pairs) = (struct pair){
-        .key = entry->key,
-        .value = entry->value->kind == NODE_NULL ? NULL : node_scalar_text(arena, entry->value),
-        .at = entry->key_at,
-    };
+        *ARRAY_APPEND_ARENA(arena, pairs) = (struct pair){
+            .key = entry->key,
+            .value = entry->value->kind == NODE_NULL ? NULL : node_scalar_text(arena, entry->value),
+            .at = entry->key_at,
+        };
 }
 
 /* ----------------------------------------------------------------------------- structs */
@@ -727,7 +725,7 @@ static struct node *read_struct(
     map = schema_derive(context, NODE_MAP, node);
     map->flags |= node->flags & NODE_BAD;
     NODE_FOREACH(node, entry)
-    read_member(context, attr->table, map, entry);
+        read_member(context, attr->table, map, entry);
     if (attr->table->after_read)
         attr->table->after_read(context, map, node);
     return map;
@@ -810,8 +808,7 @@ static struct node *read_map(
 
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
         bool is_odd = has_odd_name(entry->key), must_not = attr->flags & ATTR_PLAIN_NAMES;
         struct node *value = NULL;
@@ -847,8 +844,7 @@ static const struct node *without_texts(
 
     if (node->kind != NODE_MAP || !attr->items->expand)
         return node;
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         if (entry->value->kind != NODE_TEXT || schema_is_raw(context, entry->value))
             continue;
         size_t mark = schema_push(context, entry->key);
@@ -915,8 +911,7 @@ static void decode_map(
 {
     const struct attr_table *table = attr->items->table;
 
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         char *item = append_item(arena, table, field);
 
         if (entry->value->kind == NODE_MAP)
@@ -945,8 +940,7 @@ static struct node *read_ulimit(
     struct node *map = schema_derive(context, NODE_MAP, node),
                 *read = node_copy(context->arena, map);
 
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
         struct node *value = NULL;
 
@@ -986,8 +980,7 @@ static struct node *read_ulimits(
 
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
         struct node *value = NULL;
 
@@ -1015,8 +1008,7 @@ static void decode_ulimits(
     struct ulimits *ulimits = field;
 
     (void)attr;
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         const struct node *value = entry->value;
         bool single = value->kind == NODE_INT;
 
@@ -1038,8 +1030,7 @@ static struct node *read_provider_options(
 
     if (node->kind != NODE_MAP)
         return schema_refuse(context, node, attr->type->expected);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         const struct node *given = schema_without_reset_items(context->arena, entry->value);
         struct node *list = schema_derive(context, NODE_LIST, given);
         size_t mark = schema_push(context, entry->key);
@@ -1073,8 +1064,7 @@ static void decode_provider_options(
 {
     struct provider_options *options = field;
 
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         struct provider_option *option = ARRAY_APPEND_ARENA(arena, options);
 
         option->name = entry->key;

@@ -156,11 +156,10 @@ void schema_resolve(struct schema_context *context, const struct attr *attr, str
         break;
     case SHAPE_MAP:
         NODE_FOREACH(node, entry)
-        schema_resolve(context, items, entry->value);
+            schema_resolve(context, items, entry->value);
         break;
     case SHAPE_STRUCT:
-        NODE_FOREACH(node, entry)
-        {
+        NODE_FOREACH(node, entry) {
             const struct attr *child = schema_find(attr->table, entry->key);
 
             if (child)
@@ -281,8 +280,7 @@ static struct node *finish_map(
     struct node *map = node_new(context->arena, NODE_MAP, &node->at);
 
     map->flags = node->flags;
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         size_t mark = schema_push(context, entry->key);
         struct node *value = entry->value;
 
@@ -327,11 +325,12 @@ struct node *schema_order(struct arena *arena, const struct attr_table *table, s
             node_set(arena, ordered, table->rows[i].name, &entry->key_at, entry->value);
     }
     NODE_FOREACH(map, entry)
-    if (!schema_find(table, entry->key))
-        node_set(arena, extensions, entry->key, &entry->key_at, node_sorted(arena, entry->value));
+        if (!schema_find(table, entry->key))
+            node_set(arena, extensions, entry->key, &entry->key_at,
+                    node_sorted(arena, entry->value));
     node_sort_keys(extensions);
     NODE_FOREACH(extensions, entry)
-    node_set(arena, ordered, entry->key, &entry->key_at, entry->value);
+        node_set(arena, ordered, entry->key, &entry->key_at, entry->value);
     return ordered;
 }
 
@@ -348,8 +347,7 @@ static struct node *finish_struct(
     check_required(context, table, node);
     map = node_new(context->arena, NODE_MAP, &node->at);
     map->flags = node->flags;
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         const struct attr *row = schema_find(table, entry->key);
         struct node *value = entry->value;
         size_t mark = schema_push(context, entry->key);
@@ -408,8 +406,7 @@ void schema_decode_struct(
         *(struct source *)(void *)(bytes + table->at_offset) = map->at;
     if (table->given_offset != ATTR_NO_OFFSET)
         *(bool *)(bytes + table->given_offset) = true;
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         const struct attr *attr = schema_find(table, entry->key);
 
         if (attr && attr->offset != ATTR_NO_OFFSET)

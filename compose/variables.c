@@ -42,8 +42,7 @@ static void collect_from(struct collector *collector, const struct node *node)
         interpolate_list(collector->arena, node->text, collect, collector);
     for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++)
         collect_from(collector, node->items[i]);
-    NODE_FOREACH(node, entry)
-    {
+    NODE_FOREACH(node, entry) {
         if (node->flags & NODE_SHORT) /* of a list, where the name is part of a value */
             interpolate_list(collector->arena, entry->key, collect, collector);
         collect_from(collector, entry->value);

@@ -385,8 +385,7 @@ static void merge_one(
             diag_hint(reader->diag, entry, "did you mean \"*%s\"?", from->text);
         return;
     }
-    NODE_FOREACH(from, entry)
-    {
+    NODE_FOREACH(from, entry) {
         const struct node_entry *known = node_get_entry(map, entry->key);
 
         if (!known)

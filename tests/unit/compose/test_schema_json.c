@@ -129,8 +129,7 @@ static bool check_members(
     size_t i;
     json_t *name;
 
-    NODE_FOREACH(map, entry)
-    {
+    NODE_FOREACH(map, entry) {
         const char *below = arena_printf(&v->arena, "%s.%s", path, entry->key);
         const json_t *member = json_object_get(properties, entry->key);
 
