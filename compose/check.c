@@ -20,10 +20,6 @@ struct checker {
     struct diag *diag;
 };
 
-static struct diag_entry *vcomplain(const struct checker *checker, const struct service *service,
-        const char *field, const struct source *at, const char *format, va_list args)
-        __attribute__((format(printf, 5, 0)));
-/* "services.NAME.FIELD: message" at the place of the field. */
 static struct diag_entry *complain(const struct checker *checker, const struct service *service,
         const char *field, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same at the place of a value: that of the field itself, or of `part` in it ("source"). */
@@ -31,11 +27,9 @@ static struct diag_entry *complain_of_value(const struct checker *checker,
         const struct service *service, const char *field, const char *part, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 
-static struct diag_entry *vcomplain(const struct checker *checker, const struct service *service,
-        const char *field, const struct source *at, const char *format, va_list args)
+static struct diag_entry *add_finding(const struct checker *checker, const struct source *at,
+        const struct service *service, const char *field, const char *message)
 {
-    const char *message = arena_vprintf(checker->project->arena, format, args);
-
     return diag_add(checker->diag, DIAG_ERROR, "consistency", at, "services.%s%s%s: %s",
             service->name, *field ? "." : "", field, message);
 }
@@ -49,11 +43,12 @@ static struct diag_entry *complain(const struct checker *checker, const struct s
     if (*field)
         (void)service_field_source(service, field, &at);
     va_start(args, format);
-    struct diag_entry *entry = vcomplain(checker, service, field, &at, format, args);
+    const char *message = arena_vprintf(checker->project->arena, format, args);
     va_end(args);
-    return entry;
+    return add_finding(checker, &at, service, field, message);
 }
 
+/* At the value of the field, or of a part of it where there is one. */
 static struct diag_entry *complain_of_value(const struct checker *checker,
         const struct service *service, const char *field, const char *part, const char *format, ...)
 {
@@ -66,9 +61,9 @@ static struct diag_entry *complain_of_value(const struct checker *checker,
     if (value && value->at.file)
         at = value->at;
     va_start(args, format);
-    struct diag_entry *entry = vcomplain(checker, service, field, &at, format, args);
+    const char *message = arena_vprintf(checker->project->arena, format, args);
     va_end(args);
-    return entry;
+    return add_finding(checker, &at, service, field, message);
 }
 
 /* In place of "consistency". */
@@ -211,23 +206,43 @@ static void check_volumes(const struct checker *checker, const struct service *s
     }
 }
 
+/* Secrets or configs that are named in one place. */
+struct named_files {
+    const char *field, *kind, *finding;
+    const struct file_references *references;
+    const struct strmap *index; /* of those that there are */
+};
+
 static void check_references(const struct checker *checker, const struct service *service,
-        const char *field, const struct file_references *references, const struct strmap *index,
-        const char *kind)
+        const struct named_files *named)
 {
-    for (size_t i = 0; i < references->len; i++) {
-        const char *source = references->items[i].source;
+    for (size_t i = 0; i < named->references->len; i++) {
+        const char *source = named->references->items[i].source;
         struct diag_entry *entry;
 
         if (!source)
             source = "";
-        if (strmap_has(index, source))
+        if (strmap_has(named->index, source))
             continue;
-        entry = complain_of_value(checker, service, field_of(checker, field, i), "source",
-                "no %s \"%s\"", kind, source);
-        name_finding(entry, strcmp(kind, "secret") == 0 ? "no-secret" : "no-config");
-        suggest(checker, entry, index, source);
+        entry = complain_of_value(checker, service, field_of(checker, named->field, i), "source",
+                "no %s \"%s\"", named->kind, source);
+        name_finding(entry, named->finding);
+        suggest(checker, entry, named->index, source);
     }
+}
+
+static void check_files(const struct checker *checker, const struct service *service)
+{
+    const struct strmap *secrets = &checker->project->secret_index;
+    const struct strmap *configs = &checker->project->config_index;
+    const struct named_files named[] = {
+        { "secrets", "secret", "no-secret", &service->secrets, secrets },
+        { "build.secrets", "secret", "no-secret", &service->build.secrets, secrets },
+        { "configs", "config", "no-config", &service->configs, configs },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(named); i++)
+        check_references(checker, service, &named[i]);
 }
 
 static void check_models(const struct checker *checker, const struct service *service)
@@ -550,12 +565,7 @@ void project_check(const struct project *project, struct diag *diag)
         ARRAY_FOREACH(&service->depends_on, dependency)
             check_dependency(&checker, service, dependency);
         check_volumes(&checker, service);
-        check_references(
-                &checker, service, "secrets", &service->secrets, &project->secret_index, "secret");
-        check_references(&checker, service, "build.secrets", &service->build.secrets,
-                &project->secret_index, "secret");
-        check_references(
-                &checker, service, "configs", &service->configs, &project->config_index, "config");
+        check_files(&checker, service);
         check_models(&checker, service);
         check_pairs_of_limits(&checker, service);
         check_scale(&checker, service);

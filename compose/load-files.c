@@ -35,6 +35,29 @@ static const char *copy_bytes(struct arena *arena, const char *data, size_t len)
     return copy;
 }
 
+/* Its bytes, in the arena; "-" is standard input. 1: it can be read again; 0: it cannot. What nobody writes is waited
+ * for once in a run. */
+static int read_whole(struct loader *loader, const char *path, size_t max_bytes,
+        struct yaml_text *ret, struct error **err)
+{
+    const struct fs_input input = {
+        .path = path, .max_bytes = max_bytes, .writer_wait_usec = loader->writer_wait_usec
+    };
+    auto_free char *data = NULL;
+    size_t len;
+    int r = strcmp(path, "-") == 0
+                    ? fs_read_fd(loader->options->stdin_fd, max_bytes, &data, &len, err)
+                    : fs_read_input(&input, &data, &len, err);
+
+    if (r == -ETIMEDOUT)
+        loader->writer_wait_usec = 0;
+    if (r < 0)
+        return r;
+    ret->data = copy_bytes(loader->arena, data, len);
+    ret->len = len;
+    return r;
+}
+
 const char *loader_file_name(const char *name)
 {
     return strcmp(name, "-") == 0 ? "<stdin>" : name;
@@ -89,20 +112,6 @@ static void read_process_environment(struct loader *loader)
 }
 
 /* ------------------------------------------------------------------- files of variables */
-
-/* 1: it can be read again; 0: it cannot. What nobody writes is waited for once in a run. */
-static int read_whole(struct loader *loader, const char *path, size_t max_bytes, char **ret_data,
-        size_t *ret_len, struct error **err)
-{
-    int r = fs_read_input(&(struct fs_input){ .path = path,
-                                  .max_bytes = max_bytes,
-                                  .writer_wait_usec = loader->writer_wait_usec },
-            ret_data, ret_len, err);
-
-    if (r == -ETIMEDOUT)
-        loader->writer_wait_usec = 0;
-    return r;
-}
 
 /* "what: cannot read X: reason", from an error object; `what` may be NULL. */
 static void report_error(
@@ -342,34 +351,24 @@ struct loaded_file *loader_read_file(
         struct loader *loader, const char *path, const char *name, const struct source *at)
 {
     struct loaded_file *file = strmap_get(&loader->files, path);
-    struct error *error = NULL;
-    auto_free char *data = NULL;
-    size_t len;
-    int r;
+    auto_(error_free_p) struct error *error = NULL;
+    struct yaml_text text = { .file = loader_file_name(name) };
 
     if (file || strmap_has(&loader->files, path)) /* a missing file is reported once */
         return file;
-    if (strcmp(path, "-") == 0)
-        r = fs_read_fd(loader->options->stdin_fd, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
-    else
-        r = read_whole(loader, path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, &error);
+    int r = read_whole(loader, path, LIMIT_COMPOSE_FILE_BYTES, &text, &error);
     if (r < 0) {
         report_error(loader, at, NULL, error);
-        error_free(error);
         (void)strmap_set(&loader->files, path, NULL);
         return NULL;
     }
     file = ARENA_NEW(loader->arena, struct loaded_file);
     file->path = path;
     file->dir = strcmp(path, "-") == 0 ? loader->project_dir : path_parent(loader->arena, path);
-    file->text = (struct yaml_text){
-        .file = loader_file_name(name),
-        .data = copy_bytes(loader->arena, data, len),
-        .len = len,
-    };
+    file->text = text;
     yaml_index_lines(loader->arena, &file->text);
     if (r == 0)
-        diag_keep_text(loader->diag, file->text.file, data, len);
+        diag_keep_text(loader->diag, file->text.file, text.data, text.len);
     (void)yaml_parse(loader->arena, &file->text, &file->documents, loader->diag);
     (void)strmap_set(&loader->files, path, file);
     return file;
@@ -381,12 +380,11 @@ struct loaded_file *loader_read_text(struct loader *loader, const char *path,
     const char *key = arena_printf(loader->arena, "%s\n", path); /* apart from compose files */
     struct loaded_file *file = strmap_get(&loader->files, key);
     auto_(error_free_p) struct error *error = NULL;
-    auto_free char *data = NULL;
-    size_t len;
+    struct yaml_text text = { 0 };
 
     if (file || strmap_has(&loader->files, key)) /* a missing file is reported once */
         return file;
-    int r = read_whole(loader, path, LIMIT_ENV_FILE_BYTES, &data, &len, &error);
+    int r = read_whole(loader, path, LIMIT_ENV_FILE_BYTES, &text, &error);
 
     if (r == -ENOENT && !required && access(path, F_OK) < 0)
         return NULL;
@@ -397,14 +395,11 @@ struct loaded_file *loader_read_text(struct loader *loader, const char *path,
     }
     file = ARENA_NEW(loader->arena, struct loaded_file);
     file->path = arena_strdup(loader->arena, path);
-    file->text = (struct yaml_text){
-        .file = loader_display_name(loader, file->path),
-        .data = copy_bytes(loader->arena, data, len),
-        .len = len,
-    };
+    text.file = loader_display_name(loader, file->path);
+    file->text = text;
     diag_add_file(loader->diag, file->text.file, DIAG_WAY_READ, at);
     if (r == 0)
-        diag_keep_text(loader->diag, file->text.file, data, len);
+        diag_keep_text(loader->diag, file->text.file, text.data, text.len);
     (void)strmap_set(&loader->files, key, file);
     return file;
 }

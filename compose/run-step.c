@@ -159,21 +159,21 @@ static const char *known_name(const struct plan_step *step)
     return blank ? blank + 1 : step->name;
 }
 
-int run_step(struct backend *backend, const struct plan_step *step, const char *id,
-        const struct backend_call *call, char **ret_id, struct error **ret_warning,
-        struct error **err)
+int run_step(struct backend *backend, struct run_step *run, struct error **err)
 {
     const struct backend_ops *ops = backend->ops;
+    const struct plan_step *step = run->step;
+    const struct backend_call *call = run->call;
+    const char *id = run->id;
     int r;
 
-    *ret_id = NULL;
     switch (step->action) {
     case PLAN_PULL_IMAGE:
-        return ops->image_pull(backend, step->pull, call, ret_id, err);
+        return ops->image_pull(backend, step->pull, call, &run->ret_id, err);
     case PLAN_BUILD_IMAGE:
         if (!ops->image_build)
             return error_set_plain(err, EOPNOTSUPP, NULL, "this engine cannot build images");
-        return ops->image_build(backend, step->build, call, ret_id, err);
+        return ops->image_build(backend, step->build, call, &run->ret_id, err);
     case PLAN_PUSH_IMAGE:
         if (!ops->image_push)
             return error_set_plain(err, EOPNOTSUPP, NULL, "this engine cannot push images");
@@ -189,7 +189,7 @@ int run_step(struct backend *backend, const struct plan_step *step, const char *
     case PLAN_REMOVE_VOLUME:
         return ops->volume_remove(backend, step->name, call, err);
     case PLAN_CREATE_CONTAINER:
-        r = ops->container_create(backend, step->container, call, ret_id, err);
+        r = ops->container_create(backend, step->container, call, &run->ret_id, err);
         return r < 0 ? error_wrap(err, r, "cannot create container %s", known_name(step)) : r;
     default:
         break;
@@ -205,10 +205,10 @@ int run_step(struct backend *backend, const struct plan_step *step, const char *
     case PLAN_WAIT_CONTAINER:
         return wait_container(backend, step, id, call, err);
     case PLAN_STOP_CONTAINER:
-        r = run_pre_stop(backend, step->stop.service, id, call, ret_warning, err);
+        r = run_pre_stop(backend, step->stop.service, id, call, &run->ret_warning, err);
         return r < 0 ? r : ops->container_stop(backend, id, step->stop.timeout_usec, call, err);
     case PLAN_RESTART_CONTAINER:
-        return restart_container(backend, step, id, call, ret_warning, err);
+        return restart_container(backend, step, id, call, &run->ret_warning, err);
     case PLAN_KILL_CONTAINER:
         return ops->container_kill(backend, id, step->signo, call, err);
     case PLAN_PAUSE_CONTAINER:

@@ -6,9 +6,14 @@
 struct error;
 struct plan_step;
 
-/* Carries the step out on the container `id` (NULL where it concerns none, or makes one). *ret_id is what
- * creating, pulling and building gave (given: free()), else NULL. *ret_warning (may be NULL) gets what went
- * wrong but does not fail the step: given. */
-int run_step(struct backend *backend, const struct plan_step *step, const char *id,
-        const struct backend_call *call, char **ret_id, struct error **ret_warning,
-        struct error **err);
+struct run_step {
+    const struct plan_step *step;
+    const char *id; /* the container's; NULL where it concerns none, or makes one */
+    const struct backend_call *call;
+    /* What came of it, both given: */
+    char *ret_id;              /* what creating, pulling and building gave, else NULL: free() */
+    struct error *ret_warning; /* what went wrong but does not fail the step, or NULL */
+};
+
+/* Carries it out. */
+int run_step(struct backend *backend, struct run_step *run, struct error **err);

@@ -339,18 +339,18 @@ static void do_step(struct run *run, struct backend *backend, const struct plan_
         .progress = on_backend_progress,
         .userdata = &progress,
     };
-    const char *target = target_of(run, step);
-    struct error *error = NULL, *warning = NULL;
-    char *id = NULL;
+    struct run_step this_one = { .step = step, .id = target_of(run, step), .call = &call };
+    struct error *error = NULL;
 
     emit(run, (struct run_event){ .kind = RUN_EVENT_STARTED, .step = step });
     pthread_mutex_unlock(&run->lock);
-    int r = run_step(backend, step, target, &call, &id, &warning, &error);
+    int r = run_step(backend, &this_one, &error);
     pthread_mutex_lock(&run->lock);
-    if (warning)
-        emit(run, (struct run_event){ .kind = RUN_EVENT_WARNING, .step = step, .error = warning });
-    error_free(warning);
-    finish_step(run, step, r, id, error);
+    if (this_one.ret_warning)
+        emit(run, (struct run_event){
+                          .kind = RUN_EVENT_WARNING, .step = step, .error = this_one.ret_warning });
+    error_free(this_one.ret_warning);
+    finish_step(run, step, r, this_one.ret_id, error);
 }
 
 static void *worker_main(void *userdata)
