@@ -40,7 +40,14 @@ static enum attr_units judge(const struct walk *w, const struct attr *row, const
         *ret_note = "not supported yet";
         return UNITS_DROPPED;
     }
-    return UNITS_MAPPED;
+    if (row->units_exact && row->units_exact(value))
+        return UNITS_MAPPED;
+    if (row->units == UNITS_MAPPED && row->engine == SUPPORT_FOREIGN) {
+        *ret_note = "up goes on without it, too";
+        return UNITS_DROPPED;
+    }
+    *ret_note = row->units_note;
+    return row->units;
 }
 
 static void add_entry(struct walk *w, const char *path, const struct source *at,
@@ -80,10 +87,16 @@ static const struct attr *find_row(const struct attr_table *table, const char *n
     return NULL;
 }
 
-/* Defaults and what short forms come to have the place of the whole. */
+static bool is_same_place(const struct source *a, const struct source *b)
+{
+    return a->line == b->line && a->column == b->column;
+}
+
+/* Defaults and what short forms come to have the place of the whole; so has the first key that is written, but not its
+ * value. */
 static bool is_written(const struct node *map, const struct node_entry *entry)
 {
-    return entry->key_at.line != map->at.line || entry->key_at.column != map->at.column;
+    return !is_same_place(&entry->key_at, &map->at) || !is_same_place(&entry->value->at, &map->at);
 }
 
 static void walk_table(

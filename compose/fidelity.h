@@ -1,6 +1,6 @@
 /* What becomes of each attribute of a project in its units: mapped, approximated (how) or dropped (why), with its place.
- * All of it is the schema's: of units that run berth what the engine's column says, of quadlets for Podman what
- * that column says. */
+ * All of it is the schema's: of units that run berth what the engine's column and that of units say, of quadlets for
+ * Podman what that column says. */
 #pragma once
 
 #include "base/array.h"

@@ -70,6 +70,9 @@ bool log_driver_unsupported(const struct node *node);
 bool deploy_mode_unsupported(const struct node *node);
 bool pull_policy_unsupported(const struct node *node);
 bool restart_unsupported(const struct node *node);
+/* What units do as `up` does it. */
+bool restart_exact(const struct node *node);
+bool is_any_value(const struct node *node);
 bool owner_unsupported(const struct node *node);
 bool switch_unsupported(const struct node *node);
 bool several_unsupported(const struct node *node);

@@ -20,7 +20,8 @@ static const struct attr dependency_table_rows[] = {
             .flags = ATTR_REQUIRED, .podman = UNITS_APPROXIMATED,
             .podman_note = "Requires= where it is required: stopping the other stops it, too",
             .spec = "05-services.md#depends_on", .help = "How far the other service must be." },
-    { "restart", FIELD(dependency, restart, type_bool), .podman = UNITS_APPROXIMATED,
+    { "restart", FIELD(dependency, restart, type_bool), .units = UNITS_APPROXIMATED,
+            .units_note = "PartOf=: stopping the other stops it, too", .podman = UNITS_APPROXIMATED,
             .podman_note = "PartOf=: stopping the other stops it, too",
             .spec = "05-services.md#depends_on",
             .help = "Restart this one when the other was changed." },
@@ -201,7 +202,10 @@ static const struct attr service_table_rows[] = {
             .spec = "05-services.md#cap_add", .help = "Capabilities in addition." },
     { "cap_drop", FIELD(service, cap_drop, type_texts), .merge = MERGE_UNIQUE,
             .spec = "05-services.md#cap_drop", .help = "Capabilities to take away." },
-    { "cgroup_parent", FIELD(service, cgroup_parent, type_text),
+    { "cgroup_parent", FIELD(service, cgroup_parent, type_text), .units = UNITS_DROPPED,
+            .units_note =
+                    "the container lives in its unit's control group; Slice= by x-systemd moves "
+                    "that",
             .spec = "05-services.md#cgroup_parent",
             .help = "Control group above the container's." },
     { "cgroup", FIELD(service, cgroup, type_word), .names = cgroup_names,
@@ -357,6 +361,10 @@ static const struct attr service_table_rows[] = {
     { "read_only", FIELD(service, read_only, type_bool), .spec = "05-services.md#read_only",
             .help = "No writes to the root file system." },
     { "restart", FIELD(service, restart, type_text), .unsupported = restart_unsupported,
+            .units = UNITS_APPROXIMATED, .units_exact = restart_exact,
+            .units_note =
+                    "Restart=: always a second from one start to the next, and :N counts all of "
+                    "them",
             .spec = "05-services.md#restart",
             .help = "no, always, on-failure[:N], unless-stopped." },
     { "runtime", FIELD(service, runtime, type_text), .spec = "05-services.md#runtime",

@@ -106,6 +106,19 @@ bool restart_unsupported(const struct node *node)
                    strspn(node->text + len, "0123456789") == strlen(node->text + len));
 }
 
+bool restart_exact(const struct node *node)
+{
+    static const char *const never[] = { "", "no", NULL };
+
+    return is_one_of(node, never);
+}
+
+bool is_any_value(const struct node *node)
+{
+    (void)node;
+    return true;
+}
+
 bool owner_unsupported(const struct node *node)
 {
     return node->kind == NODE_TEXT && strspn(node->text, "0123456789") != strlen(node->text);

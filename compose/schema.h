@@ -60,7 +60,7 @@ enum attr_support {
     SUPPORT_ELSEWHERE, /* has its effect before or outside of the engine (profiles, develop) */
 };
 
-/* What becomes of it in quadlets for Podman. */
+/* What becomes of it in units that run berth, and in quadlets for Podman. */
 enum attr_units {
     UNITS_MAPPED,
     UNITS_APPROXIMATED, /* how: the row's note */
@@ -117,6 +117,10 @@ struct attr {
     enum merge_rule merge;
     enum path_rule path;
     enum attr_support engine;
+    /* Of units: what the engine does is done by the container that they run, so this is for what they do themselves. */
+    enum attr_units units;
+    const char *units_note;
+    bool (*units_exact)(const struct node *node); /* true for a value that is mapped all the same */
     enum attr_units podman;
     const char *podman_note;
     unsigned flags;

@@ -10,6 +10,7 @@
 #define MONITOR_TASKS 32
 #define MONITOR_MEMORY_BYTES (INT64_C(16) << 20)
 #define CPU_PERIOD_DEFAULT_USEC 100000
+#define CPU_PERCENT_MAX 1e9 /* more than any machine has, and less than systemd refuses */
 
 static void add(struct arena *arena, struct unitfile *unit, const char *key, int64_t value)
 {
@@ -47,8 +48,11 @@ static void add_cpu(struct arena *arena, const struct service *service, struct u
                   (double)(service->cpu_period.set && service->cpu_period.value > 0
                                    ? service->cpu_period.value
                                    : CPU_PERIOD_DEFAULT_USEC);
-    if (percent >= 1)
-        unitfile_add(unit, "Service", "CPUQuota", arena_printf(arena, "%.0f%%", percent));
+    /* Never less than what the container has by itself. */
+    int64_t whole = percent < CPU_PERCENT_MAX ? (int64_t)percent : 0;
+    if (percent > 0 && percent < CPU_PERCENT_MAX)
+        unitfile_add(unit, "Service", "CPUQuota",
+                arena_printf(arena, "%lld%%", (long long)(whole < percent ? whole + 1 : whole)));
     /* From shares (2 to 262144) to weights (1 to 10000), as runtimes do it. */
     if (service->cpu_shares.set && service->cpu_shares.value >= 2)
         add(arena, unit, "CPUWeight", 1 + (service->cpu_shares.value - 2) * 9999 / 262142);

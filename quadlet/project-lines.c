@@ -23,7 +23,7 @@
 #define STOP_GRACE_DEFAULT_SEC 10
 /* For a container that neither starts nor fails. Health checks and gates ask for more while there is hope. */
 #define START_TIMEOUT_SEC 300
-#define RESTART_DELAY_SEC 1
+#define RESTART_DELAY_USEC USEC_PER_SEC
 
 const struct node *project_schedule_of(const struct service *service)
 {
@@ -65,7 +65,7 @@ bool project_service_is_active(const struct service *service, const struct strin
 struct restart {
     const char *policy;   /* of systemd */
     int64_t max_attempts; /* 0: no limit */
-    int64_t delay_sec;
+    int64_t delay_usec;
     bool even_if_stopped; /* at boot, also when it was stopped by hand */
 };
 
@@ -73,7 +73,7 @@ struct restart {
 static struct restart restart_of(const struct service *service)
 {
     const struct deploy_restart_policy *deploy = &service->deploy.restart_policy;
-    struct restart restart = { .policy = "no", .delay_sec = RESTART_DELAY_SEC };
+    struct restart restart = { .policy = "no", .delay_usec = RESTART_DELAY_USEC };
     const char *policy = service->restart ? service->restart : "no";
 
     if (deploy->given) {
@@ -83,8 +83,8 @@ static struct restart restart_of(const struct service *service)
                          : strcmp(condition, "on-failure") == 0 ? "on-failure"
                                                                 : "always";
         restart.max_attempts = deploy->max_attempts.set ? deploy->max_attempts.value : 0;
-        if (deploy->delay.set && deploy->delay.usec > 0)
-            restart.delay_sec = (deploy->delay.usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
+        if (deploy->delay.set)
+            restart.delay_usec = deploy->delay.usec;
     } else if (string_has_prefix(policy, "on-failure")) {
         const char *colon = strchr(policy, ':');
 
@@ -120,7 +120,11 @@ void project_add_restart(
     unitfile_add(unit, "Service", "Restart", restart.policy);
     if (strcmp(restart.policy, "no") == 0)
         return;
-    add_number(arena, unit, "Service", "RestartSec", restart.delay_sec);
+    if (restart.delay_usec % USEC_PER_SEC == 0)
+        add_number(arena, unit, "Service", "RestartSec", restart.delay_usec / USEC_PER_SEC);
+    else
+        unitfile_add(unit, "Service", "RestartSec",
+                arena_printf(arena, "%lldus", (long long)restart.delay_usec));
     if (restart.max_attempts > 0) {
         unitfile_add(unit, "Unit", "StartLimitIntervalSec", "infinity");
         add_number(arena, unit, "Unit", "StartLimitBurst", restart.max_attempts + 1);

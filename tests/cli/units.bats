@@ -242,6 +242,43 @@ sys.exit(bool(wrong) or len(seen) < 150)
 END
 }
 
+@test "the report of berth's own units tells what systemd does in its own way, and what it has no use for" {
+    cat >compose.yaml <<'END'
+services:
+  web:
+    image: busybox
+    depends_on: { db: { condition: service_healthy, restart: true } }
+    restart: on-failure:3
+    cgroup_parent: /some
+  db:
+    image: busybox
+    restart: "no"
+  cache:
+    image: busybox
+    deploy:
+      labels: { a: b }
+      restart_policy: { condition: any, delay: 7s, max_attempts: 3, window: 9s }
+END
+    run -0 --separate-stderr "$berth" units --report text
+    reported() { [[ $output == *"$1"* ]] || { echo "no \"$1\" in: $output"; false; }; }
+    reported "services.web.depends_on.db.condition mapped"
+    reported "services.web.depends_on.db.restart approximated: PartOf="
+    reported "services.web.restart approximated: Restart="
+    reported "services.web.cgroup_parent dropped: the container lives in its unit's control group"
+    reported "services.db.restart mapped"
+    reported "services.cache.deploy.labels dropped: up goes on without it, too"
+    reported "services.cache.deploy.restart_policy.condition mapped"
+    reported "services.cache.deploy.restart_policy.delay mapped"
+    reported "services.cache.deploy.restart_policy.max_attempts approximated: StartLimitBurst="
+    reported "services.cache.deploy.restart_policy.window dropped: systemd counts starts"
+    run -3 --separate-stderr "$berth" units --strict -o whole
+    grep -qx RestartSec=7 whole/shop-cache.service
+    # What is dropped has no effect on the units.
+    sed -i 's/, window: 9s//; /labels:/d; /cgroup_parent/d' compose.yaml
+    run -0 --separate-stderr "$berth" units --strict -o rest
+    diff -r whole rest
+}
+
 @test "what is dropped is told with its place, and --strict makes it an exit status" {
     run -0 "$berth" units --format quadlet --strict
     assert_has "note: services.web.depends_on.db.condition is approximated: Requires="

@@ -240,6 +240,22 @@ static void a_service_of_two_profiles_comes_with_either(void **state)
     assert_line(f, "shop-tool.service", "PartOf=shop-profile-b.target");
 }
 
+static void limits_and_delays_that_are_no_whole_numbers_lose_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    make(f, "services:\n"
+            "  web:\n"
+            "    image: x\n"
+            "    cpus: 0.125\n"
+            "    deploy: { restart_policy: { condition: any, delay: 1500ms } }\n"
+            "  db: { image: x, deploy: { restart_policy: { condition: on-failure, delay: 7s, max_attempts: 2 } } }\n");
+    assert_line(f, "shop-web.service", "CPUQuota=13%");
+    assert_line(f, "shop-web.service", "RestartSec=1500000us");
+    assert_line(f, "shop-db.service", "RestartSec=7");
+    assert_line(f, "shop-db.service", "StartLimitBurst=3");
+}
+
 static void what_was_stopped_by_hand_stays_so_unless_it_is_to_run_always(void **state)
 {
     struct fixture *f = *state;
@@ -378,6 +394,7 @@ int main(void)
         TEST(several_containers_are_instances_of_a_template),
         TEST(a_profile_that_is_not_active_has_a_target_of_its_own),
         TEST(a_service_of_two_profiles_comes_with_either),
+        TEST(limits_and_delays_that_are_no_whole_numbers_lose_nothing),
         TEST(what_was_stopped_by_hand_stays_so_unless_it_is_to_run_always),
         TEST(what_was_stopped_by_hand_is_not_started_for_what_depends_on_it),
         TEST(limits_are_properties_with_room_for_the_monitor),
