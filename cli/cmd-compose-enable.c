@@ -110,12 +110,18 @@ static int tell_systemd(struct compose *compose, bool now, enum bus_verb verb, s
     return r;
 }
 
-/* A user's services start with the first login and end with the last, unless that user lingers. */
-static void explain_lingering(struct compose *compose)
+/* What is otherwise than with the system's: a user's services start with the first login and end with the last, unless
+ * that user lingers. */
+static void explain_user(struct compose *compose)
 {
     const char *user = cli_env(compose->cli, "USER");
 
-    if (enabled_bus_scope() == BUS_SYSTEM || !user ||
+    if (enabled_bus_scope() == BUS_SYSTEM)
+        return;
+    report_warning(compose->cli,
+            "containers need root, so the services of a user's systemd cannot start them; to enable the project "
+            "for the system: sudo berth compose enable");
+    if (!user ||
             access(arena_printf(&compose->arena, "/var/lib/systemd/linger/%s", user), F_OK) == 0)
         return;
     report_warning(compose->cli,
@@ -149,7 +155,7 @@ static int run_enable(struct cli *cli, const void *data, int argc, char **argv)
     status = enabled_write(compose, &compose->project->profiles, NULL);
     if (status)
         return status;
-    explain_lingering(compose);
+    explain_user(compose);
     cli_print(cli, "Enabled %s (%s)\n", target_of(compose), file_of(compose));
     if (tell_systemd(compose, o->now, BUS_START, &err) < 0)
         return report_error(cli, err);
