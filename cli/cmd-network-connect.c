@@ -34,7 +34,6 @@ const struct opt network_connect_opts[] = { { .name = "alias",
     { .name = "ip6",
             .type = &opt_string,
             .arg = "ADDRESS",
-            .flags = OPT_UNSUPPORTED,
             .offset = offsetof(struct network_connect_words, ip6),
             .help = "IPv6 address" },
     { .name = "link",
@@ -45,7 +44,6 @@ const struct opt network_connect_opts[] = { { .name = "alias",
     { .name = "link-local-ip",
             .type = &opt_list,
             .arg = "ADDRESS",
-            .flags = OPT_UNSUPPORTED,
             .offset = offsetof(struct network_connect_words, link_local_ips),
             .help = "Link-local address" },
     OPT_END };
@@ -91,7 +89,10 @@ int network_run_connect(struct cli *cli, const void *data, int argc, char **argv
 
     if (argc != 2)
         return report_failure(cli, "\"%s\" requires exactly 2 arguments", cli->command);
-    struct container_network network = { .network = argv[0], .ipv4 = words->ip };
+    struct container_network network = { .network = argv[0],
+        .ipv4 = words->ip,
+        .ipv6 = words->ip6,
+        .link_local = spec_vector(&cli->arena, &words->link_local_ips) };
     int r = spec_set_gw_priority(words->gw_priority, &network, &err);
     if (r >= 0)
         r = fill_names(&cli->arena, words, &network, &err);

@@ -9,6 +9,16 @@
 
 struct cli;
 
+struct network_create_words {
+    struct strings subnets, gateways, ip_ranges, aux, options, labels;
+    bool internal, attachable, ingress, config_only, ignore;
+    int ipv4, ipv6; /* tristate */
+    const char *driver, *scope, *config_from, *ipam_driver;
+};
+extern const struct network_create_words network_create_defaults;
+extern const struct opt network_create_opts[];
+int network_run_create(struct cli *cli, const void *data, int argc, char **argv);
+
 struct network_connect_words {
     struct strings aliases, driver_options, links, link_local_ips;
     const char *ip, *ip6;

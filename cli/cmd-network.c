@@ -50,6 +50,8 @@ static const struct list_column ls_columns[] = {
     { "DRIVER", "Driver" },
     { "SCOPE", "Scope" },
     { "CREATED AT", "CreatedAt" },
+    { "IPV4", "IPv4" },
+    { "IPV6", "IPv6" },
     { "INTERNAL", "Internal" },
     { "LABELS", "Labels" },
     { NULL, NULL },
@@ -142,8 +144,10 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
                         jsonx_string(network, "Created") ? jsonx_string(network, "Created") : ""));
         json_object_set(row, "Driver", json_object_get(network, "Driver"));
         json_object_set_new(row, "ID", json_string(id));
-        json_object_set_new(row, "IPv4", json_string("true"));
-        json_object_set_new(row, "IPv6", json_string("false"));
+        json_object_set_new(row, "IPv4",
+                json_string(jsonx_bool(network, "EnableIPv4", true) ? "true" : "false"));
+        json_object_set_new(row, "IPv6",
+                json_string(jsonx_bool(network, "EnableIPv6", false) ? "true" : "false"));
         json_object_set_new(row, "Internal",
                 json_string(jsonx_bool(network, "Internal", false) ? "true" : "false"));
         json_object_set_new(row, "Labels",
@@ -161,135 +165,6 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
         .min_width = TABLE_MIN_WIDTH,
     };
     return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
-}
-
-/* ------------------------------------------------------------------ create */
-
-struct create_options {
-    const char *driver, *subnet, *gateway, *ip_range;
-    struct strings options, labels;
-    bool internal, attachable, ipv6, ingress, config_only, ignore;
-    struct strings aux;
-    const char *scope, *config_from, *ipam_driver;
-};
-#define AT(member) .offset = offsetof(struct create_options, member)
-static const struct opt create_opts[] = { { .name = "attachable",
-                                                  .type = &opt_flag,
-                                                  .flags = OPT_HIDDEN,
-                                                  AT(attachable),
-                                                  .help = "Taken for granted" },
-    { .name = "driver",
-            .letter = 'd',
-            .type = &opt_string,
-            .arg = "DRIVER",
-            AT(driver),
-            .help = "bridge (the default)" },
-    { .name = "gateway",
-            .type = &opt_string,
-            .arg = "ADDRESS",
-            AT(gateway),
-            .help = "Address of the bridge" },
-    { .name = "ignore",
-            .type = &opt_flag,
-            AT(ignore),
-            .help = "A network of that name is left as it is" },
-    { .name = "internal", .type = &opt_flag, AT(internal), .help = "No way out of the network" },
-    { .name = "ip-range",
-            .type = &opt_string,
-            .arg = "CIDR",
-            AT(ip_range),
-            .help = "Part of the subnet that containers get addresses from" },
-    { .name = "label", .type = &opt_list, .arg = "KEY=VALUE", AT(labels), .help = "Add a label" },
-    { .name = "opt",
-            .letter = 'o',
-            .type = &opt_list,
-            .arg = "KEY=VALUE",
-            AT(options),
-            .help = "Option of the driver" },
-    { .name = "subnet", .type = &opt_string, .arg = "CIDR", AT(subnet), .help = "Subnet" },
-    { .name = "ipv6",
-            .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
-            AT(ipv6),
-            .help = "Enable IPv6" },
-    { .name = "aux-address",
-            .type = &opt_list,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(aux),
-            .help = "Addresses to leave out" },
-    { .name = "config-from",
-            .type = &opt_string,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(config_from),
-            .help = "Swarm only" },
-    { .name = "config-only",
-            .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(config_only),
-            .help = "Swarm only" },
-    { .name = "ingress",
-            .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(ingress),
-            .help = "Swarm only" },
-    { .name = "ipam-driver",
-            .type = &opt_string,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(ipam_driver),
-            .help = "Address manager" },
-    { .name = "scope",
-            .type = &opt_string,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(scope),
-            .help = "Swarm only" },
-    OPT_END };
-#undef AT
-
-static void to_map(struct arena *arena, const struct strings *words, struct strmap *map)
-{
-    strmap_init_arena(map, arena);
-    for (size_t i = 0; i < words->len; i++) {
-        const char *eq = strchr(words->items[i], '=');
-        const char *key = eq ? arena_strndup(arena, words->items[i], (size_t)(eq - words->items[i]))
-                             : words->items[i];
-
-        strmap_set(map, key, arena_strdup(arena, eq ? eq + 1 : ""));
-    }
-}
-
-static int run_create(struct cli *cli, const void *data, int argc, char **argv)
-{
-    const struct create_options *options = data;
-    auto_error struct error *err = NULL;
-    struct strmap driver_options, labels;
-    char id[RANDOM_ID_HEX + 1];
-
-    if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
-    to_map(&cli->arena, &options->options, &driver_options);
-    to_map(&cli->arena, &options->labels, &labels);
-    struct engine *engine = cli_engine(cli, &err);
-    struct network_create_options how = {
-        .name = argv[0],
-        .driver = options->driver,
-        .subnet = options->subnet,
-        .gateway = options->gateway,
-        .ip_range = options->ip_range,
-        .internal = options->internal,
-        .attachable = options->attachable,
-        .options = &driver_options,
-        .labels = &labels,
-    };
-    int r = engine ? network_create(engine, &how, id, &err) : -EIO;
-
-    if (r == -EEXIST && options->ignore) {
-        cli_print(cli, "%s\n", argv[0]);
-        return 0;
-    }
-    if (r < 0)
-        return report_error(cli, err);
-    cli_print(cli, "%s\n", id);
-    return 0;
 }
 
 /* ------------------------------------------------------------------ rm, prune, inspect */
@@ -400,9 +275,10 @@ static const struct command subcommands[] = {
     { .name = "create",
             .usage = "[OPTIONS] NETWORK",
             .summary = "Create a network",
-            .opts = create_opts,
-            .options_bytes = sizeof(struct create_options),
-            .run = run_create },
+            .opts = network_create_opts,
+            .options_bytes = sizeof(struct network_create_words),
+            .defaults = &network_create_defaults,
+            .run = network_run_create },
     { .name = "disconnect",
             .usage = "[OPTIONS] NETWORK CONTAINER",
             .summary = "Take a container off a network",

@@ -468,6 +468,25 @@ static int remove_image(struct backend *backend, const char *image, const struct
 
 /* ------------------------------------------------------------------ networks and volumes */
 
+static struct network_pool *network_pools(struct arena *arena, const struct ipam *ipam)
+{
+    struct network_pool *pools = ARENA_NEW_ARRAY(arena, ipam->config.len + 1, struct network_pool);
+
+    for (size_t i = 0; i < ipam->config.len; i++) {
+        const struct ipam_pool *from = &ipam->config.items[i];
+        struct strmap *aux = ARENA_NEW(arena, struct strmap);
+
+        strmap_init_arena(aux, arena);
+        ARRAY_FOREACH(&from->aux_addresses, pair)
+            strmap_set(aux, pair->key, (void *)pair->value);
+        pools[i] = (struct network_pool){ .subnet = from->subnet,
+            .gateway = from->gateway,
+            .ip_range = from->ip_range,
+            .aux_addresses = aux->len ? aux : NULL };
+    }
+    return pools;
+}
+
 static int create_network(struct backend *backend, const struct backend_network_spec *spec,
         const struct backend_call *call, struct error **err)
 {
@@ -479,6 +498,7 @@ static int create_network(struct backend *backend, const struct backend_network_
         .driver = from->driver,
         .internal = from->internal == OPTION_TRUE,
         .attachable = from->attachable == OPTION_TRUE,
+        .disable_ipv4 = from->enable_ipv4 == OPTION_FALSE,
         .enable_ipv6 = from->enable_ipv6 == OPTION_TRUE,
         .options = &options,
         .labels = spec->labels };
@@ -487,11 +507,8 @@ static int create_network(struct backend *backend, const struct backend_network_
     strmap_init_arena(&options, &arena);
     ARRAY_FOREACH(&from->driver_opts, option)
         strmap_set(&options, option->key, (void *)(option->value ? option->value : ""));
-    if (from->ipam.config.len > 0) {
-        how.subnet = from->ipam.config.items[0].subnet;
-        how.gateway = from->ipam.config.items[0].gateway;
-        how.ip_range = from->ipam.config.items[0].ip_range;
-    }
+    how.pool_len = from->ipam.config.len;
+    how.pools = network_pools(&arena, &from->ipam);
     return network_create(engine_of(backend), &how, id, err);
 }
 

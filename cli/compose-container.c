@@ -330,6 +330,22 @@ static int fill_exposed(struct build_up *b)
     return 0;
 }
 
+static void fill_attachment(
+        struct arena *arena, const struct service_network *from, struct container_network *to)
+{
+    to->ipv4 = from->ipv4_address;
+    to->ipv6 = from->ipv6_address;
+    to->link_local = spec_vector(arena, &from->link_local_ips);
+    to->mac = from->mac_address;
+    if (from->gw_priority.set)
+        to->gw_priority = from->gw_priority.value;
+    copy_pairs(arena, &from->driver_opts, &to->driver_options);
+    if (!string_is_empty(from->interface_name))
+        *ARRAY_APPEND_ARENA(arena, &to->driver_options) = (struct container_pair){
+            SPEC_INTERFACE_NAME, from->interface_name
+        };
+}
+
 static int fill_network(struct build_up *b)
 {
     const struct service *s = b->service;
@@ -358,10 +374,8 @@ static int fill_network(struct build_up *b)
             struct container_network network = { .network = attachment->network,
                 .aliases = spec_vector(b->arena, &names) };
 
-            if (attachment->config) {
-                network.ipv4 = attachment->config->ipv4_address;
-                network.mac = attachment->config->mac_address;
-            }
+            if (attachment->config)
+                fill_attachment(b->arena, attachment->config, &network);
             if (!network.mac && s->mac_address && c->networks.len == 0)
                 network.mac = s->mac_address;
             *ARRAY_APPEND_ARENA(b->arena, &c->networks) = network;

@@ -222,13 +222,17 @@ static int fill_network(struct cli *cli, const struct run_options *o,
         r = spec_parse_publish(arena, o->publish.items[i], &config->ports, err);
     if (r < 0)
         return r;
-    if (o->ip || o->mac_address || o->network_aliases.len) {
+    if (o->ip || o->ip6 || o->mac_address || o->network_aliases.len || o->link_local_ips.len) {
         if (config->networks.len != 1)
             return error_set_plain(err, EINVAL, NULL,
-                    "--ip, --mac-address and --network-alias need exactly one network");
+                    "--ip, --ip6, --link-local-ip, --mac-address and --network-alias need exactly one "
+                    "network");
         struct container_network *network = &config->networks.items[0];
 
         network->ipv4 = o->ip ? o->ip : network->ipv4;
+        network->ipv6 = o->ip6 ? o->ip6 : network->ipv6;
+        if (o->link_local_ips.len)
+            network->link_local = spec_vector(arena, &o->link_local_ips);
         network->mac = o->mac_address ? o->mac_address : network->mac;
         if (o->network_aliases.len)
             network->aliases = spec_vector(arena, &o->network_aliases);

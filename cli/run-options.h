@@ -26,7 +26,8 @@ struct run_options {
     /* Network. */
     struct strings networks, network_aliases, publish, expose, add_hosts, dns, dns_search,
             dns_options;
-    const char *ip, *mac_address;
+    struct strings link_local_ips;
+    const char *ip, *ip6, *mac_address;
     bool publish_all;
     /* Rights. */
     bool privileged;

@@ -303,7 +303,7 @@ static int parse_network_pairs(struct arena *arena, const char *text,
         struct container_network *network, struct error **err)
 {
     struct str rest = str_from(text), piece;
-    struct strings aliases = { 0 };
+    struct strings aliases = { 0 }, link_local = { 0 };
     int r = 0;
 
     while (r >= 0 && str_split_next(&rest, ',', &piece)) {
@@ -322,6 +322,10 @@ static int parse_network_pairs(struct arena *arena, const char *text,
             *ARRAY_APPEND_ARENA(arena, &aliases) = value;
         else if (str_is_equal_z(key, "ip"))
             network->ipv4 = value;
+        else if (str_is_equal_z(key, "ip6"))
+            network->ipv6 = value;
+        else if (str_is_equal_z(key, "link-local-ip"))
+            *ARRAY_APPEND_ARENA(arena, &link_local) = value;
         else if (str_is_equal_z(key, "mac-address"))
             network->mac = value;
         else if (str_is_equal_z(key, "driver-opt"))
@@ -339,6 +343,7 @@ static int parse_network_pairs(struct arena *arena, const char *text,
                     "invalid network \"%s\": \"%.*s\" is not supported", text, STR_FMT(key));
     }
     network->aliases = spec_vector(arena, &aliases);
+    network->link_local = spec_vector(arena, &link_local);
     if (r < 0)
         return r;
     return network->network ? 0

@@ -62,11 +62,6 @@ bool is_true_unsupported(const struct node *node)
     return node->kind == NODE_BOOL && node->boolean;
 }
 
-bool enable_ipv4_unsupported(const struct node *node)
-{
-    return node->kind == NODE_BOOL && !node->boolean;
-}
-
 bool log_driver_unsupported(const struct node *node)
 {
     static const char *const known[] = { "json-file", "local", "journald", "none", NULL };
@@ -137,6 +132,20 @@ bool several_unsupported(const struct node *node)
     return node->kind == NODE_LIST && node->len > 1;
 }
 
+/* A bridge has one subnet of each family. */
+bool pools_unsupported(const struct node *node)
+{
+    size_t count[2] = { 0 };
+
+    for (uint32_t i = 0; node->kind == NODE_LIST && i < node->len; i++) {
+        const char *subnet = node_get_text(node->items[i], "subnet");
+
+        if (count[subnet && strchr(subnet, ':')]++ > 0)
+            return true;
+    }
+    return false;
+}
+
 bool context_unsupported(const struct node *node)
 {
     return node->kind == NODE_TEXT && !string_has_prefix(node->text, "/");
@@ -171,6 +180,13 @@ bool network_options_unsupported(const struct node *node)
     static const char *const known[] = { NULL };
 
     return has_other_keys(node, known, "com.docker.network.");
+}
+
+bool endpoint_options_unsupported(const struct node *node)
+{
+    static const char *const known[] = { "com.docker.network.endpoint.ifname", NULL };
+
+    return has_other_keys(node, known, NULL);
 }
 
 bool volume_options_unsupported(const struct node *node)

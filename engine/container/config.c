@@ -122,6 +122,8 @@ struct any_array {
 static const struct field network_fields[] = {
     F(FIELD_TEXT, container_network, network),
     F(FIELD_TEXT, container_network, ipv4),
+    F(FIELD_TEXT, container_network, ipv6),
+    F(FIELD_VECTOR, container_network, link_local),
     F(FIELD_TEXT, container_network, mac),
     F(FIELD_VECTOR, container_network, aliases),
     F(FIELD_INT64, container_network, gw_priority),

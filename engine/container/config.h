@@ -35,9 +35,10 @@ enum container_network_mode {
 extern const char *const container_network_mode_names[CONTAINER_NETWORK_MODE_MAX_];
 
 struct container_network {
-    const char *network; /* name or id; "bridge" is the default network */
-    const char *ipv4;    /* wanted address; NULL: the next free one */
-    const char *mac;     /* wanted; NULL: random */
+    const char *network;     /* name or id; "bridge" is the default network */
+    const char *ipv4, *ipv6; /* wanted addresses; NULL: the next free ones */
+    char **link_local;       /* further addresses */
+    const char *mac;         /* wanted; NULL: random */
     char **aliases;
     int64_t gw_priority;                   /* the highest has the default route */
     struct container_pairs driver_options; /* of the endpoint */

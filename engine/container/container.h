@@ -52,7 +52,8 @@ struct container_state {
 };
 
 struct container_endpoint {
-    const char *network_id, *network, *ipv4, *gateway, *mac;
+    const char *network_id, *network, *mac;
+    const char *ipv4, *gateway; /* NULL: the network has none */
     int prefix_len;
     char **aliases;
 };

@@ -108,6 +108,9 @@ struct network_connect_options container_connect_options(
     return (struct network_connect_options){
         .network = network->network,
         .ipv4 = network->ipv4,
+        .ipv6 = network->ipv6,
+        .link_local = (const char *const *)network->link_local,
+        .link_local_len = container_vector_len(network->link_local),
         .mac = network->mac,
         .aliases = (const char *const *)network->aliases,
         .alias_len = container_vector_len(network->aliases),

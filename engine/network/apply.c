@@ -39,30 +39,43 @@ static void table_name(const struct engine *engine, char buffer[static FIREWALL_
 bool firewall_is_lost(struct engine *engine)
 {
     char table[FIREWALL_TABLE_MAX];
-    uint64_t applied, handle = 0;
 
     table_name(engine, table);
-    return firewall_read_handle(engine->run_fd, &applied) &&
-           nftables_table_handle(table, &handle, NULL) >= 0 && handle != applied;
+    for (int family = 0; family < FIREWALL_FAMILY_MAX_; family++) {
+        uint64_t applied, handle = 0;
+
+        if (firewall_read_handle(engine->run_fd, family, &applied) &&
+                nftables_table_handle(family, table, &handle, NULL) >= 0 && handle != applied)
+            return true;
+    }
+    return false;
 }
 
-int apply_firewall(struct engine *engine, bool repair, struct error **err)
+static int apply_family(struct engine *engine, enum firewall_family family,
+        const struct ports *ports, bool repair, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     char table[FIREWALL_TABLE_MAX];
-    struct firewall_state state = { .table = table };
-    struct ports ports = { 0 };
+    struct firewall_state state = { .table = table, .family = family };
     int r;
 
     table_name(engine, table);
     r = add_networks(engine, &arena, &state, err);
-    if (r >= 0)
-        r = ports_read(engine, NULL, &ports, err);
-    for (size_t i = 0; r >= 0 && i < ports.len; i++)
-        firewall_add_port(&arena, &state, &ports.items[i]);
-    ARRAY_RELEASE(&ports);
     if (r < 0)
         return r;
+    for (size_t i = 0; i < ports->len; i++)
+        firewall_add_port(&arena, &state, &ports->items[i]);
     firewall_sort(&state);
     return firewall_apply(engine->run_fd, &arena, &state, repair, err);
+}
+
+int apply_firewall(struct engine *engine, bool repair, struct error **err)
+{
+    struct ports ports = { 0 };
+    int r = ports_read(engine, NULL, &ports, err);
+
+    for (int family = 0; r >= 0 && family < FIREWALL_FAMILY_MAX_; family++)
+        r = apply_family(engine, family, &ports, repair, err);
+    ARRAY_RELEASE(&ports);
+    return r;
 }

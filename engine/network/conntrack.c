@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "engine/network/address-internal.h"
 #include "engine/network/firewall-internal.h"
 
 #define RECEIVE_BYTES 32768
@@ -32,7 +33,7 @@ struct walk {
 };
 
 struct tuple {
-    uint32_t source, destination;
+    struct in6_addr source, destination; /* IPv4 mapped */
     uint16_t source_port, destination_port;
     uint8_t protocol;
 };
@@ -49,9 +50,13 @@ static void read_tuple(const struct nlattr *nest, struct tuple *ret)
             uint16_t type = mnl_attr_get_type(attr), len = mnl_attr_get_payload_len(attr);
 
             if (is_ip && type == CTA_IP_V4_SRC && len == 4)
-                ret->source = ntohl(mnl_attr_get_u32(attr));
+                ret->source = address_map(ntohl(mnl_attr_get_u32(attr)));
             else if (is_ip && type == CTA_IP_V4_DST && len == 4)
-                ret->destination = ntohl(mnl_attr_get_u32(attr));
+                ret->destination = address_map(ntohl(mnl_attr_get_u32(attr)));
+            else if (is_ip && type == CTA_IP_V6_SRC && len == sizeof(ret->source))
+                memcpy(&ret->source, mnl_attr_get_payload(attr), len);
+            else if (is_ip && type == CTA_IP_V6_DST && len == sizeof(ret->destination))
+                memcpy(&ret->destination, mnl_attr_get_payload(attr), len);
             else if (!is_ip && type == CTA_PROTO_NUM && len == 1)
                 ret->protocol = mnl_attr_get_u8(attr);
             else if (!is_ip && type == CTA_PROTO_SRC_PORT && len == 2)
@@ -71,10 +76,12 @@ static bool concerns(
     for (size_t i = 0; i < walk->len; i++) {
         const struct sandbox_port *port = &walk->ports[i];
 
-        if (port->protocol != SANDBOX_UDP || original->destination_port != port->host_port)
+        if (port->protocol != SANDBOX_UDP || original->destination_port != port->host_port ||
+                address_is_mapped(&port->address) != address_is_mapped(&original->destination))
             continue;
-        if (port->host_address == 0 || port->host_address == original->destination ||
-                reply->source == port->address)
+        if (address_is_wildcard(&port->host_address) ||
+                address6_is_equal(&port->host_address, &original->destination) ||
+                address6_is_equal(&reply->source, &port->address))
             return true;
     }
     return false;
@@ -105,7 +112,7 @@ static int take_flow(const struct nlmsghdr *header, void *userdata)
     return MNL_CB_OK;
 }
 
-static struct nlmsghdr *put_request(char *buffer, uint16_t type, uint16_t flags)
+static struct nlmsghdr *put_request(char *buffer, uint8_t family, uint16_t type, uint16_t flags)
 {
     struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
     struct nfgenmsg *generic;
@@ -114,15 +121,15 @@ static struct nlmsghdr *put_request(char *buffer, uint16_t type, uint16_t flags)
     header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
     header->nlmsg_seq = 1;
     generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-    generic->nfgen_family = NFPROTO_IPV4;
+    generic->nfgen_family = family;
     generic->version = NFNETLINK_V0;
     return header;
 }
 
-static void dump(struct mnl_socket *socket, struct walk *walk)
+static void dump(struct mnl_socket *socket, uint8_t family, struct walk *walk)
 {
     auto_free char *buffer = mem_alloc(RECEIVE_BYTES);
-    struct nlmsghdr *header = put_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+    struct nlmsghdr *header = put_request(buffer, family, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
     unsigned port_id = mnl_socket_get_portid(socket);
     int r = MNL_CB_OK;
 
@@ -147,15 +154,32 @@ static inline void close_socket(struct mnl_socket **socket)
         mnl_socket_close(*socket);
 }
 
-void conntrack_forget(const struct sandbox_port *ports, size_t len)
+static void forget(struct mnl_socket *socket, uint8_t family, struct walk *walk)
 {
     _Alignas(struct nlmsghdr) char buffer[REQUEST_BYTES];
+
+    dump(socket, family, walk);
+    for (size_t i = 0; i < walk->flows.len; i++) {
+        struct nlmsghdr *header = put_request(buffer, family, IPCTNL_MSG_CT_DELETE, 0);
+
+        mnl_attr_put(header, CTA_TUPLE_ORIG | NLA_F_NESTED, walk->flows.items[i].len,
+                walk->flows.items[i].tuple);
+        (void)mnl_socket_sendto(socket, header, header->nlmsg_len);
+    }
+    ARRAY_RELEASE(&walk->flows);
+}
+
+void conntrack_forget(const struct sandbox_port *ports, size_t len)
+{
     struct walk walk = { ports, len, { 0 } };
-    bool has_udp = false;
+    bool has_udp = false, has_udp6 = false;
 
     for (size_t i = 0; i < len; i++)
-        has_udp = has_udp || ports[i].protocol == SANDBOX_UDP;
-    if (!has_udp)
+        if (ports[i].protocol == SANDBOX_UDP && address_is_mapped(&ports[i].host_address))
+            has_udp = true;
+        else if (ports[i].protocol == SANDBOX_UDP)
+            has_udp6 = true;
+    if (!has_udp && !has_udp6)
         return;
 
     /* All of it is as good as can be: a kernel without nf_conntrack_netlink has no way to do this. */
@@ -163,13 +187,8 @@ void conntrack_forget(const struct sandbox_port *ports, size_t len)
             NETLINK_NETFILTER, SOCK_CLOEXEC);
     if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return;
-    dump(socket, &walk);
-    for (size_t i = 0; i < walk.flows.len; i++) {
-        struct nlmsghdr *header = put_request(buffer, IPCTNL_MSG_CT_DELETE, 0);
-
-        mnl_attr_put(header, CTA_TUPLE_ORIG | NLA_F_NESTED, walk.flows.items[i].len,
-                walk.flows.items[i].tuple);
-        (void)mnl_socket_sendto(socket, header, header->nlmsg_len);
-    }
-    ARRAY_RELEASE(&walk.flows);
+    if (has_udp)
+        forget(socket, NFPROTO_IPV4, &walk);
+    if (has_udp6)
+        forget(socket, NFPROTO_IPV6, &walk);
 }

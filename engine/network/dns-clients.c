@@ -28,11 +28,30 @@
 #define DATAGRAMS_AT_ONCE 32
 #define TCP_PREFIX_BYTES 2
 
+/* Who asks, as the socket has it. */
+struct client_address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    };
+    socklen_t len;
+};
+
+static bool read_address(const struct sockaddr *from, struct in6_addr *ret)
+{
+    if (from->sa_family == AF_INET)
+        *ret = address_map(ntohl(((const struct sockaddr_in *)from)->sin_addr.s_addr));
+    else if (from->sa_family == AF_INET6)
+        *ret = ((const struct sockaddr_in6 *)from)->sin6_addr;
+    return from->sa_family == AF_INET || from->sa_family == AF_INET6;
+}
+
 /* A client over TCP: reads a query, then writes its answer, then reads the next. */
 struct connection {
     struct list node;
     struct dns_server *server;
-    uint32_t listen_address, client_address;
+    struct in6_addr listen_address, client_address; /* IPv4 mapped */
     int fd;
     struct loop_source *source, *timer;
     struct dns_flight *flight; /* the query is under way elsewhere */
@@ -46,8 +65,8 @@ struct connection {
 /* A client over UDP whose query was passed on. */
 struct asked {
     struct dns_server *server;
-    uint32_t listen_address;
-    struct sockaddr_in client;
+    struct in6_addr listen_address;
+    struct client_address client;
     struct dns_query query;
     uint8_t question[DNS_HEADER_BYTES + DNS_NAME_BYTES_MAX + 5];
 };
@@ -78,11 +97,11 @@ static void refresh_upstream(struct dns_server *server)
     resolv_nameservers(text, true, &texts);
     for (size_t i = 0; i < texts.len && upstream->len < DNS_SERVERS_MAX; i++) {
         struct dns_server_address address;
+        struct in6_addr own;
 
         if (!dns_server_parse(texts.items[i], &address))
             continue;
-        if (address.any.sa_family == AF_INET &&
-                dns_server_find_listener(server, ntohl(address.v4.sin_addr.s_addr)))
+        if (read_address(&address.any, &own) && dns_server_find_listener(server, &own))
             continue;
         upstream->servers[upstream->len++] = address;
     }
@@ -91,7 +110,7 @@ static void refresh_upstream(struct dns_server *server)
 
 /* Where the client's queries go: to the servers of its own (--dns), else to the machine's. */
 static size_t choose_servers(struct dns_server *server, const struct dns_zone *zone,
-        uint32_t client, struct dns_server_address ret[static DNS_SERVERS_MAX])
+        const struct in6_addr *client, struct dns_server_address ret[static DNS_SERVERS_MAX])
 {
     const struct dns_host *host = dns_zone_find_host(zone, client);
     size_t len = 0;
@@ -120,8 +139,9 @@ static size_t format_refusal(struct dns_server *server, const struct dns_query *
 enum outcome { OUTCOME_SILENT, OUTCOME_ANSWER, OUTCOME_FORWARD };
 
 /* What becomes of a message. OUTCOME_ANSWER: the answer lies in server->answer, *ret_len long. */
-static enum outcome decide(struct dns_server *server, const struct dns_zone *zone, uint32_t client,
-        const uint8_t *data, size_t len, bool over_tcp, struct dns_query *query, size_t *ret_len)
+static enum outcome decide(struct dns_server *server, const struct dns_zone *zone,
+        const struct in6_addr *client, const uint8_t *data, size_t len, bool over_tcp,
+        struct dns_query *query, size_t *ret_len)
 {
     int r = dns_parse_query(data, len, query);
     struct dns_answer answer;
@@ -147,15 +167,15 @@ static enum outcome decide(struct dns_server *server, const struct dns_zone *zon
 
 /* ---- UDP ---- */
 
-static void send_datagram(struct dns_server *server, uint32_t listen_address,
-        const struct sockaddr_in *client, const uint8_t *data, size_t len)
+static void send_datagram(struct dns_server *server, const struct in6_addr *listen_address,
+        const struct client_address *client, const uint8_t *data, size_t len)
 {
     const struct listener *listener = dns_server_find_listener(server, listen_address);
 
     /* What cannot be sent is lost, as datagrams are; the client asks again. */
     if (listener)
-        (void)!sendto(listener->udp_fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL,
-                (const struct sockaddr *)client, sizeof(*client));
+        (void)!sendto(listener->udp_fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, &client->any,
+                client->len);
 }
 
 static void on_forwarded_datagram(void *userdata, uint8_t *response, size_t len)
@@ -167,14 +187,15 @@ static void on_forwarded_datagram(void *userdata, uint8_t *response, size_t len)
         len = format_refusal(server, &asked->query, asked->question, DNS_SERVFAIL);
         response = server->answer;
     }
-    send_datagram(server, asked->listen_address, &asked->client, response, len);
+    send_datagram(server, &asked->listen_address, &asked->client, response, len);
 }
 
 static void forward_datagram(struct dns_server *server, const struct dns_zone *zone,
-        const struct sockaddr_in *client, const struct dns_query *query, size_t len)
+        const struct client_address *client, const struct in6_addr *address,
+        const struct dns_query *query, size_t len)
 {
     struct dns_server_address servers[DNS_SERVERS_MAX];
-    size_t server_len = choose_servers(server, zone, ntohl(client->sin_addr.s_addr), servers);
+    size_t server_len = choose_servers(server, zone, address, servers);
     struct asked *asked = NEW(struct asked);
 
     asked->server = server;
@@ -192,34 +213,35 @@ static void forward_datagram(struct dns_server *server, const struct dns_zone *z
                                                    .userdata = asked }))
         return;
     len = format_refusal(server, query, server->query, server_len ? DNS_REFUSED : DNS_SERVFAIL);
-    send_datagram(server, zone->listen, client, server->answer, len);
+    send_datagram(server, &zone->listen, client, server->answer, len);
     free(asked);
 }
 
-static void take_datagram(struct listener *listener, const struct sockaddr_in *client, size_t len)
+static void take_datagram(
+        struct listener *listener, const struct client_address *client, size_t len)
 {
     struct dns_server *server = listener->server;
-    const struct dns_zone *zone = dns_server_find_zone(server, listener->address);
-    uint32_t address = ntohl(client->sin_addr.s_addr);
+    const struct dns_zone *zone = dns_server_find_zone(server, &listener->address);
+    struct in6_addr address;
     struct dns_query query;
     size_t answer_len;
 
-    if (!zone)
+    if (!zone || !read_address(&client->any, &address))
         return;
     /* Only the network's own containers are answered. */
-    if (!address_is_in(address, zone->subnet, zone->prefix_len)) {
+    if (!dns_zone_has_address(zone, &address)) {
         if (dns_parse_query(server->query, len, &query) >= 0) {
             answer_len = format_refusal(server, &query, server->query, DNS_REFUSED);
-            send_datagram(server, listener->address, client, server->answer, answer_len);
+            send_datagram(server, &listener->address, client, server->answer, answer_len);
         }
         return;
     }
-    switch (decide(server, zone, address, server->query, len, false, &query, &answer_len)) {
+    switch (decide(server, zone, &address, server->query, len, false, &query, &answer_len)) {
     case OUTCOME_ANSWER:
-        send_datagram(server, listener->address, client, server->answer, answer_len);
+        send_datagram(server, &listener->address, client, server->answer, answer_len);
         break;
     case OUTCOME_FORWARD:
-        forward_datagram(server, zone, client, &query, len);
+        forward_datagram(server, zone, client, &address, &query, len);
         break;
     case OUTCOME_SILENT:
         break;
@@ -234,15 +256,13 @@ void dns_clients_on_datagram(struct loop *loop, int fd, uint32_t events, void *u
     (void)loop;
     (void)events;
     for (int i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-        struct sockaddr_in client = { 0 };
-        socklen_t client_len = sizeof(client);
-        ssize_t got = recvfrom(fd, server->query, sizeof(server->query), MSG_DONTWAIT,
-                (struct sockaddr *)&client, &client_len);
+        struct client_address client = { .len = sizeof(client.v6) };
+        ssize_t got = recvfrom(
+                fd, server->query, sizeof(server->query), MSG_DONTWAIT, &client.any, &client.len);
 
         if (got < 0)
             return;
-        if (client.sin_family == AF_INET)
-            take_datagram(listener, &client, (size_t)got);
+        take_datagram(listener, &client, (size_t)got);
     }
 }
 
@@ -306,7 +326,7 @@ static int forward_stream(
 {
     struct dns_server *server = connection->server;
     struct dns_server_address servers[DNS_SERVERS_MAX];
-    size_t server_len = choose_servers(server, zone, connection->client_address, servers);
+    size_t server_len = choose_servers(server, zone, &connection->client_address, servers);
 
     if (server_len > 0)
         connection->flight = dns_forward(
@@ -332,13 +352,13 @@ static int forward_stream(
 static int take_query(struct connection *connection)
 {
     struct dns_server *server = connection->server;
-    const struct dns_zone *zone = dns_server_find_zone(server, connection->listen_address);
+    const struct dns_zone *zone = dns_server_find_zone(server, &connection->listen_address);
     struct dns_query query;
     size_t len;
 
     if (!zone)
         return -ECONNRESET;
-    switch (decide(server, zone, connection->client_address, connection->message, connection->len,
+    switch (decide(server, zone, &connection->client_address, connection->message, connection->len,
             true, &query, &len)) {
     case OUTCOME_ANSWER:
         return start_answer(connection, server->answer, len);
@@ -401,18 +421,20 @@ static void on_stream(struct loop *loop, int fd, uint32_t events, void *userdata
         connection_free(connection);
 }
 
-static size_t count_in_network(const struct dns_server *server, uint32_t listen_address)
+static size_t count_in_network(
+        const struct dns_server *server, const struct in6_addr *listen_address)
 {
     size_t count = 0;
 
     LIST_FOREACH(&server->connections, node)
-        count += LIST_ITEM(node, struct connection, node)->listen_address == listen_address;
+        count += address6_is_equal(
+                &LIST_ITEM(node, struct connection, node)->listen_address, listen_address);
     return count;
 }
 
 /* When all places are taken the network that has the most gives one up, its oldest: so none can keep another
  * from being answered. False when that is the newcomer's own. */
-static bool make_room(struct dns_server *server, uint32_t listen_address)
+static bool make_room(struct dns_server *server, const struct in6_addr *listen_address)
 {
     struct connection *oldest = NULL;
     size_t most = count_in_network(server, listen_address);
@@ -421,7 +443,7 @@ static bool make_room(struct dns_server *server, uint32_t listen_address)
         return true;
     LIST_FOREACH(&server->connections, node) {
         struct connection *connection = LIST_ITEM(node, struct connection, node);
-        size_t count = count_in_network(server, connection->listen_address);
+        size_t count = count_in_network(server, &connection->listen_address);
 
         if (count > most) {
             most = count;
@@ -433,12 +455,14 @@ static bool make_room(struct dns_server *server, uint32_t listen_address)
     return oldest != NULL;
 }
 
-static bool may_connect(struct dns_server *server, uint32_t listen_address, uint32_t client)
+static bool may_connect(struct dns_server *server, const struct in6_addr *listen_address,
+        const struct in6_addr *client)
 {
     size_t same = 0;
 
     LIST_FOREACH(&server->connections, node)
-        same += LIST_ITEM(node, struct connection, node)->client_address == client;
+        same += address6_is_equal(
+                &LIST_ITEM(node, struct connection, node)->client_address, client);
     return same < CONNECTIONS_PER_CLIENT_MAX &&
            count_in_network(server, listen_address) < CONNECTIONS_PER_NETWORK_MAX &&
            make_room(server, listen_address);
@@ -448,17 +472,16 @@ void dns_clients_on_connection(struct loop *loop, int fd, uint32_t events, void 
 {
     struct listener *listener = userdata;
     struct dns_server *server = listener->server;
-    const struct dns_zone *zone = dns_server_find_zone(server, listener->address);
-    struct sockaddr_in client = { 0 };
-    socklen_t client_len = sizeof(client);
-    auto_close int accepted = accept4(
-            fd, (struct sockaddr *)&client, &client_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    uint32_t address = ntohl(client.sin_addr.s_addr);
+    const struct dns_zone *zone = dns_server_find_zone(server, &listener->address);
+    struct client_address client = { .len = sizeof(client.v6) };
+    auto_close int accepted = accept4(fd, &client.any, &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct in6_addr address;
     struct connection *connection;
 
     (void)events;
-    if (accepted < 0 || !zone || !address_is_in(address, zone->subnet, zone->prefix_len) ||
-            !may_connect(server, listener->address, address))
+    if (accepted < 0 || !zone || !read_address(&client.any, &address) ||
+            !dns_zone_has_address(zone, &address) ||
+            !may_connect(server, &listener->address, &address))
         return;
     connection = NEW(struct connection);
     *connection = (struct connection){ .server = server,

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "engine/network/address-internal.h"
 
 #define FLAG_RESPONSE 0x8000
 #define FLAG_OPCODE 0x7800
@@ -205,6 +206,15 @@ void dns_answer_add_a(struct dns_answer *answer, uint32_t ttl_sec, uint32_t addr
     dns_put_u16(at + 2, (uint16_t)address);
 }
 
+void dns_answer_add_aaaa(
+        struct dns_answer *answer, uint32_t ttl_sec, const struct in6_addr *address)
+{
+    uint8_t *at = add_record(answer, DNS_TYPE_AAAA, ttl_sec, sizeof(*address));
+
+    if (at)
+        memcpy(at, address, sizeof(*address));
+}
+
 /* A text as labels; 0 when it is no name. */
 static size_t encode_name(const char *name, uint8_t out[static DNS_NAME_BYTES_MAX])
 {
@@ -256,14 +266,11 @@ void dns_answer_finish(
     answer->len += OPT_BYTES;
 }
 
-bool dns_parse_reverse(const char *name, uint32_t *ret)
+static bool parse_reverse4(struct str rest, struct in6_addr *ret)
 {
-    struct str rest = str_from(name), label;
     uint32_t address = 0, number;
+    struct str label;
 
-    if (!str_has_suffix(rest, ".in-addr.arpa"))
-        return false;
-    rest.len -= sizeof(".in-addr.arpa") - 1;
     for (int i = 0; i < 4; i++) {
         if (!str_split_next(&rest, '.', &label) || parse_uint32(label, 255, &number) < 0)
             return false;
@@ -271,6 +278,38 @@ bool dns_parse_reverse(const char *name, uint32_t *ret)
     }
     if (rest.len > 0)
         return false;
-    *ret = address;
+    *ret = address_map(address);
     return true;
+}
+
+static bool parse_reverse6(struct str rest, struct in6_addr *ret)
+{
+    struct in6_addr address = { 0 };
+
+    if (rest.len != 2 * 32 - 1)
+        return false;
+    for (size_t i = 0; i < 32; i++) {
+        char c = rest.data[2 * i]; /* the name is in lower case */
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                                : 16;
+
+        if (digit > 15 || (i < 31 && rest.data[2 * i + 1] != '.'))
+            return false;
+        address.s6_addr[15 - i / 2] |= (uint8_t)(digit << (i % 2 ? 4 : 0));
+    }
+    *ret = address;
+    return !address_is_mapped(ret);
+}
+
+bool dns_parse_reverse(const char *name, struct in6_addr *ret)
+{
+    static const char suffix4[] = ".in-addr.arpa", suffix6[] = ".ip6.arpa";
+    struct str text = str_from(name);
+
+    if (str_has_suffix(text, suffix4))
+        return parse_reverse4((struct str){ name, text.len - (sizeof(suffix4) - 1) }, ret);
+    if (str_has_suffix(text, suffix6))
+        return parse_reverse6((struct str){ name, text.len - (sizeof(suffix6) - 1) }, ret);
+    return false;
 }

@@ -3,6 +3,7 @@
  * no sockets, no allocation; any input ends in bounded time. */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,13 +65,15 @@ struct dns_answer {
 void dns_answer_begin(struct dns_answer *answer, uint8_t *buffer, size_t size,
         const struct dns_query *query, const uint8_t *query_data);
 void dns_answer_add_a(struct dns_answer *answer, uint32_t ttl_sec, uint32_t address);
+void dns_answer_add_aaaa(
+        struct dns_answer *answer, uint32_t ttl_sec, const struct in6_addr *address);
 void dns_answer_add_ptr(struct dns_answer *answer, uint32_t ttl_sec, const char *name);
 /* Completes header and OPT record; the message is answer->data, answer->len. */
 void dns_answer_finish(
         struct dns_answer *answer, const struct dns_query *query, enum dns_rcode rcode);
 
-/* "4.3.2.1.in-addr.arpa" as an address; false for other names. */
-bool dns_parse_reverse(const char *name, uint32_t *ret);
+/* "4.3.2.1.in-addr.arpa" as a mapped address, or 32 digits and "ip6.arpa"; false for other names. */
+bool dns_parse_reverse(const char *name, struct in6_addr *ret);
 
 static inline uint16_t dns_get_u16(const uint8_t *p)
 {

@@ -19,7 +19,7 @@ struct loop_source;
 
 /* The sockets of one network. They outlive the zone's text, which changes with every container. */
 struct listener {
-    uint32_t address;
+    struct in6_addr address; /* IPv4 mapped */
     int udp_fd, tcp_fd;
     struct loop_source *udp_source, *tcp_source;
     struct dns_server *server;
@@ -55,8 +55,9 @@ struct dns_server {
 
 /* NULL when there is none (any more). Borrowed. */
 const struct dns_zone *dns_server_find_zone(
-        const struct dns_server *server, uint32_t listen_address);
-struct listener *dns_server_find_listener(const struct dns_server *server, uint32_t address);
+        const struct dns_server *server, const struct in6_addr *listen_address);
+struct listener *dns_server_find_listener(
+        const struct dns_server *server, const struct in6_addr *address);
 
 /* What the loop calls for the sockets of a listener. */
 void dns_clients_on_datagram(struct loop *loop, int fd, uint32_t events, void *userdata);

@@ -38,18 +38,19 @@ struct control {
 };
 
 const struct dns_zone *dns_server_find_zone(
-        const struct dns_server *server, uint32_t listen_address)
+        const struct dns_server *server, const struct in6_addr *listen_address)
 {
     for (size_t i = 0; i < server->zones.len; i++)
-        if (server->zones.items[i]->listen == listen_address)
+        if (address6_is_equal(&server->zones.items[i]->listen, listen_address))
             return server->zones.items[i];
     return NULL;
 }
 
-struct listener *dns_server_find_listener(const struct dns_server *server, uint32_t address)
+struct listener *dns_server_find_listener(
+        const struct dns_server *server, const struct in6_addr *address)
 {
     for (size_t i = 0; i < server->listeners.len; i++)
-        if (server->listeners.items[i]->address == address)
+        if (address6_is_equal(&server->listeners.items[i]->address, address))
             return server->listeners.items[i];
     return NULL;
 }
@@ -64,25 +65,32 @@ static void listener_free(struct listener *listener)
 }
 
 /* A bound socket; IP_FREEBIND, since the bridge may come up later or have gone for a moment. */
-static int open_socket(uint32_t address, int type, struct error **err)
+static int open_socket(const struct in6_addr *address, int type, struct error **err)
 {
-    struct sockaddr_in local = {
-        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(address)
+    struct sockaddr_in v4 = { .sin_family = AF_INET,
+        .sin_port = htons(PORT),
+        .sin_addr.s_addr = htonl(address_unmap(address)) };
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(PORT), .sin6_addr = *address
     };
-    auto_close int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    char text[ADDRESS_TEXT_MAX];
+    bool is_v4 = address_is_mapped(address);
+    auto_close int fd = socket(is_v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    char text[ADDRESS6_TEXT_MAX];
     int on = 1;
 
     if (fd < 0)
         return error_set(err, errno, NULL, "cannot open a socket");
     (void)setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
+    if (!is_v4)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
     /* A name server of the machine may listen on every address (dnsmasq does, and allows this): for
      * datagrams the more specific address wins. */
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&local, sizeof(local)) < 0 ||
+    if (bind(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
+                is_v4 ? sizeof(v4) : sizeof(v6)) < 0 ||
             (type == SOCK_STREAM && listen(fd, TCP_BACKLOG) < 0)) {
-        int r = error_set(err, errno, NULL, "cannot listen for name queries on %s:%d",
-                address_format(address, text), PORT);
+        int r = error_set(err, errno, NULL, "cannot listen for name queries on %s, port %d",
+                address_format_any(address, text), PORT);
         if (r == -EADDRINUSE)
             error_hint(err, "another name server of this machine listens on every address; "
                             "let it listen on its own addresses only");
@@ -91,15 +99,15 @@ static int open_socket(uint32_t address, int type, struct error **err)
     return TAKE_FD(fd);
 }
 
-static int listener_new(
-        struct dns_server *server, uint32_t address, struct listener **ret, struct error **err)
+static int listener_new(struct dns_server *server, const struct in6_addr *address,
+        struct listener **ret, struct error **err)
 {
     struct listener *listener = NEW(struct listener);
     auto_error struct error *tcp_err = NULL;
     int r;
 
     *listener = (struct listener){
-        .address = address, .udp_fd = -EBADF, .tcp_fd = -EBADF, .server = server
+        .address = *address, .udp_fd = -EBADF, .tcp_fd = -EBADF, .server = server
     };
     r = listener->udp_fd = open_socket(address, SOCK_DGRAM, err);
     /* TCP has no such rule. It is needed only for answers that are too long for UDP, and those that are not
@@ -131,7 +139,7 @@ static int settle_listeners(struct dns_server *server, struct error **err)
     ARRAY_FOREACH(&server->listeners, it)
         (*it)->wanted = false;
     for (size_t i = 0; i < server->zones.len; i++) {
-        uint32_t address = server->zones.items[i]->listen;
+        const struct in6_addr *address = &server->zones.items[i]->listen;
         struct listener *listener = dns_server_find_listener(server, address);
         int r = listener ? 0 : listener_new(server, address, &listener, first ? NULL : err);
 

@@ -29,12 +29,21 @@ void dns_zones_release(struct dns_zones *zones)
     ARRAY_RELEASE(zones);
 }
 
-const struct dns_host *dns_zone_find_host(const struct dns_zone *zone, uint32_t address)
+const struct dns_host *dns_zone_find_host(
+        const struct dns_zone *zone, const struct in6_addr *address)
 {
     for (size_t i = 0; i < zone->hosts.len; i++)
-        if (zone->hosts.items[i].address == address)
+        if (address6_is_equal(&zone->hosts.items[i].address, address))
             return &zone->hosts.items[i];
     return NULL;
+}
+
+bool dns_zone_has_address(const struct dns_zone *zone, const struct in6_addr *address)
+{
+    if (address_is_mapped(address))
+        return zone->prefix_len > 0 &&
+               address_is_in(address_unmap(address), zone->subnet, zone->prefix_len);
+    return zone->prefix6_len > 0 && address6_is_in(address, &zone->subnet6, zone->prefix6_len);
 }
 
 static bool next_word(struct str *line, struct arena *arena, const char **ret)
@@ -59,7 +68,7 @@ static char *lower_case(struct arena *arena, const char *text)
     return copy;
 }
 
-static void add_name(struct dns_zone *zone, const char *name, uint32_t address)
+static void add_name(struct dns_zone *zone, const char *name, const struct in6_addr *address)
 {
     const char *key = lower_case(&zone->arena, name);
     struct dns_addresses *addresses = strmap_get(&zone->names, key);
@@ -69,10 +78,10 @@ static void add_name(struct dns_zone *zone, const char *name, uint32_t address)
         strmap_set(&zone->names, key, addresses);
     }
     for (size_t i = 0; i < addresses->len; i++)
-        if (addresses->items[i] == address)
+        if (address6_is_equal(&addresses->items[i], address))
             return;
     if (addresses->len < ADDRESSES_MAX)
-        *ARRAY_APPEND_ARENA(&zone->arena, addresses) = address;
+        *ARRAY_APPEND_ARENA(&zone->arena, addresses) = *address;
 }
 
 static bool read_host(struct dns_zone *zone, struct str *line)
@@ -80,14 +89,14 @@ static bool read_host(struct dns_zone *zone, struct str *line)
     const char *address, *id, *name;
     struct dns_host host = { 0 };
 
-    if (!next_word(line, &zone->arena, &address) || address_parse(address, &host.address) < 0 ||
+    if (!next_word(line, &zone->arena, &address) || address_parse_any(address, &host.address) < 0 ||
             !next_word(line, &zone->arena, &id) || strlen(id) >= DNS_ID_MAX)
         return false;
     host.container_id = id;
     while (next_word(line, &zone->arena, &name)) {
         if (!host.name)
             host.name = name;
-        add_name(zone, name, host.address);
+        add_name(zone, name, &host.address);
     }
     *ARRAY_APPEND_ARENA(&zone->arena, &zone->hosts) = host;
     return host.name != NULL;
@@ -96,14 +105,14 @@ static bool read_host(struct dns_zone *zone, struct str *line)
 static bool read_forward(struct dns_zone *zone, struct str *line)
 {
     const char *address, *server;
-    uint32_t client;
+    struct in6_addr client;
 
-    if (!next_word(line, &zone->arena, &address) || address_parse(address, &client) < 0)
+    if (!next_word(line, &zone->arena, &address) || address_parse_any(address, &client) < 0)
         return false;
     for (size_t i = 0; i < zone->hosts.len; i++) {
         struct dns_host *host = &zone->hosts.items[i];
 
-        if (host->address != client)
+        if (!address6_is_equal(&host->address, &client))
             continue;
         while (host->forward_len < DNS_FORWARD_MAX && next_word(line, &zone->arena, &server))
             host->forward[host->forward_len++] = server;
@@ -114,15 +123,15 @@ static bool read_forward(struct dns_zone *zone, struct str *line)
 static bool read_link(struct dns_zone *zone, struct str *line)
 {
     const char *address, *name, *alias;
-    uint32_t client;
+    struct in6_addr client;
 
-    if (!next_word(line, &zone->arena, &address) || address_parse(address, &client) < 0 ||
+    if (!next_word(line, &zone->arena, &address) || address_parse_any(address, &client) < 0 ||
             !next_word(line, &zone->arena, &name) || !next_word(line, &zone->arena, &alias))
         return false;
     for (size_t i = 0; i < zone->hosts.len; i++) {
         struct dns_host *host = &zone->hosts.items[i];
 
-        if (host->address == client && host->links.len < DNS_LINKS_MAX)
+        if (address6_is_equal(&host->address, &client) && host->links.len < DNS_LINKS_MAX)
             *ARRAY_APPEND_ARENA(&zone->arena, &host->links) = (struct dns_link){
                 lower_case(&zone->arena, alias), lower_case(&zone->arena, name)
             };
@@ -149,9 +158,10 @@ static bool read_line(struct dns_zone *zone, struct str line)
     if (string_is_equal(keyword, "network"))
         return (zone->name = lower_case(&zone->arena, value)) != NULL;
     if (string_is_equal(keyword, "listen"))
-        return address_parse(value, &zone->listen) >= 0;
+        return address_parse_any(value, &zone->listen) >= 0;
     if (string_is_equal(keyword, "subnet"))
-        return address_parse_network(value, &zone->subnet, &zone->prefix_len) >= 0;
+        return address_parse_network(value, &zone->subnet, &zone->prefix_len) >= 0 ||
+               address6_parse_network(value, &zone->subnet6, &zone->prefix6_len) >= 0;
     return false;
 }
 
@@ -173,7 +183,8 @@ int dns_zone_parse(const char *text, size_t len, struct dns_zone **ret, struct e
             return error_set_plain(err, EINVAL, NULL, "names of a network: line %u is wrong: %.*s",
                     number, STR_FMT(line));
     }
-    if (!zone->name || !zone->listen || !zone->prefix_len)
+    if (!zone->name || address_is_wildcard(&zone->listen) ||
+            (!zone->prefix_len && !zone->prefix6_len))
         return error_set_plain(err, EINVAL, NULL, "names of a network: the head is not complete");
     *ret = TAKE(zone);
     return 0;
@@ -209,11 +220,11 @@ static const struct dns_addresses *find_name(const struct dns_zone *zone, const 
     return strmap_get_len(&zone->names, name, len - suffix - 1);
 }
 
-/* All addresses, in an order that differs each time: clients take the first. */
-static void add_shuffled(
-        struct dns_answer *answer, const struct dns_addresses *addresses, uint32_t seed)
+/* All addresses of the type, in an order that differs each time: clients take the first. */
+static void add_shuffled(struct dns_answer *answer, const struct dns_addresses *addresses,
+        const struct dns_query *query, uint32_t seed)
 {
-    uint32_t order[ADDRESSES_MAX];
+    struct in6_addr order[ADDRESSES_MAX];
     size_t len = addresses->len;
 
     memcpy(order, addresses->items, len * sizeof(order[0]));
@@ -222,17 +233,23 @@ static void add_shuffled(
 
         seed = seed * 1664525u + 1013904223u;
         j = (size_t)(((uint64_t)seed * i) >> 32);
-        uint32_t other = order[j];
+        struct in6_addr other = order[j];
         order[j] = order[i - 1];
         order[i - 1] = other;
     }
-    for (size_t i = 0; i < len; i++)
-        dns_answer_add_a(answer, TTL_SEC, order[i]);
+    for (size_t i = 0; i < len; i++) {
+        bool v4 = address_is_mapped(&order[i]);
+
+        if (v4 && (query->type == DNS_TYPE_A || query->type == DNS_TYPE_ANY))
+            dns_answer_add_a(answer, TTL_SEC, address_unmap(&order[i]));
+        else if (!v4 && (query->type == DNS_TYPE_AAAA || query->type == DNS_TYPE_ANY))
+            dns_answer_add_aaaa(answer, TTL_SEC, &order[i]);
+    }
 }
 
 static enum dns_lookup answer_reverse(const struct dns_zones *zones, const struct dns_zone *home,
-        const struct dns_host *client, uint32_t address, const struct dns_query *query,
-        struct dns_answer *answer)
+        const struct dns_host *client, const struct in6_addr *address,
+        const struct dns_query *query, struct dns_answer *answer)
 {
     enum dns_lookup result = DNS_LOOKUP_UNKNOWN;
 
@@ -240,8 +257,7 @@ static enum dns_lookup answer_reverse(const struct dns_zones *zones, const struc
         const struct dns_zone *zone = zones->items[i];
         const struct dns_host *host = dns_zone_find_host(zone, address);
 
-        if (!is_visible(zone, home, client) ||
-                !address_is_in(address, zone->subnet, zone->prefix_len))
+        if (!is_visible(zone, home, client) || !dns_zone_has_address(zone, address))
             continue;
         if (!host) {
             result = DNS_LOOKUP_ABSENT; /* the outside knows nothing of our subnets */
@@ -305,20 +321,20 @@ static bool may_forward(
 }
 
 enum dns_lookup dns_lookup(const struct dns_zones *zones, const struct dns_zone *zone,
-        uint32_t client, const struct dns_query *query, uint32_t seed, struct dns_answer *answer)
+        const struct in6_addr *client, const struct dns_query *query, uint32_t seed,
+        struct dns_answer *answer)
 {
     const struct dns_host *host = dns_zone_find_host(zone, client);
     enum dns_lookup result = DNS_LOOKUP_UNKNOWN;
     const struct dns_addresses *found = NULL;
-    uint32_t address;
+    struct in6_addr address;
 
     if (query->class == DNS_CLASS_IN && dns_parse_reverse(query->name, &address))
-        result = answer_reverse(zones, zone, host, address, query, answer);
+        result = answer_reverse(zones, zone, host, &address, query, answer);
     else if (query->class == DNS_CLASS_IN)
         found = find_visible(zones, zone, host, query->name);
     if (found) {
-        if (query->type == DNS_TYPE_A || query->type == DNS_TYPE_ANY)
-            add_shuffled(answer, found, seed);
+        add_shuffled(answer, found, query, seed);
         return DNS_LOOKUP_ANSWERED;
     }
     if (result == DNS_LOOKUP_UNKNOWN && !may_forward(zones, zone, host))

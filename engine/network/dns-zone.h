@@ -2,16 +2,19 @@
  *
  *     network NAME
  *     listen 172.18.0.1
- *     subnet 172.18.0.0/16
+ *     subnet 172.18.0.0/16            (and one of IPv6, if there is one)
  *     internal                        (nothing is passed on for its containers)
  *     host 172.18.0.2 0123456789ab… NAME NAME …      (container id, then its names)
  *     link 172.18.0.2 NAME ALIAS      (what this client alone calls another one)
  *     forward 172.18.0.2 1.1.1.1 …    (where this client's queries go instead of the host's servers)
  *
+ * An address is one of either family; a host with both has its lines for each.
+ *
  * A container sees the names of the networks that it is in, and of no other: who asks is known by the
  * zone that the query came in on and by its address there. */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +30,7 @@ struct error;
 #define DNS_LINKS_MAX 64
 
 struct dns_host {
-    uint32_t address;
+    struct in6_addr address; /* IPv4 mapped, here and below */
     const char *container_id;
     const char *name; /* the first: what PTR gives */
     const char *forward[DNS_FORWARD_MAX];
@@ -43,15 +46,18 @@ struct dns_link {
 };
 
 struct dns_addresses {
-    uint32_t *items;
+    struct in6_addr *items;
     size_t len, cap;
 };
 
 struct dns_zone {
     struct arena arena; /* of everything below */
     const char *name;
-    uint32_t listen, subnet;
+    struct in6_addr listen;
+    uint32_t subnet; /* 0/0: none of that family */
     unsigned prefix_len;
+    struct in6_addr subnet6;
+    unsigned prefix6_len;
     bool internal;
     struct {
         struct dns_host *items;
@@ -71,7 +77,11 @@ void dns_zone_free(struct dns_zone *zone);
 void dns_zones_release(struct dns_zones *zones);
 
 /* The host with that address, or NULL. Borrowed from the zone. */
-const struct dns_host *dns_zone_find_host(const struct dns_zone *zone, uint32_t address);
+const struct dns_host *dns_zone_find_host(
+        const struct dns_zone *zone, const struct in6_addr *address);
+
+/* Is it an address of the zone's network? */
+bool dns_zone_has_address(const struct dns_zone *zone, const struct in6_addr *address);
 
 enum dns_lookup {
     DNS_LOOKUP_ANSWERED, /* the answer holds what is known (perhaps nothing of that type) */
@@ -84,4 +94,5 @@ struct dns_answer;
 
 /* Looks the query of `client` up, which came in on `zone`, in all zones of that client; `seed` shuffles. */
 enum dns_lookup dns_lookup(const struct dns_zones *zones, const struct dns_zone *zone,
-        uint32_t client, const struct dns_query *query, uint32_t seed, struct dns_answer *answer);
+        const struct in6_addr *client, const struct dns_query *query, uint32_t seed,
+        struct dns_answer *answer);

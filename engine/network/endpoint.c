@@ -36,6 +36,12 @@ static int read_taken(struct engine *engine, const struct network *network, stru
             network->id);
 
     *ARRAY_APPEND(ret) = network->gateway;
+    STRMAP_FOREACH(&network->aux_addresses, it) {
+        uint32_t address;
+
+        if (address_parse(it->value, &address) >= 0)
+            *ARRAY_APPEND(ret) = address;
+    }
     while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {
         uint32_t address;
 
@@ -77,6 +83,90 @@ int network_choose_address(
     return r < 0 ? r : 0;
 }
 
+struct addresses6 {
+    struct in6_addr *items;
+    size_t len, cap;
+};
+
+static bool is_taken6(const struct addresses6 *taken, const struct in6_addr *address)
+{
+    for (size_t i = 0; i < taken->len; i++)
+        if (address6_is_equal(&taken->items[i], address))
+            return true;
+    return false;
+}
+
+static int read_taken6(struct engine *engine, const struct network *network, struct addresses6 *ret,
+        struct in6_addr *ret_last, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    auto_(stmt_done_p) struct stmt *last = NULL;
+    struct in6_addr address;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT ipv6 FROM endpoints WHERE network_id = ? AND ipv6 IS NOT NULL", "t",
+            network->id);
+
+    *ARRAY_APPEND(ret) = network->gateway6;
+    STRMAP_FOREACH(&network->aux_addresses, it)
+        if (address6_parse(it->value, &address) >= 0)
+            *ARRAY_APPEND(ret) = address;
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
+        if (address6_parse(stmt_text(stmt, 0), &address) >= 0)
+            *ARRAY_APPEND(ret) = address;
+    if (r < 0)
+        return r;
+    r = db_query(engine->db, &last, err, "SELECT last_address6 FROM networks WHERE id = ?", "t",
+            network->id);
+    if (r >= 0)
+        r = stmt_step(last, err);
+    if (r < 0 || r == 0 || address6_parse(stmt_text(last, 0), ret_last) < 0)
+        *ret_last = (struct in6_addr){ 0 };
+    return r;
+}
+
+/* As pool_choose_address does it; a subnet's first address is every router's (RFC 4291 2.6.1), and there is no
+ * broadcast. Of a subnet that is wider than 64 bits the first 2^64 addresses are given out. */
+static bool choose6(const struct network *network, const struct addresses6 *taken,
+        const struct in6_addr *last, struct in6_addr *ret)
+{
+    bool has_range = network->range6_prefix_len > 0;
+    const struct in6_addr *base = has_range ? &network->range6 : &network->subnet6;
+    unsigned prefix_len = has_range ? network->range6_prefix_len : network->prefix6_len;
+    uint64_t mask = prefix_len <= 64 ? UINT64_MAX : UINT64_MAX >> (prefix_len - 64);
+    uint64_t start = address6_is_in(last, base, prefix_len)
+                             ? address6_low(last) - address6_low(base) + 1
+                             : 0;
+
+    if (prefix_len == 128)
+        mask = 0;
+    for (uint64_t i = 0; i <= mask && i < taken->len + 2; i++) {
+        *ret = address6_add(base, (start + i) & mask);
+        if (!address6_is_equal(ret, &network->subnet6) && !is_taken6(taken, ret))
+            return true;
+    }
+    return false;
+}
+
+int network_choose_address6(struct engine *engine, const struct network *network,
+        struct in6_addr *ret, struct error **err)
+{
+    struct addresses6 taken = { 0 };
+    char text[ADDRESS6_TEXT_MAX];
+    struct in6_addr last;
+    int r = read_taken6(engine, network, &taken, &last, err);
+
+    if (r >= 0 && !choose6(network, &taken, &last, ret))
+        r = error_set_plain(err, ENOSPC, NULL,
+                "no available IPv6 addresses on this network's address pools: %s (%s)",
+                network->name, network->id);
+    ARRAY_RELEASE(&taken);
+    if (r < 0)
+        return r;
+    r = db_exec(engine->db, err, "UPDATE networks SET last_address6 = ? WHERE id = ?", "tt",
+            address6_format(ret, text), network->id);
+    return r < 0 ? r : 0;
+}
+
 static int check_wanted_address(
         const struct network *network, const char *text, uint32_t *ret, struct error **err)
 {
@@ -100,30 +190,91 @@ static int check_wanted_address(
     return 0;
 }
 
+static int check_wanted_address6(
+        const struct network *network, const char *text, struct in6_addr *ret, struct error **err)
+{
+    if (address6_parse(text, ret) < 0)
+        return error_set_plain(err, EINVAL, NULL, "invalid IPv6 address: %s", text);
+    if (network_is_default(network))
+        return error_set_plain(err, EINVAL, NULL,
+                "user specified IP address is supported on user defined networks only");
+    if (!network->ipv6 || !network->user_subnet6)
+        return error_set_plain(err, EINVAL, NULL,
+                "user specified IP address is supported only when connecting to networks with user "
+                "configured subnets");
+    if (!address6_is_in(ret, &network->subnet6, network->prefix6_len) ||
+            address6_is_equal(ret, &network->subnet6))
+        return error_set_plain(err, EINVAL, NULL,
+                "no configured subnet contains IP address %s (network %s)", text, network->name);
+    if (address6_is_equal(ret, &network->gateway6))
+        return error_set_plain(err, EADDRINUSE, NULL, "Address already in use");
+    return 0;
+}
+
+static int check_link_local(const struct network_connect_options *options, struct error **err)
+{
+    if (options->link_local_len > SANDBOX_LINK_LOCAL_MAX)
+        return error_set_plain(err, E2BIG, NULL, "network %s: more than %d link-local addresses",
+                options->network, SANDBOX_LINK_LOCAL_MAX);
+    for (size_t i = 0; i < options->link_local_len; i++) {
+        struct in6_addr address;
+
+        if (address_parse_any(options->link_local[i], &address) < 0 ||
+                (address_is_mapped(&address) ? address_unmap(&address) >> 16 != 0xa9fe
+                                             : !IN6_IS_ADDR_LINKLOCAL(&address)))
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid link-local IP address: %s", options->link_local[i]);
+    }
+    return 0;
+}
+
+/* The addresses of an endpoint under construction. */
+struct endpoint_addresses {
+    uint32_t ipv4;        /* 0: none */
+    struct in6_addr ipv6; /* zero: none */
+};
+
+/* Derived from the address: a neighbour that remembers the address of an ended container never sends to
+ * a wrong MAC. */
+static void make_mac(
+        const struct endpoint_addresses *addresses, uint8_t ret[static SANDBOX_MAC_BYTES])
+{
+    uint32_t low = addresses->ipv4 ? addresses->ipv4 : (uint32_t)address6_low(&addresses->ipv6);
+
+    ret[0] = 0x02;
+    ret[1] = 0x42;
+    for (int i = 0; i < 4; i++)
+        ret[2 + i] = (uint8_t)(low >> (24 - 8 * i));
+}
+
 static int insert_endpoint(struct engine *engine, const char *container_id,
         const struct network *network, const struct network_connect_options *options,
-        uint32_t address, struct error **err)
+        const struct endpoint_addresses *addresses, struct error **err)
 {
-    char address_text[ADDRESS_TEXT_MAX], mac_text[ADDRESS_MAC_TEXT_MAX];
-    /* Derived from the address: a neighbour that remembers the address of an ended container never
-     * sends to a wrong MAC. */
-    uint8_t mac[SANDBOX_MAC_BYTES] = { 0x02, 0x42, (uint8_t)(address >> 24),
-        (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address };
+    char ipv4[ADDRESS_TEXT_MAX], ipv6[ADDRESS6_TEXT_MAX], mac_text[ADDRESS_MAC_TEXT_MAX];
+    uint8_t mac[SANDBOX_MAC_BYTES];
     auto_json json_t *aliases = jsonx_strings(options->aliases, options->alias_len);
+    auto_json json_t *link_local = jsonx_strings(options->link_local, options->link_local_len);
     auto_free char *alias_text = jsonx_dump(aliases);
+    auto_free char *link_local_text = jsonx_dump(link_local);
     auto_free char *option_text = network_dump_map(options->driver_options);
     int r;
 
+    make_mac(addresses, mac);
     if (options->mac && (address_parse_mac(options->mac, mac) < 0 || mac[0] & 1))
         return error_set_plain(err, EINVAL, NULL, "invalid MAC address: %s", options->mac);
     r = db_exec(engine->db, err,
-            "INSERT INTO endpoints (container_id, network_id, position, ipv4, mac, aliases,"
-            " gw_priority, fixed_ipv4, driver_options) VALUES (?1, ?2, CASE WHEN ?3 >= 0 THEN ?3 ELSE"
+            "INSERT INTO endpoints (container_id, network_id, position, ipv4, ipv6, mac, aliases,"
+            " gw_priority, fixed_ipv4, fixed_ipv6, link_local, driver_options)"
+            " VALUES (?1, ?2, CASE WHEN ?3 >= 0 THEN ?3 ELSE"
             " (SELECT coalesce(max(position), -1) + 1 FROM endpoints WHERE container_id = ?1) END,"
-            " ?4, ?5, ?6, ?7, ?8, ?9)",
-            "ttitttiit", container_id, network->id, (int64_t)options->position,
-            address_format(address, address_text), address_format_mac(mac, mac_text), alias_text,
-            (int64_t)options->gw_priority, (int64_t)(options->ipv4 != NULL), option_text);
+            " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "ttittttiiitt", container_id, network->id, (int64_t)options->position,
+            addresses->ipv4 ? address_format(addresses->ipv4, ipv4) : NULL,
+            address6_is_zero(&addresses->ipv6) ? NULL : address6_format(&addresses->ipv6, ipv6),
+            address_format_mac(mac, mac_text), alias_text, (int64_t)options->gw_priority,
+            (int64_t)(options->ipv4 != NULL), (int64_t)(options->ipv6 != NULL), link_local_text,
+            option_text);
     return r < 0 ? r : 0;
 }
 
@@ -160,6 +311,44 @@ static int exists(struct engine *engine, const char *sql, const char *a, const c
     return r;
 }
 
+static int choose_ipv4(struct engine *engine, const struct network *network,
+        const struct network_connect_options *options, struct endpoint_addresses *ret,
+        struct error **err)
+{
+    char text[ADDRESS_TEXT_MAX];
+    bool found = false;
+    int r;
+
+    if (options->ipv4 && !network->ipv4)
+        return error_set_plain(err, EINVAL, NULL,
+                "network %s has no IPv4, so it cannot have the address %s", network->name,
+                options->ipv4);
+    if (!options->ipv4)
+        return network->ipv4 ? network_choose_address(engine, network, &ret->ipv4, err) : 0;
+    r = check_wanted_address(network, options->ipv4, &ret->ipv4, err);
+    if (r >= 0)
+        r = exists(engine, "SELECT 1 FROM endpoints WHERE network_id = ? AND ipv4 = ?", network->id,
+                address_format(ret->ipv4, text), &found, err);
+    return r >= 0 && found ? error_set_plain(err, EADDRINUSE, NULL, "Address already in use") : r;
+}
+
+static int choose_ipv6(struct engine *engine, const struct network *network,
+        const struct network_connect_options *options, struct endpoint_addresses *ret,
+        struct error **err)
+{
+    char text[ADDRESS6_TEXT_MAX];
+    bool found = false;
+    int r;
+
+    if (!options->ipv6)
+        return network->ipv6 ? network_choose_address6(engine, network, &ret->ipv6, err) : 0;
+    r = check_wanted_address6(network, options->ipv6, &ret->ipv6, err);
+    if (r >= 0)
+        r = exists(engine, "SELECT 1 FROM endpoints WHERE network_id = ? AND ipv6 = ?", network->id,
+                address6_format(&ret->ipv6, text), &found, err);
+    return r >= 0 && found ? error_set_plain(err, EADDRINUSE, NULL, "Address already in use") : r;
+}
+
 static int set_exists(struct engine *engine, const char *container_id,
         const struct network *network, struct error **err)
 {
@@ -180,8 +369,8 @@ int network_connect(struct engine *engine, const char *container_id,
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(db_rollback_p) struct db *transaction = NULL;
+    struct endpoint_addresses addresses = { 0 };
     struct network *network;
-    uint32_t address;
     bool found;
     int r;
 
@@ -189,6 +378,8 @@ int network_connect(struct engine *engine, const char *container_id,
         return error_set_plain(err, EINVAL, NULL,
                 "a container cannot be connected to network %s besides others", options->network);
     r = check_driver_options(options, err);
+    if (r >= 0)
+        r = check_link_local(options, err);
     if (r >= 0)
         r = db_begin(engine->db, &transaction, err);
     if (r < 0)
@@ -204,21 +395,11 @@ int network_connect(struct engine *engine, const char *container_id,
         return r;
     if (found)
         return set_exists(engine, container_id, network, err);
-    if (options->ipv4) {
-        char text[ADDRESS_TEXT_MAX];
-
-        r = check_wanted_address(network, options->ipv4, &address, err);
-        if (r < 0)
-            return r;
-        r = exists(engine, "SELECT 1 FROM endpoints WHERE network_id = ? AND ipv4 = ?", network->id,
-                address_format(address, text), &found, err);
-        if (r >= 0 && found)
-            r = error_set_plain(err, EADDRINUSE, NULL, "Address already in use");
-    } else {
-        r = network_choose_address(engine, network, &address, err);
-    }
+    r = choose_ipv4(engine, network, options, &addresses, err);
     if (r >= 0)
-        r = insert_endpoint(engine, container_id, network, options, address, err);
+        r = choose_ipv6(engine, network, options, &addresses, err);
+    if (r >= 0)
+        r = insert_endpoint(engine, container_id, network, options, &addresses, err);
     if (r < 0)
         return r;
     return db_commit(&transaction, err);
@@ -323,7 +504,9 @@ static int endpoint_from_row(struct engine *engine, struct arena *arena, struct 
     it->network = network;
     it->container_id = arena_strdup(arena, stmt_text(stmt, at));
     it->container_name = arena_strdup(arena, stmt_text(stmt, at + 1));
-    if (address_parse(stmt_text(stmt, at + 2), &it->address) < 0 ||
+    if ((stmt_text(stmt, at + 2) && address_parse(stmt_text(stmt, at + 2), &it->address) < 0) ||
+            (stmt_text(stmt, at + 12) &&
+                    address6_parse(stmt_text(stmt, at + 12), &it->address6) < 0) ||
             address_parse_mac(stmt_text(stmt, at + 3), it->mac) < 0)
         return error_set_plain(err, EINVAL, NULL,
                 "container %s: the database has a damaged address", it->container_name);
@@ -331,10 +514,13 @@ static int endpoint_from_row(struct engine *engine, struct arena *arena, struct 
     it->active = string_is_equal(stmt_text(stmt, at + 7), engine->boot_id);
     it->gw_priority = (int)stmt_int(stmt, at + 8);
     it->fixed_ipv4 = stmt_int(stmt, at + 9) != 0;
+    it->fixed_ipv6 = stmt_int(stmt, at + 13) != 0;
     snprintf(it->link_name, sizeof(it->link_name), "%s",
             stmt_text(stmt, at + 11) ? stmt_text(stmt, at + 11) : "");
     r = network_read_map(
             arena, stmt_text(stmt, at + 10), "driver options", &it->driver_options, err);
+    if (r >= 0)
+        r = read_list(arena, stmt_text(stmt, at + 14), &it->link_local, &it->link_local_len, err);
     if (r >= 0)
         r = read_list(arena, stmt_text(stmt, at + 4), &it->aliases, &it->alias_len, err);
     if (r < 0)
@@ -342,12 +528,13 @@ static int endpoint_from_row(struct engine *engine, struct arena *arena, struct 
     return read_list(arena, stmt_text(stmt, at + 6), &it->dns, &it->dns_len, err);
 }
 
-#define ENDPOINT_SELECT                                                                    \
-    "SELECT " NETWORK_COLUMNS ", endpoints.container_id, containers.name, endpoints.ipv4," \
-    " endpoints.mac, endpoints.aliases, endpoints.hostname, endpoints.dns,"                \
-    " endpoints.active_boot, endpoints.gw_priority, endpoints.fixed_ipv4,"                 \
-    " endpoints.driver_options, endpoints.link_name"                                       \
-    " FROM endpoints JOIN networks ON networks.id = endpoints.network_id"                  \
+#define ENDPOINT_SELECT                                                                     \
+    "SELECT " NETWORK_COLUMNS ", endpoints.container_id, containers.name, endpoints.ipv4,"  \
+    " endpoints.mac, endpoints.aliases, endpoints.hostname, endpoints.dns,"                 \
+    " endpoints.active_boot, endpoints.gw_priority, endpoints.fixed_ipv4,"                  \
+    " endpoints.driver_options, endpoints.link_name, endpoints.ipv6, endpoints.fixed_ipv6," \
+    " endpoints.link_local"                                                                 \
+    " FROM endpoints JOIN networks ON networks.id = endpoints.network_id"                   \
     " JOIN containers ON containers.id = endpoints.container_id "
 
 int network_read_endpoints(struct engine *engine, struct arena *arena, const char *container_id,

@@ -1,7 +1,7 @@
-/* The firewall: one nftables table per state root. Its chains never change while it exists; what
+/* The firewall: one nftables table per state root and family; that of IPv6 is there while a network with IPv6 is. Its chains never change while it exists; what
  * changes are the elements of its sets and maps, so that a network is four elements and a published port
  * one. Which elements there should be is derived from the database; which there are stands in
- * RUN/network/firewall, together with the kernel's handle of the table: when that is not the same any more,
+ * RUN/network/firewall (firewall6), together with the kernel's handle of the table: when that is not the same any more,
  * somebody flushed the rules, and all is put there anew in one transaction.
  *
  * Sets and maps
@@ -27,11 +27,19 @@ struct strbuf;
 #define FIREWALL_TEXT_MAX_BYTES (8u << 20)
 #define FIREWALL_TABLE_MAX 32
 
+enum firewall_family {
+    FIREWALL_IPV4,
+    FIREWALL_IPV6,
+    FIREWALL_FAMILY_MAX_,
+};
+
 struct firewall_state {
     const char *table;
+    enum firewall_family family;
     struct strings elements; /* "SET ELEMENT", sorted, unique; texts in the arena */
 };
 
+/* Both leave out what is of the other family. */
 void firewall_add_network(
         struct arena *arena, struct firewall_state *state, const struct network *network);
 void firewall_add_port(
@@ -51,15 +59,17 @@ int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state 
         bool repair, struct error **err);
 
 /* The kernel's handle of the table as it was applied last; false when none is, or nobody knows. */
-bool firewall_read_handle(int run_fd, uint64_t *ret);
+bool firewall_read_handle(int run_fd, enum firewall_family family, uint64_t *ret);
 
 /* nftables.c: libnftables, opened on first use. One transaction. */
 int nftables_run(const char *commands, struct error **err);
 /* The same with what nft would print (given). */
 int nftables_query(const char *commands, char **ret_output, struct error **err);
-bool nftables_has_chain(const char *table, const char *chain); /* of the ip family */
+const char *nftables_family_name(enum firewall_family family); /* "ip", "ip6" */
+bool nftables_has_chain(enum firewall_family family, const char *table, const char *chain);
 /* The kernel's handle of the table, 0 when there is none; costs a few microseconds. */
-int nftables_table_handle(const char *table, uint64_t *ret, struct error **err);
+int nftables_table_handle(
+        enum firewall_family family, const char *table, uint64_t *ret, struct error **err);
 
 /* guest-chains.c: other firewalls of the machine (Docker's, ufw) drop all that they do not know, our containers'
  * own traffic included, but have chains for others to fill. Rules for the bridges of `wanted` are put at the

@@ -17,12 +17,12 @@
 #include "engine/network/network-internal.h"
 
 #define STATE_DIR "network"
-#define STATE_FILE "firewall"
+#define STATE_PATH_MAX 32
 #define HANDLE_TEXT_MAX 24
 
 /* All addresses are the container's in `forward` (after DNAT) and the client's in `early` (before it).
  * A verdict "accept" here only ends this table: the machine's own firewall still sees the packet. */
-static const char chains[] =
+static const char chains4[] =
         "  set bridges { type ifname; }\n"
         "  set internal { type ifname; }\n"
         "  set within { type ifname . ifname; }\n"
@@ -68,6 +68,62 @@ static const char chains[] =
         "    oifname @bridges ct status dnat ip saddr @subnets masquerade\n"
         "  }\n";
 
+/* The same for IPv6, but for the loopback address: the kernel drops what comes in over a link from or to ::1, and
+ * so it cannot be published there either. Without advertisements and redirects no container becomes the machine's router,
+ * whatever the settings of the bridge are. */
+static const char chains6[] =
+        "  set bridges { type ifname; }\n"
+        "  set internal { type ifname; }\n"
+        "  set within { type ifname . ifname; }\n"
+        "  set subnets { type ipv6_addr; flags interval; }\n"
+        "  set outward { type ipv6_addr; flags interval; }\n"
+        "  map ports { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }\n"
+        "  map ports_any { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
+        "  chain early {\n"
+        "    type filter hook prerouting priority raw; policy accept;\n"
+        "    iifname \"lo\" accept\n"
+        "    iifname @bridges icmpv6 type { nd-router-advert, nd-redirect } drop\n"
+        "    iifname @bridges ip6 daddr ::1 drop\n"
+        "    iifname @bridges ip6 saddr ::1 drop\n"
+        "    iifname != @bridges ip6 daddr @subnets drop\n"
+        "  }\n"
+        "  chain publish {\n"
+        "    ip6 daddr ::1 return\n"
+        "    dnat ip6 to meta l4proto . ip6 daddr . th dport map @ports\n"
+        "    dnat ip6 to meta l4proto . th dport map @ports_any\n"
+        "  }\n"
+        "  chain prerouting {\n"
+        "    type nat hook prerouting priority dstnat; policy accept;\n"
+        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
+        "  }\n"
+        "  chain output {\n"
+        "    type nat hook output priority -100; policy accept;\n"
+        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
+        "  }\n"
+        "  chain forward {\n"
+        "    type filter hook forward priority filter; policy accept;\n"
+        "    ct state established,related accept\n"
+        "    iifname . oifname @within accept\n"
+        "    iifname @internal drop\n"
+        "    oifname @internal drop\n"
+        "    oifname @bridges ct status dnat accept\n"
+        "    oifname @bridges drop\n"
+        "  }\n"
+        "  chain postrouting {\n"
+        "    type nat hook postrouting priority srcnat; policy accept;\n"
+        "    oifname != @bridges ip6 saddr @outward masquerade\n"
+        "    oifname @bridges ct status dnat ip6 saddr @subnets masquerade\n"
+        "  }\n";
+
+static const char *const chains[] = { [FIREWALL_IPV4] = chains4, [FIREWALL_IPV6] = chains6 };
+static const char *const state_files[] = {
+    [FIREWALL_IPV4] = "firewall",
+    [FIREWALL_IPV6] = "firewall6",
+};
+_Static_assert(
+        ARRAY_LEN(chains) == FIREWALL_FAMILY_MAX_ && ARRAY_LEN(state_files) == FIREWALL_FAMILY_MAX_,
+        "each family has its chains and its file");
+
 static void add_element(struct arena *arena, struct firewall_state *state, char *element)
 {
     *ARRAY_APPEND_ARENA(arena, &state->elements) = element;
@@ -76,10 +132,15 @@ static void add_element(struct arena *arena, struct firewall_state *state, char 
 void firewall_add_network(
         struct arena *arena, struct firewall_state *state, const struct network *network)
 {
-    char subnet[ADDRESS_NETWORK_TEXT_MAX];
+    char subnet[ADDRESS6_NETWORK_TEXT_MAX];
     const char *bridge = network->bridge;
 
-    address_format_network(network->subnet, network->prefix_len, subnet);
+    if (state->family == FIREWALL_IPV4 ? !network->ipv4 : !network->ipv6)
+        return;
+    if (state->family == FIREWALL_IPV4)
+        address_format_network(network->subnet, network->prefix_len, subnet);
+    else
+        address6_format_network(&network->subnet6, network->prefix6_len, subnet);
     add_element(arena, state, arena_printf(arena, "bridges \"%s\"", bridge));
     if (network_option_bool(network, NETWORK_OPTION_ICC, true))
         add_element(arena, state, arena_printf(arena, "within \"%s\" . \"%s\"", bridge, bridge));
@@ -96,11 +157,13 @@ void firewall_add_port(
         struct arena *arena, struct firewall_state *state, const struct sandbox_port *port)
 {
     const char *protocol = sandbox_protocol_name(port->protocol);
-    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX];
+    char host[ADDRESS6_TEXT_MAX], inside[ADDRESS6_TEXT_MAX];
 
-    address_format(port->host_address, host);
-    address_format(port->address, inside);
-    if (port->host_address)
+    if (address_is_mapped(&port->host_address) != (state->family == FIREWALL_IPV4))
+        return;
+    address_format_any(&port->host_address, host);
+    address_format_any(&port->address, inside);
+    if (!address_is_wildcard(&port->host_address))
         add_element(arena, state,
                 arena_printf(arena, "ports %s . %s . %u : %s . %u", protocol, host, port->host_port,
                         inside, port->port));
@@ -128,24 +191,26 @@ void firewall_sort(struct firewall_state *state)
     state->elements.len = kept + 1;
 }
 
-static void format_element(
-        const char *verb, const char *table, const char *element, struct strbuf *out)
+static void format_element(const char *verb, const struct firewall_state *state,
+        const char *element, struct strbuf *out)
 {
     const char *space = strchr(element, ' ');
 
-    strbuf_addf(out, "%s element ip %s %.*s { %s }\n", verb, table, (int)(space - element), element,
-            space + 1);
+    strbuf_addf(out, "%s element %s %s %.*s { %s }\n", verb, nftables_family_name(state->family),
+            state->table, (int)(space - element), element, space + 1);
 }
 
 void firewall_format(const struct firewall_state *wanted, bool replace, struct strbuf *out)
 {
+    const char *family = nftables_family_name(wanted->family);
+
     if (replace)
-        strbuf_addf(out, "delete table ip %s\n", wanted->table);
+        strbuf_addf(out, "delete table %s %s\n", family, wanted->table);
     if (wanted->elements.len == 0)
         return;
-    strbuf_addf(out, "table ip %s {\n%s}\n", wanted->table, chains);
+    strbuf_addf(out, "table %s %s {\n%s}\n", family, wanted->table, chains[wanted->family]);
     for (size_t i = 0; i < wanted->elements.len; i++)
-        format_element("add", wanted->table, wanted->elements.items[i], out);
+        format_element("add", wanted, wanted->elements.items[i], out);
 }
 
 void firewall_format_change(
@@ -160,7 +225,7 @@ void firewall_format_change(
             j++;
         if (j == wanted->elements.len ||
                 strcmp(wanted->elements.items[j], have->elements.items[i]) != 0)
-            format_element("delete", wanted->table, have->elements.items[i], out);
+            format_element("delete", wanted, have->elements.items[i], out);
     }
     for (i = 0, j = 0; i < wanted->elements.len; i++) {
         while (j < have->elements.len &&
@@ -168,7 +233,7 @@ void firewall_format_change(
             j++;
         if (j == have->elements.len ||
                 strcmp(have->elements.items[j], wanted->elements.items[i]) != 0)
-            format_element("add", wanted->table, wanted->elements.items[i], out);
+            format_element("add", wanted, wanted->elements.items[i], out);
     }
 }
 
@@ -182,7 +247,8 @@ static bool read_applied(
     uint64_t written;
     size_t len;
 
-    if (fs_read_file(dir_fd, STATE_FILE, FIREWALL_TEXT_MAX_BYTES, &text, &len, NULL) < 0)
+    if (fs_read_file(dir_fd, state_files[ret->family], FIREWALL_TEXT_MAX_BYTES, &text, &len, NULL) <
+            0)
         return false;
     rest = (struct str){ text, len };
     if (!str_split_next(&rest, '\n', &line) || parse_uint64(line, UINT64_MAX, &written) < 0 ||
@@ -206,7 +272,8 @@ static int write_applied(
     strbuf_addf(&text, "%llu\n", (unsigned long long)handle);
     for (size_t i = 0; i < state->elements.len; i++)
         strbuf_addf(&text, "%s\n", state->elements.items[i]);
-    return fs_replace_file(dir_fd, STATE_FILE, text.data, text.len, 0600, FS_NO_SYNC, err);
+    return fs_replace_file(
+            dir_fd, state_files[state->family], text.data, text.len, 0600, FS_NO_SYNC, err);
 }
 
 static bool is_same(const struct firewall_state *a, const struct firewall_state *b)
@@ -231,18 +298,18 @@ int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state 
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
     auto_close int dir_fd = fs_mkdir_parents(run_fd, STATE_DIR, 0700, err);
-    struct firewall_state have = { .table = wanted->table };
+    struct firewall_state have = { .table = wanted->table, .family = wanted->family };
     uint64_t handle = 0;
     bool known;
     int r;
 
     if (dir_fd < 0)
         return dir_fd;
-    r = nftables_table_handle(wanted->table, &handle, err);
+    r = nftables_table_handle(wanted->family, wanted->table, &handle, err);
     if (r < 0)
         return r;
     if (handle == 0 && wanted->elements.len == 0) {
-        (void)unlinkat(dir_fd, STATE_FILE, 0);
+        (void)unlinkat(dir_fd, state_files[wanted->family], 0);
         return 0;
     }
     known = handle != 0 && !repair && read_applied(dir_fd, arena, handle, &have);
@@ -250,7 +317,7 @@ int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state 
         return 0;
 
     /* The file is away while it may be wrong, so that a death in between leads to a whole table. */
-    (void)unlinkat(dir_fd, STATE_FILE, 0);
+    (void)unlinkat(dir_fd, state_files[wanted->family], 0);
     if (known && wanted->elements.len > 0) {
         firewall_format_change(&have, wanted, &text);
         r = run_text(&text, NULL);
@@ -266,16 +333,18 @@ int firewall_apply(int run_fd, struct arena *arena, const struct firewall_state 
     r = guest_chains_apply(wanted, err);
     if (r < 0 || wanted->elements.len == 0)
         return r;
-    r = nftables_table_handle(wanted->table, &handle, err);
+    r = nftables_table_handle(wanted->family, wanted->table, &handle, err);
     if (r < 0)
         return r;
     return write_applied(dir_fd, handle, wanted, err);
 }
 
-bool firewall_read_handle(int run_fd, uint64_t *ret)
+bool firewall_read_handle(int run_fd, enum firewall_family family, uint64_t *ret)
 {
-    char text[HANDLE_TEXT_MAX] = "";
-    auto_close int fd = openat(run_fd, STATE_DIR "/" STATE_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char text[HANDLE_TEXT_MAX] = "", path[STATE_PATH_MAX];
+
+    snprintf(path, sizeof(path), STATE_DIR "/%s", state_files[family]);
+    auto_close int fd = openat(run_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
     /* The rest is the elements. */
     if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || !strchr(text, '\n'))

@@ -17,17 +17,26 @@
 /* The chains that others leave to us, and what passes there for each bridge, in this order. One match of each
  * kind in a rule, so that iptables can still read and save the chain. */
 static const struct guest_chain {
+    enum firewall_family family;
     const char *name;
     const char *rules[RULES_MAX]; /* "%s" is the bridge */
 } chains[] = {
     /* Docker drops all forwarded packets that it does not know. Into a bridge: our own table decides who may. Out
      * of it: not to Docker's networks, which Docker protects by rules behind this chain. */
-    { "DOCKER-USER", { "oifname %s accept", "iifname %s oifname \"br-*\" return",
-                             "iifname %s oifname \"docker*\" return", "iifname %s accept" } },
+    { FIREWALL_IPV4, "DOCKER-USER",
+            { "oifname %s accept", "iifname %s oifname \"br-*\" return",
+                    "iifname %s oifname \"docker*\" return", "iifname %s accept" } },
     /* ufw drops what it was not told to forward, and queries for names. Ports that are published still need
      * to be allowed with "ufw route allow": what is denied stays denied. */
-    { "ufw-user-forward", { "iifname %s accept" } },
-    { "ufw-user-input", { "iifname %s udp dport 53 accept", "iifname %s tcp dport 53 accept" } },
+    { FIREWALL_IPV4, "ufw-user-forward", { "iifname %s accept" } },
+    { FIREWALL_IPV4, "ufw-user-input",
+            { "iifname %s udp dport 53 accept", "iifname %s tcp dport 53 accept" } },
+    { FIREWALL_IPV6, "DOCKER-USER",
+            { "oifname %s accept", "iifname %s oifname \"br-*\" return",
+                    "iifname %s oifname \"docker*\" return", "iifname %s accept" } },
+    { FIREWALL_IPV6, "ufw6-user-forward", { "iifname %s accept" } },
+    { FIREWALL_IPV6, "ufw6-user-input",
+            { "iifname %s udp dport 53 accept", "iifname %s tcp dport 53 accept" } },
 };
 
 /* A chain as it is listed, as far as it is of interest. */
@@ -85,7 +94,8 @@ static void take_line(struct listed *listed, const struct firewall_state *wanted
         return;
     }
     listed->ours++;
-    strbuf_addf(listed->out, "delete rule ip " TABLE " %s handle %llu\n", listed->chain->name,
+    strbuf_addf(listed->out, "delete rule %s " TABLE " %s handle %llu\n",
+            nftables_family_name(listed->chain->family), listed->chain->name,
             (unsigned long long)handle);
     for (size_t i = 0; i < wanted->elements.len; i++)
         if (is_bridge(wanted->elements.items[i]) &&
@@ -95,16 +105,16 @@ static void take_line(struct listed *listed, const struct firewall_state *wanted
 
 static void add_rules(const struct listed *listed, const char *bridge, struct strbuf *out)
 {
-    const char *chain = listed->chain->name;
+    const char *chain = listed->chain->name, *family = nftables_family_name(listed->chain->family);
 
     for (size_t i = 0; i < RULES_MAX && listed->chain->rules[i]; i++) {
         const char *rule = listed->chain->rules[i], *gap = strstr(rule, "%s");
 
         if (listed->return_handle)
-            strbuf_addf(out, "insert rule ip " TABLE " %s handle %llu ", chain,
+            strbuf_addf(out, "insert rule %s " TABLE " %s handle %llu ", family, chain,
                     (unsigned long long)listed->return_handle);
         else
-            strbuf_addf(out, "add rule ip " TABLE " %s ", chain);
+            strbuf_addf(out, "add rule %s " TABLE " %s ", family, chain);
         strbuf_addf(out, "%.*s%s%s %s\n", (int)(gap - rule), rule, bridge, gap + 2, listed->tag);
     }
 }
@@ -150,9 +160,10 @@ static int apply_chain(
     auto_free char *listing = NULL;
     int r;
 
-    if (!nftables_has_chain(TABLE, chain->name))
+    if (!nftables_has_chain(chain->family, TABLE, chain->name))
         return 0;
-    strbuf_addf(&question, "list chain ip " TABLE " %s\n", chain->name);
+    strbuf_addf(&question, "list chain %s " TABLE " %s\n", nftables_family_name(chain->family),
+            chain->name);
     r = nftables_query(question.data, &listing, err);
     if (r >= 0) {
         format_change(chain, wanted, listing, &text);
@@ -168,7 +179,7 @@ static int apply_chain(
 int guest_chains_apply(const struct firewall_state *wanted, struct error **err)
 {
     for (size_t i = 0; i < ARRAY_LEN(chains); i++) {
-        int r = apply_chain(&chains[i], wanted, err);
+        int r = chains[i].family == wanted->family ? apply_chain(&chains[i], wanted, err) : 0;
 
         if (r < 0)
             return r;

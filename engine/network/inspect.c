@@ -57,28 +57,84 @@ static json_t *predefined_object(const char *name)
     return basic_object(digest_hex(digest), name, string_is_equal(name, "none") ? "null" : name, 0);
 }
 
+/* "" without an address of that family. */
+static const char *format_ipv4(const struct network_endpoint *it, bool with_prefix,
+        char buffer[static ADDRESS_NETWORK_TEXT_MAX])
+{
+    buffer[0] = '\0';
+    if (it->address && with_prefix)
+        address_format_network(it->address, it->network->prefix_len, buffer);
+    else if (it->address)
+        address_format(it->address, buffer);
+    return buffer;
+}
+
+static const char *format_ipv6(const struct network_endpoint *it, bool with_prefix,
+        char buffer[static ADDRESS6_NETWORK_TEXT_MAX])
+{
+    buffer[0] = '\0';
+    if (!address6_is_zero(&it->address6) && with_prefix)
+        address6_format_network(&it->address6, it->network->prefix6_len, buffer);
+    else if (!address6_is_zero(&it->address6))
+        address6_format(&it->address6, buffer);
+    return buffer;
+}
+
 static json_t *container_object(const struct network_endpoint *it)
 {
-    char address[ADDRESS_NETWORK_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX], id[DIGEST_TEXT_MAX];
+    char ipv4[ADDRESS_NETWORK_TEXT_MAX], ipv6[ADDRESS6_NETWORK_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX],
+            id[DIGEST_TEXT_MAX];
 
     return json_pack("{s:s, s:s, s:s, s:s, s:s}", "Name", it->container_name, "EndpointID",
             endpoint_id(it, id), "MacAddress", address_format_mac(it->mac, mac), "IPv4Address",
-            address_format_network(it->address, it->network->prefix_len, address), "IPv6Address",
-            "");
+            format_ipv4(it, true, ipv4), "IPv6Address", format_ipv6(it, true, ipv6));
+}
+
+/* The auxiliary addresses of one family; NULL when there are none. */
+static json_t *aux_object(const struct network *network, bool ipv6)
+{
+    json_t *json = json_object();
+
+    STRMAP_FOREACH(&network->aux_addresses, it)
+        if ((strchr(it->value, ':') != NULL) == ipv6)
+            json_object_set_new(json, it->key, jsonx_text(it->value));
+    if (json_object_size(json) > 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+static void add_pools(const struct network *network, json_t *pools)
+{
+    char subnet[ADDRESS6_NETWORK_TEXT_MAX], gateway[ADDRESS6_TEXT_MAX],
+            range[ADDRESS6_NETWORK_TEXT_MAX];
+
+    if (network->prefix_len)
+        json_array_append_new(
+                pools, json_pack("{s:s, s:s*, s:s, s:o*}", "Subnet",
+                               address_format_network(network->subnet, network->prefix_len, subnet),
+                               "IPRange",
+                               network->range_prefix_len ? address_format_network(network->range,
+                                                                   network->range_prefix_len, range)
+                                                         : NULL,
+                               "Gateway", address_format(network->gateway, gateway),
+                               "AuxiliaryAddresses", aux_object(network, false)));
+    if (network->prefix6_len)
+        json_array_append_new(pools,
+                json_pack("{s:s, s:s*, s:s, s:o*}", "Subnet",
+                        address6_format_network(&network->subnet6, network->prefix6_len, subnet),
+                        "IPRange",
+                        network->range6_prefix_len ? address6_format_network(&network->range6,
+                                                             network->range6_prefix_len, range)
+                                                   : NULL,
+                        "Gateway", address6_format(&network->gateway6, gateway),
+                        "AuxiliaryAddresses", aux_object(network, true)));
 }
 
 static json_t *network_object(
         const struct network *network, const struct network_endpoints *endpoints)
 {
-    char subnet[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX],
-            range[ADDRESS_NETWORK_TEXT_MAX];
     json_t *json = basic_object(network->id, network->name, network->driver, network->created_nsec);
-    json_t *pool = json_pack("{s:s, s:s*, s:s}", "Subnet",
-            address_format_network(network->subnet, network->prefix_len, subnet), "IPRange",
-            network->range_prefix_len
-                    ? address_format_network(network->range, network->range_prefix_len, range)
-                    : NULL,
-            "Gateway", address_format(network->gateway, gateway));
     json_t *options = map_to_json(&network->options);
 
     /* Docker's default network tells its settings as options; tools read the bridge's name there. */
@@ -91,7 +147,9 @@ static json_t *network_object(
         json_object_set_new(options, NETWORK_OPTION_BRIDGE_NAME, json_string(network->bridge));
         json_object_set_new(options, NETWORK_OPTION_MTU, json_string("1500"));
     }
-    json_array_append_new(json_object_get(json_object_get(json, "IPAM"), "Config"), pool);
+    add_pools(network, json_object_get(json_object_get(json, "IPAM"), "Config"));
+    json_object_set_new(json, "EnableIPv4", json_boolean(network->ipv4));
+    json_object_set_new(json, "EnableIPv6", json_boolean(network->ipv6));
     if (!network_is_default(network))
         json_object_set_new(json_object_get(json, "IPAM"), "Options", json_object());
     json_object_set_new(json, "Internal", json_boolean(network->internal));
@@ -192,25 +250,47 @@ static json_t *aliases_or_links(const struct network_endpoint *it, bool links)
     return json_null();
 }
 
+/* What was asked for; null: nothing. */
+static json_t *wanted_addresses(const struct network_endpoint *it)
+{
+    char ipv4[ADDRESS_NETWORK_TEXT_MAX], ipv6[ADDRESS6_NETWORK_TEXT_MAX];
+    json_t *json = json_object();
+
+    if (it->fixed_ipv4)
+        json_object_set_new(json, "IPv4Address", json_string(format_ipv4(it, false, ipv4)));
+    if (it->fixed_ipv6)
+        json_object_set_new(json, "IPv6Address", json_string(format_ipv6(it, false, ipv6)));
+    if (it->link_local_len > 0)
+        json_object_set_new(
+                json, "LinkLocalIPs", jsonx_strings(it->link_local, it->link_local_len));
+    if (json_object_size(json) > 0)
+        return json;
+    json_decref(json);
+    return json_null();
+}
+
 static json_t *endpoint_object(const struct network_endpoint *it)
 {
-    char address[ADDRESS_TEXT_MAX], gateway[ADDRESS_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX],
-            id[DIGEST_TEXT_MAX];
-    bool on = it->active;
+    char ipv4[ADDRESS_NETWORK_TEXT_MAX], ipv6[ADDRESS6_NETWORK_TEXT_MAX],
+            gateway[ADDRESS_TEXT_MAX] = "", gateway6[ADDRESS6_TEXT_MAX] = "",
+            mac[ADDRESS_MAC_TEXT_MAX], id[DIGEST_TEXT_MAX];
+    bool on = it->active, is_way_out = on && !it->network->internal;
+    bool has_ipv6 = !address6_is_zero(&it->address6);
 
+    if (is_way_out && it->address)
+        address_format(it->network->gateway, gateway);
+    if (is_way_out && has_ipv6)
+        address6_format(&it->network->gateway6, gateway6);
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o}",
-            "IPAMConfig",
-            it->fixed_ipv4 ? json_pack("{s:s}", "IPv4Address", address_format(it->address, address))
-                           : json_null(),
-            "Links", aliases_or_links(it, true), "Aliases", aliases_or_links(it, false),
-            "MacAddress", on ? address_format_mac(it->mac, mac) : "", "DriverOpts",
-            it->driver_options.len ? map_to_json(&it->driver_options) : json_null(), "GwPriority",
-            it->gw_priority, "NetworkID", it->network->id, "EndpointID",
-            on ? endpoint_id(it, id) : "", "Gateway",
-            on && !it->network->internal ? address_format(it->network->gateway, gateway) : "",
-            "IPAddress", on ? address_format(it->address, address) : "", "IPPrefixLen",
-            on ? (int)it->network->prefix_len : 0, "IPv6Gateway", "", "GlobalIPv6Address", "",
-            "GlobalIPv6PrefixLen", 0, "DNSNames", dns_names(it));
+            "IPAMConfig", wanted_addresses(it), "Links", aliases_or_links(it, true), "Aliases",
+            aliases_or_links(it, false), "MacAddress", on ? address_format_mac(it->mac, mac) : "",
+            "DriverOpts", it->driver_options.len ? map_to_json(&it->driver_options) : json_null(),
+            "GwPriority", it->gw_priority, "NetworkID", it->network->id, "EndpointID",
+            on ? endpoint_id(it, id) : "", "Gateway", gateway, "IPAddress",
+            on ? format_ipv4(it, false, ipv4) : "", "IPPrefixLen",
+            on && it->address ? (int)it->network->prefix_len : 0, "IPv6Gateway", gateway6,
+            "GlobalIPv6Address", on ? format_ipv6(it, false, ipv6) : "", "GlobalIPv6PrefixLen",
+            on && has_ipv6 ? (int)it->network->prefix6_len : 0, "DNSNames", dns_names(it));
 }
 
 static json_t *ports_object(const struct ports *ports)
@@ -219,14 +299,14 @@ static json_t *ports_object(const struct ports *ports)
 
     for (size_t i = 0; i < ports->len; i++) {
         const struct sandbox_port *port = &ports->items[i];
-        char key[16], host[ADDRESS_TEXT_MAX], number[8];
+        char key[16], host[ADDRESS6_TEXT_MAX], number[8];
 
         snprintf(key, sizeof(key), "%u/%s", port->port, sandbox_protocol_name(port->protocol));
         snprintf(number, sizeof(number), "%u", port->host_port);
         if (!json_object_get(json, key))
             json_object_set_new(json, key, json_array());
         json_array_append_new(json_object_get(json, key),
-                json_pack("{s:s, s:s}", "HostIp", address_format(port->host_address, host),
+                json_pack("{s:s, s:s}", "HostIp", address_format_any(&port->host_address, host),
                         "HostPort", number));
     }
     return json;

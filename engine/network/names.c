@@ -46,11 +46,10 @@ static void format_links(const struct network_endpoint *it, const char *address,
     }
 }
 
-static void format_host(const struct network_endpoint *it, struct strbuf *out)
+static void format_address(
+        const struct network_endpoint *it, const char *address, struct strbuf *out)
 {
-    char address[ADDRESS_TEXT_MAX];
-
-    strbuf_addf(out, "host %s %s", address_format(it->address, address), it->container_id);
+    strbuf_addf(out, "host %s %s", address, it->container_id);
     add_name(out, it->container_name);
     for (size_t i = 0; i < it->alias_len; i++)
         if (!strchr(it->aliases[i], ':'))
@@ -67,15 +66,32 @@ static void format_host(const struct network_endpoint *it, struct strbuf *out)
     strbuf_addc(out, '\n');
 }
 
+static void format_host(const struct network_endpoint *it, struct strbuf *out)
+{
+    char address[ADDRESS_TEXT_MAX], address6[ADDRESS6_TEXT_MAX];
+
+    if (it->address)
+        format_address(it, address_format(it->address, address), out);
+    if (!address6_is_zero(&it->address6))
+        format_address(it, address6_format(&it->address6, address6), out);
+}
+
 void names_format(const struct network_endpoint *endpoints, unsigned long len, struct strbuf *out)
 {
     const struct network *network = endpoints[0].network;
-    char subnet[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX];
+    char subnet[ADDRESS6_NETWORK_TEXT_MAX], gateway[ADDRESS6_TEXT_MAX];
 
-    strbuf_addf(out, "network %s\nlisten %s\nsubnet %s\n%s", network->name,
-            address_format(network->gateway, gateway),
-            address_format_network(network->subnet, network->prefix_len, subnet),
-            network->internal ? "internal\n" : "");
+    strbuf_addf(out, "network %s\nlisten %s\n", network->name,
+            network->ipv4 ? address_format(network->gateway, gateway)
+                          : address6_format(&network->gateway6, gateway));
+    if (network->ipv4)
+        strbuf_addf(out, "subnet %s\n",
+                address_format_network(network->subnet, network->prefix_len, subnet));
+    if (network->ipv6)
+        strbuf_addf(out, "subnet %s\n",
+                address6_format_network(&network->subnet6, network->prefix6_len, subnet));
+    if (network->internal)
+        strbuf_adds(out, "internal\n");
     for (size_t i = 0; i < len; i++)
         format_host(&endpoints[i], out);
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,8 +43,12 @@ void netlink_link_delete(struct netlink *nl, const char *name); /* missing: fine
 void netlink_group_delete(struct netlink *nl, uint32_t group, const char *name); /* none: fine */
 void netlink_address_add(struct netlink *nl, unsigned index, uint32_t address, unsigned prefix_len,
         const char *name);
+void netlink_address6_add(struct netlink *nl, unsigned index, const struct in6_addr *address,
+        unsigned prefix_len, const char *name); /* usable at once: nobody else has it */
 void netlink_default_route_add(
         struct netlink *nl, unsigned index, uint32_t gateway, const char *name);
+void netlink_default_route6_add(
+        struct netlink *nl, unsigned index, const struct in6_addr *gateway, const char *name);
 
 struct netlink_link {
     unsigned index, flags, master; /* master 0: it is no port of a bridge */
@@ -58,3 +63,9 @@ typedef void (*netlink_subnet_fn)(
         uint32_t subnet, unsigned prefix_len, unsigned index, void *userdata);
 int netlink_each_subnet(
         struct netlink *nl, netlink_subnet_fn fn, void *userdata, struct error **err);
+
+/* The same for IPv6; the networks of link-local addresses and of single ones are left out. */
+typedef void (*netlink_subnet6_fn)(
+        const struct in6_addr *subnet, unsigned prefix_len, void *userdata);
+int netlink_each_subnet6(
+        struct netlink *nl, netlink_subnet6_fn fn, void *userdata, struct error **err);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -325,6 +326,41 @@ void netlink_address_add(
     request_end(nl, header);
 }
 
+void netlink_address6_add(struct netlink *nl, unsigned index, const struct in6_addr *address,
+        unsigned prefix_len, const char *name)
+{
+    struct nlmsghdr *header = request_begin(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE,
+            (struct netlink_request){
+                    .doing = "give an address to", .name = name, .tolerated = EEXIST });
+    struct ifaddrmsg *info = mnl_nlmsg_put_extra_header(header, sizeof(*info));
+
+    info->ifa_family = AF_INET6;
+    info->ifa_prefixlen = (uint8_t)prefix_len;
+    info->ifa_index = index;
+    info->ifa_flags = IFA_F_NODAD;
+    info->ifa_scope = IN6_IS_ADDR_LINKLOCAL(address) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+    mnl_attr_put(header, IFA_LOCAL, sizeof(*address), address);
+    mnl_attr_put(header, IFA_ADDRESS, sizeof(*address), address);
+    request_end(nl, header);
+}
+
+void netlink_default_route6_add(
+        struct netlink *nl, unsigned index, const struct in6_addr *gateway, const char *name)
+{
+    struct nlmsghdr *header = request_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
+            (struct netlink_request){ .doing = "set the default IPv6 route over", .name = name });
+    struct rtmsg *route = mnl_nlmsg_put_extra_header(header, sizeof(*route));
+
+    route->rtm_family = AF_INET6;
+    route->rtm_table = RT_TABLE_MAIN;
+    route->rtm_protocol = RTPROT_BOOT;
+    route->rtm_scope = RT_SCOPE_UNIVERSE;
+    route->rtm_type = RTN_UNICAST;
+    mnl_attr_put(header, RTA_GATEWAY, sizeof(*gateway), gateway);
+    mnl_attr_put_u32(header, RTA_OIF, index);
+    request_end(nl, header);
+}
+
 void netlink_default_route_add(
         struct netlink *nl, unsigned index, uint32_t gateway, const char *name)
 {
@@ -450,5 +486,47 @@ int netlink_each_subnet(
     int r = ask(nl, header, take_route, &walk);
     if (r < 0)
         return error_set(err, r, NULL, "cannot list the machine's routes");
+    return 0;
+}
+
+struct subnet6_walk {
+    netlink_subnet6_fn fn;
+    void *userdata;
+};
+
+static void take_route6(const struct nlmsghdr *header, void *userdata)
+{
+    const struct rtmsg *route = mnl_nlmsg_get_payload(header);
+    struct subnet6_walk *walk = userdata;
+    const struct nlattr *attr;
+
+    if (header->nlmsg_type != RTM_NEWROUTE || route->rtm_family != AF_INET6 ||
+            route->rtm_type != RTN_UNICAST || route->rtm_dst_len == 0 || route->rtm_dst_len == 128)
+        return;
+    mnl_attr_for_each(attr, header, sizeof(*route))
+    {
+        const struct in6_addr *destination = mnl_attr_get_payload(attr);
+
+        if (mnl_attr_get_type(attr) == RTA_DST &&
+                mnl_attr_get_payload_len(attr) == sizeof(*destination) &&
+                !IN6_IS_ADDR_LINKLOCAL(destination) && !IN6_IS_ADDR_MULTICAST(destination))
+            walk->fn(destination, route->rtm_dst_len, walk->userdata);
+    }
+}
+
+int netlink_each_subnet6(
+        struct netlink *nl, netlink_subnet6_fn fn, void *userdata, struct error **err)
+{
+    struct nlmsghdr *header = mnl_nlmsg_put_header(nl->batch);
+    struct subnet6_walk walk = { fn, userdata };
+    struct rtmsg *route;
+
+    header->nlmsg_type = RTM_GETROUTE;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    route = mnl_nlmsg_put_extra_header(header, sizeof(*route));
+    route->rtm_family = AF_INET6;
+    int r = ask(nl, header, take_route6, &walk);
+    if (r < 0)
+        return error_set(err, r, NULL, "cannot list the machine's IPv6 routes");
     return 0;
 }

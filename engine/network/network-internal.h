@@ -25,11 +25,13 @@ struct stmt;
 #define NETWORK_ENDPOINT_LINK_NAME "com.docker.network.endpoint.ifname"
 
 /* Columns in the order that network_from_row expects, beginning with column 0. */
-#define NETWORK_COLUMNS                                                              \
-    "networks.id, networks.name, networks.driver, networks.bridge, networks.subnet," \
-    " networks.gateway, networks.ip_range, networks.user_subnet, networks.internal," \
-    " networks.attachable, networks.options, networks.labels, networks.created_nsec"
-#define NETWORK_COLUMN_COUNT 13
+#define NETWORK_COLUMNS                                                               \
+    "networks.id, networks.name, networks.driver, networks.bridge, networks.subnet,"  \
+    " networks.gateway, networks.ip_range, networks.user_subnet, networks.internal,"  \
+    " networks.attachable, networks.options, networks.labels, networks.created_nsec," \
+    " networks.ipv4, networks.ipv6, networks.subnet6, networks.gateway6,"             \
+    " networks.ip_range6, networks.user_subnet6, networks.aux_addresses"
+#define NETWORK_COLUMN_COUNT 20
 int network_from_row(
         struct arena *arena, struct stmt *stmt, struct network *ret, struct error **err);
 
@@ -72,9 +74,23 @@ int network_find(struct engine *engine, struct arena *arena, const char *ref, st
 /* A subnet that nothing on this machine uses. */
 int network_choose_subnet(struct engine *engine, struct pool_subnet *ret, struct error **err);
 
+/* A unique local subnet of this machine's own (RFC 4193) that nothing uses. */
+int network_choose_subnet6(struct engine *engine, struct in6_addr *ret, struct error **err);
+#define NETWORK_CHOSEN_PREFIX6 64
+
 /* The next free address of the network; noted as given out last. */
 int network_choose_address(
         struct engine *engine, const struct network *network, uint32_t *ret, struct error **err);
+int network_choose_address6(struct engine *engine, const struct network *network,
+        struct in6_addr *ret, struct error **err);
+
+/* create.c: makes the row, in the caller's transaction. */
+int network_create_row(struct engine *engine, struct arena *arena,
+        const struct network_create_options *options, const char *id, const char *bridge,
+        struct error **err);
+/* What there is under that name, or NULL. */
+int network_find_by_name(struct engine *engine, struct arena *arena, const char *name,
+        struct network **ret, struct error **err);
 
 /* Networks that are down have no bridge, so somebody else may have taken their subnets meanwhile. Gives the
  * network another one, and its endpoints other addresses, when its subnet was chosen by us, no container
@@ -91,8 +107,11 @@ int bridge_subnet_is_taken(
 struct network_endpoint {
     struct network *network;
     const char *container_id, *container_name;
-    uint32_t address;
+    uint32_t address;         /* 0: the network has no IPv4 */
+    struct in6_addr address6; /* zero: no IPv6 */
     uint8_t mac[SANDBOX_MAC_BYTES];
+    const char **link_local;
+    size_t link_local_len;
     const char **aliases;
     size_t alias_len;
     const char *hostname; /* NULL: none of its own */
@@ -100,7 +119,7 @@ struct network_endpoint {
     size_t dns_len;
     bool active;
     int gw_priority;
-    bool fixed_ipv4;
+    bool fixed_ipv4, fixed_ipv6;
     struct strmap driver_options; /* values are const char * */
     char link_name[IFNAMSIZ];     /* in the container, while active; "": not settled */
 };

@@ -22,27 +22,6 @@
 
 #define ROOT_DEFAULT "/var/lib/berth"
 
-static int check_bool(const char *value)
-{
-    bool parsed;
-
-    return parse_bool(str_from(value), &parsed);
-}
-
-static int check_mtu(const char *value)
-{
-    uint32_t mtu;
-
-    return parse_uint32(str_from(value), 65535, &mtu) < 0 || (mtu != 0 && mtu < 68) ? -EINVAL : 0;
-}
-
-static int check_address(const char *value)
-{
-    uint32_t address;
-
-    return address_parse(value, &address);
-}
-
 bool network_link_name_is_valid(const char *name)
 {
     size_t len = strlen(name);
@@ -55,47 +34,6 @@ bool network_link_name_is_valid(const char *name)
             return false;
     return true;
 }
-
-static int check_link_name(const char *value)
-{
-    return network_link_name_is_valid(value) ? 0 : -EINVAL;
-}
-
-static int check_prefix(const char *value)
-{
-    /* Room for the number behind it. */
-    return check_link_name(value) < 0 || strlen(value) > IFNAMSIZ - 4 ? -EINVAL : 0;
-}
-
-static int check_false(const char *value)
-{
-    bool parsed = true;
-
-    return parse_bool(str_from(value), &parsed) < 0 || parsed ? -EINVAL : 0;
-}
-
-static int check_nat(const char *value)
-{
-    return string_is_equal(value, "nat") ? 0 : -EINVAL;
-}
-
-/* The driver options of a bridge network: key, and whether the value is of the right form. */
-static const struct bridge_option {
-    const char *key;
-    int (*check)(const char *value);
-    const char *expected;
-} bridge_options[] = {
-    { NETWORK_OPTION_ICC, check_bool, "true or false" },
-    { NETWORK_OPTION_MASQUERADE, check_bool, "true or false" },
-    { "com.docker.network.bridge.gateway_mode_ipv4", check_nat, "nat" },
-    { NETWORK_OPTION_HOST_BINDING, check_address, "an IPv4 address" },
-    { NETWORK_OPTION_BRIDGE_NAME, check_link_name, "the name of a link, at most 15 characters" },
-    { NETWORK_OPTION_PREFIX, check_prefix,
-            "the beginning of a link's name, at most 12 characters" },
-    { NETWORK_OPTION_MTU, check_mtu, "a number from 68 to 65535" },
-    { "com.docker.network.enable_ipv6", check_false, "false" },
-    { NETWORK_OPTION_MTU_SHORT, check_mtu, "a number from 68 to 65535" },
-};
 
 static const char *const reserved_names[] = { "bridge", "default", "host", "none" };
 
@@ -218,10 +156,31 @@ char *network_dump_map(const struct strmap *map)
     return jsonx_dump(json);
 }
 
+static bool read_pool(struct stmt *stmt, struct network *ret)
+{
+    const char *range = stmt_text(stmt, 6);
+
+    return (!stmt_text(stmt, 4) && !ret->ipv4) ||
+           (address_parse_network(stmt_text(stmt, 4), &ret->subnet, &ret->prefix_len) >= 0 &&
+                   address_parse(stmt_text(stmt, 5), &ret->gateway) >= 0 &&
+                   (!range ||
+                           address_parse_network(range, &ret->range, &ret->range_prefix_len) >= 0));
+}
+
+static bool read_pool6(struct stmt *stmt, struct network *ret)
+{
+    const char *range = stmt_text(stmt, 17);
+
+    return (!stmt_text(stmt, 15) && !ret->ipv6) ||
+           (address6_parse_network(stmt_text(stmt, 15), &ret->subnet6, &ret->prefix6_len) >= 0 &&
+                   address6_parse(stmt_text(stmt, 16), &ret->gateway6) >= 0 &&
+                   (!range || address6_parse_network(
+                                      range, &ret->range6, &ret->range6_prefix_len) >= 0));
+}
+
 int network_from_row(
         struct arena *arena, struct stmt *stmt, struct network *ret, struct error **err)
 {
-    const char *range = stmt_text(stmt, 6);
     int r;
 
     *ret = (struct network){
@@ -232,16 +191,18 @@ int network_from_row(
         .internal = stmt_int(stmt, 8) != 0,
         .attachable = stmt_int(stmt, 9) != 0,
         .created_nsec = stmt_int(stmt, 12),
+        .ipv4 = stmt_int(stmt, 13) != 0,
+        .ipv6 = stmt_int(stmt, 14) != 0,
+        .user_subnet6 = stmt_int(stmt, 18) != 0,
     };
     snprintf(ret->bridge, sizeof(ret->bridge), "%s", stmt_text(stmt, 3) ? stmt_text(stmt, 3) : "");
-    if (address_parse_network(stmt_text(stmt, 4), &ret->subnet, &ret->prefix_len) < 0 ||
-            address_parse(stmt_text(stmt, 5), &ret->gateway) < 0)
-        return error_set_plain(
-                err, EINVAL, NULL, "network %s: the database has a damaged address", ret->name);
-    if (range && address_parse_network(range, &ret->range, &ret->range_prefix_len) < 0)
+    if (!read_pool(stmt, ret) || !read_pool6(stmt, ret))
         return error_set_plain(
                 err, EINVAL, NULL, "network %s: the database has a damaged address", ret->name);
     r = network_read_map(arena, stmt_text(stmt, 10), "network options", &ret->options, err);
+    if (r >= 0)
+        r = network_read_map(
+                arena, stmt_text(stmt, 19), "auxiliary addresses", &ret->aux_addresses, err);
     if (r < 0)
         return r;
     return network_read_map(arena, stmt_text(stmt, 11), "network labels", &ret->labels, err);
@@ -261,6 +222,17 @@ static int read_one(
         return r;
     *ret = network;
     return 1;
+}
+
+int network_find_by_name(struct engine *engine, struct arena *arena, const char *name,
+        struct network **ret, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT " NETWORK_COLUMNS " FROM networks WHERE name = ?", "t", name);
+
+    *ret = NULL;
+    return r < 0 ? r : read_one(arena, stmt, ret, err);
 }
 
 int network_find(struct engine *engine, struct arena *arena, const char *ref, struct network **ret,
@@ -299,250 +271,6 @@ int network_find(struct engine *engine, struct arena *arena, const char *ref, st
     return 0;
 }
 
-static void add_subnet(uint32_t subnet, unsigned prefix_len, unsigned index, void *userdata)
-{
-    (void)index;
-    *ARRAY_APPEND((struct pool_subnets *)userdata) = (struct pool_subnet){
-        subnet & address_mask(prefix_len), prefix_len
-    };
-}
-
-/* Subnets of all networks; with `routes` also everything that the machine has a route to. */
-static int used_subnets(
-        struct engine *engine, bool routes, struct pool_subnets *ret, struct error **err)
-{
-    auto_(netlink_close_p) struct netlink *nl = NULL;
-    auto_(stmt_done_p) struct stmt *stmt = NULL;
-    int r = db_query(engine->db, &stmt, err, "SELECT subnet FROM networks", "");
-
-    while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {
-        uint32_t subnet;
-        unsigned prefix_len;
-
-        if (address_parse_network(stmt_text(stmt, 0), &subnet, &prefix_len) >= 0)
-            add_subnet(subnet, prefix_len, 0, ret);
-    }
-    if (r < 0 || !routes)
-        return r;
-    r = netlink_open(&nl, err);
-    if (r < 0)
-        return r;
-    return netlink_each_subnet(nl, add_subnet, ret, err);
-}
-
-int network_choose_subnet(struct engine *engine, struct pool_subnet *ret, struct error **err)
-{
-    struct pool_subnets used = { 0 };
-    char suffix[NETWORK_ROOT_SUFFIX_MAX];
-    unsigned rotation = *network_root_suffix(engine, suffix)
-                                ? network_hash(engine->options.root_dir) % 16
-                                : 0;
-    int r = used_subnets(engine, true, &used, err);
-
-    if (r >= 0 && !pool_choose_subnet(&used, rotation, ret))
-        r = error_set_plain(
-                err, ENOSPC, NULL, "all predefined address pools have been fully subnetted");
-    ARRAY_RELEASE(&used);
-    return r < 0 ? r : 0;
-}
-
-/* What the user gave, or what is free. */
-static int settle_subnet(struct engine *engine, const struct network_create_options *options,
-        struct network *network, struct error **err)
-{
-    struct pool_subnets used = { 0 };
-    struct pool_subnet subnet;
-    char text[ADDRESS_NETWORK_TEXT_MAX];
-    int r = 0;
-
-    if (options->subnet) {
-        if (address_parse_network(options->subnet, &subnet.address, &subnet.prefix_len) < 0)
-            return error_set_plain(err, EINVAL, NULL,
-                    "invalid subnet %s: expected an IPv4 network such as 10.5.0.0/16",
-                    options->subnet);
-        if (subnet.prefix_len < 8 || subnet.prefix_len > 30)
-            return error_set_plain(err, EINVAL, NULL,
-                    "invalid subnet %s: the prefix must be from 8 to 30", options->subnet);
-        if (subnet.address & ~address_mask(subnet.prefix_len))
-            return error_set_plain(err, EINVAL, NULL, "invalid subnet %s: it should be %s",
-                    options->subnet,
-                    address_format_network(subnet.address & address_mask(subnet.prefix_len),
-                            subnet.prefix_len, text));
-        r = used_subnets(engine, false, &used, err);
-        if (r >= 0 && pool_overlaps(&used, subnet))
-            r = error_set_plain(err, EEXIST, NULL,
-                    "invalid pool request: Pool overlaps with other one on this address space");
-        network->user_subnet = true;
-    } else {
-        r = network_choose_subnet(engine, &subnet, err);
-    }
-    ARRAY_RELEASE(&used);
-    if (r < 0)
-        return r;
-    network->subnet = subnet.address;
-    network->prefix_len = subnet.prefix_len;
-    return 0;
-}
-
-static int settle_gateway(
-        const struct network_create_options *options, struct network *network, struct error **err)
-{
-    uint32_t broadcast = network->subnet | ~address_mask(network->prefix_len);
-
-    if ((options->gateway || options->ip_range) && !options->subnet)
-        return error_set_plain(err, EINVAL, NULL,
-                "network %s: a gateway or an address range needs a subnet", network->name);
-    if (options->ip_range) {
-        if (address_parse_network(options->ip_range, &network->range, &network->range_prefix_len) <
-                0)
-            return error_set_plain(
-                    err, EINVAL, NULL, "invalid address range %s", options->ip_range);
-        if (network->range_prefix_len < network->prefix_len ||
-                !address_is_in(network->range, network->subnet, network->prefix_len))
-            return error_set_plain(err, EINVAL, NULL,
-                    "the address range %s does not lie in the subnet %s", options->ip_range,
-                    options->subnet);
-        network->range &= address_mask(network->range_prefix_len);
-    }
-    network->gateway = network->subnet + 1;
-    if (!options->gateway)
-        return 0;
-    if (address_parse(options->gateway, &network->gateway) < 0)
-        return error_set_plain(err, EINVAL, NULL, "invalid gateway address %s", options->gateway);
-    if (!address_is_in(network->gateway, network->subnet, network->prefix_len) ||
-            network->gateway == network->subnet || network->gateway == broadcast)
-        return error_set_plain(err, EINVAL, NULL,
-                "the gateway %s is not an address of the subnet %s", options->gateway,
-                options->subnet);
-    return 0;
-}
-
-static int check_options(const struct network_create_options *options, struct error **err)
-{
-    if (string_is_empty(options->name))
-        return error_set_plain(err, EINVAL, NULL, "a network needs a name");
-    if (strlen(options->name) > LIMIT_NAME_BYTES || strpbrk(options->name, "/ \t\n\r"))
-        return error_set_plain(err, EINVAL, NULL, "invalid network name \"%s\"", options->name);
-    if (options->driver && !string_is_empty(options->driver) &&
-            !string_is_equal(options->driver, "bridge"))
-        return error_set_plain(err, EOPNOTSUPP, NULL,
-                "network %s: driver \"%s\" is not supported, only \"bridge\" is", options->name,
-                options->driver);
-    if (options->enable_ipv6)
-        return error_set_plain(
-                err, EOPNOTSUPP, NULL, "network %s: IPv6 is not supported", options->name);
-    if (!options->options)
-        return 0;
-    STRMAP_FOREACH(options->options, it) {
-        const struct bridge_option *known = NULL;
-
-        for (size_t i = 0; i < ARRAY_LEN(bridge_options); i++)
-            if (string_is_equal(it->key, bridge_options[i].key))
-                known = &bridge_options[i];
-        if (!known)
-            return error_set_plain(err, EOPNOTSUPP, NULL,
-                    "network %s: the driver option \"%s\" is not supported", options->name,
-                    it->key);
-        if (known->check(it->value ? it->value : "") < 0)
-            return error_set_plain(err, EINVAL, NULL,
-                    "network %s: driver option \"%s\": expected %s", options->name, it->key,
-                    known->expected);
-    }
-    return 0;
-}
-
-static int insert_network(struct engine *engine, const struct network *network,
-        const struct network_create_options *options, struct error **err)
-{
-    char subnet[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX],
-            range[ADDRESS_NETWORK_TEXT_MAX];
-    auto_free char *option_text = network_dump_map(options->options);
-    auto_free char *label_text = network_dump_map(options->labels);
-    int r = db_exec(engine->db, err,
-            "INSERT INTO networks (id, name, driver, bridge, subnet, gateway, ip_range, user_subnet,"
-            " internal, attachable, options, labels, created_nsec)"
-            " VALUES (?, ?, 'bridge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "ttttttiiitti", network->id, network->name, network->bridge,
-            address_format_network(network->subnet, network->prefix_len, subnet),
-            address_format(network->gateway, gateway),
-            network->range_prefix_len
-                    ? address_format_network(network->range, network->range_prefix_len, range)
-                    : NULL,
-            (int64_t)network->user_subnet, (int64_t)network->internal, (int64_t)network->attachable,
-            option_text, label_text, time_realtime_nsec());
-
-    if (r < 0 && db_failed_unique(engine->db))
-        return error_set_plain(err, EEXIST, NULL,
-                "network %s: the bridge %s belongs to another network", network->name,
-                network->bridge);
-    return r < 0 ? r : 0;
-}
-
-/* Within the caller's transaction. */
-static int create_row(struct engine *engine, struct arena *arena,
-        const struct network_create_options *options, const char *id, const char *bridge,
-        struct error **err)
-{
-    struct network network = { .id = id, .name = options->name };
-    struct network *same = NULL;
-    auto_(stmt_done_p) struct stmt *stmt = NULL;
-    int r = db_query(engine->db, &stmt, err,
-            "SELECT " NETWORK_COLUMNS " FROM networks WHERE name = ?", "t", options->name);
-
-    if (r < 0)
-        return r;
-    r = read_one(arena, stmt, &same, err);
-    if (r < 0)
-        return r;
-    if (same)
-        return error_set_plain(
-                err, EEXIST, NULL, "network with name %s already exists", options->name);
-    network.internal = options->internal;
-    network.attachable = options->attachable;
-    snprintf(network.bridge, sizeof(network.bridge), "%s", bridge);
-    r = settle_subnet(engine, options, &network, err);
-    if (r >= 0)
-        r = settle_gateway(options, &network, err);
-    if (r >= 0)
-        r = insert_network(engine, &network, options, err);
-    return r;
-}
-
-int network_create(struct engine *engine, const struct network_create_options *options,
-        char ret_id[static RANDOM_ID_HEX + 1], struct error **err)
-{
-    auto_(arena_release) struct arena arena = ARENA_INIT;
-    auto_(db_rollback_p) struct db *transaction = NULL;
-    char id[RANDOM_ID_HEX + 1], bridge[IFNAMSIZ];
-    const char *wanted;
-    int r = check_options(options, err);
-
-    if (r < 0)
-        return r;
-    if (network_name_is_reserved(options->name))
-        return error_set_plain(err, EPERM, NULL,
-                "operation is not permitted on predefined %s network", options->name);
-    random_id(id);
-    wanted = options->options ? strmap_get(options->options, NETWORK_OPTION_BRIDGE_NAME) : NULL;
-    if (wanted)
-        snprintf(bridge, sizeof(bridge), "%s", wanted);
-    else
-        snprintf(bridge, sizeof(bridge), "br-%.12s", id);
-
-    r = db_begin(engine->db, &transaction, err);
-    if (r < 0)
-        return r;
-    r = create_row(engine, &arena, options, id, bridge, err);
-    if (r < 0)
-        return r;
-    r = db_commit(&transaction, err);
-    if (r < 0)
-        return r;
-    engine_event(engine, "network", "create", id, "name", options->name);
-    memcpy(ret_id, id, sizeof(id));
-    return 0;
-}
-
 int network_default(
         struct engine *engine, struct arena *arena, struct network **ret, struct error **err)
 {
@@ -562,7 +290,7 @@ int network_default(
     random_id(id);
     network_root_suffix(engine, suffix);
     snprintf(bridge, sizeof(bridge), "berth%.10s", *suffix ? suffix : "0");
-    r = create_row(engine, arena, &defaults, id, bridge, err);
+    r = network_create_row(engine, arena, &defaults, id, bridge, err);
     if (r < 0)
         return r;
     r = network_find(engine, arena, NETWORK_DEFAULT_NAME, ret, err);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,22 +40,34 @@ bool network_name_is_reserved(const char *name);
 struct network {
     const char *id, *name, *driver;
     char bridge[IFNAMSIZ];
+    bool ipv4, ipv6; /* has addresses of that family; what follows is zero without */
     uint32_t subnet, gateway;
     unsigned prefix_len;
     uint32_t range; /* --ip-range; 0/0: the whole subnet */
     unsigned range_prefix_len;
+    struct in6_addr subnet6, gateway6, range6;
+    unsigned prefix6_len, range6_prefix_len;
     bool internal, attachable;
-    bool user_subnet;              /* the subnet was given, not chosen */
+    bool user_subnet, user_subnet6; /* the subnet was given, not chosen */
+    struct strmap aux_addresses;   /* name to address of either family: those are never given out */
     struct strmap options, labels; /* values are const char * */
     int64_t created_nsec;
 };
 
+/* Addresses of one family: "10.1.0.0/24", "10.1.0.1", or "fd00::/64" …; NULL: chosen. Without a subnet nothing else
+ * may be given. */
+struct network_pool {
+    const char *subnet, *gateway, *ip_range;
+    const struct strmap *aux_addresses; /* values are const char *; NULL: none */
+};
+
 struct network_create_options {
     const char *name;
-    const char *driver;                      /* NULL: "bridge" */
-    const char *subnet, *gateway, *ip_range; /* "10.1.0.0/24", "10.1.0.1"; NULL: chosen */
+    const char *driver;               /* NULL: "bridge" */
+    const struct network_pool *pools; /* at most one of each family; borrowed */
+    size_t pool_len;
     bool internal, attachable;
-    bool enable_ipv6;                      /* refused: -EOPNOTSUPP */
+    bool disable_ipv4, enable_ipv6;
     const struct strmap *options, *labels; /* values are const char *; NULL: none */
 };
 
@@ -88,9 +101,12 @@ int network_prune(struct engine *engine, struct arena *arena, const struct prune
         struct strings *ret_names, struct error **err);
 
 struct network_connect_options {
-    const char *network; /* name or id */
-    const char *ipv4;    /* fixed address, NULL: chosen */
-    const char *mac;     /* "02:42:…", NULL: chosen */
+    const char *network;           /* name or id */
+    const char *ipv4;              /* fixed address, NULL: chosen */
+    const char *ipv6;              /* likewise */
+    const char *const *link_local; /* further addresses of the interface; borrowed */
+    size_t link_local_len;
+    const char *mac; /* "02:42:…", NULL: chosen */
     /* Further names, borrowed. One with a colon, "TARGET:ALIAS", is no name of the container, but what it alone calls
      * another one of the network. */
     const char *const *aliases;
@@ -117,7 +133,8 @@ int network_disconnect(
 
 /* A port to publish. host_first..host_last: 0 is any free one; a range means its first free port. */
 struct network_publish {
-    const char *host_ip; /* NULL, "" or "0.0.0.0": every address */
+    const char *
+            host_ip; /* NULL or "": every address; "0.0.0.0" and "::" are every one of that family */
     uint16_t host_first, host_last;
     uint16_t port; /* of the container */
     enum sandbox_protocol protocol;
@@ -139,9 +156,9 @@ struct network_start_options {
 struct network_start {
     struct sandbox_config sandbox;
     bool internal_resolver; /* at least one network answers names */
-    uint32_t nameservers[16];
-    size_t nameserver_len;
-    uint32_t host_gateway;
+    struct in6_addr
+            nameserver; /* with internal_resolver; IPv4 as mapped addresses, here and below */
+    struct in6_addr host_gateway, host_gateway6; /* zero: none of that family */
 };
 #define NETWORK_START_INIT             \
     {                                  \

@@ -88,8 +88,23 @@ int nftables_run(const char *commands, struct error **err)
     return nftables_query(commands, NULL, err);
 }
 
+static const char *const family_names[] = { [FIREWALL_IPV4] = "ip", [FIREWALL_IPV6] = "ip6" };
+static const uint8_t family_numbers[] = {
+    [FIREWALL_IPV4] = NFPROTO_IPV4,
+    [FIREWALL_IPV6] = NFPROTO_IPV6,
+};
+_Static_assert(ARRAY_LEN(family_names) == FIREWALL_FAMILY_MAX_ &&
+                       ARRAY_LEN(family_numbers) == FIREWALL_FAMILY_MAX_,
+        "name every family");
+
+const char *nftables_family_name(enum firewall_family family)
+{
+    return family_names[family];
+}
+
 /* For a table, or for a chain in it. */
-static struct nlmsghdr *put_question(char *buffer, const char *table, const char *chain)
+static struct nlmsghdr *put_question(
+        char *buffer, enum firewall_family family, const char *table, const char *chain)
 {
     struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
     struct nfgenmsg *generic;
@@ -98,7 +113,7 @@ static struct nlmsghdr *put_question(char *buffer, const char *table, const char
     header->nlmsg_flags = NLM_F_REQUEST;
     header->nlmsg_seq = 1;
     generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-    generic->nfgen_family = NFPROTO_IPV4;
+    generic->nfgen_family = family_numbers[family];
     generic->version = NFNETLINK_V0;
     mnl_attr_put_strz(header, chain ? NFTA_CHAIN_TABLE : NFTA_TABLE_NAME, table);
     if (chain)
@@ -139,10 +154,10 @@ static int open_question_socket(void)
 }
 
 /* -ENOENT when there is no such table or chain. */
-static int ask(const char *table, const char *chain, uint64_t *ret)
+static int ask(enum firewall_family family, const char *table, const char *chain, uint64_t *ret)
 {
     _Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
-    struct nlmsghdr *header = put_question(buffer, table, chain);
+    struct nlmsghdr *header = put_question(buffer, family, table, chain);
     const struct nlmsghdr *answer = (const void *)buffer;
     ssize_t got;
     int r = open_question_socket();
@@ -159,12 +174,13 @@ static int ask(const char *table, const char *chain, uint64_t *ret)
     return mnl_nlmsg_ok(answer, (int)got) ? read_handle(answer, ret) : -EPROTO;
 }
 
-int nftables_table_handle(const char *table, uint64_t *ret, struct error **err)
+int nftables_table_handle(
+        enum firewall_family family, const char *table, uint64_t *ret, struct error **err)
 {
     uint64_t handle = 0;
 
     pthread_mutex_lock(&context_lock);
-    int r = ask(table, NULL, &handle);
+    int r = ask(family, table, NULL, &handle);
     pthread_mutex_unlock(&context_lock);
     if (r < 0 && r != -ENOENT)
         return error_set(err, r, NULL, "cannot ask the kernel for its firewall tables (nf_tables)");
@@ -172,12 +188,12 @@ int nftables_table_handle(const char *table, uint64_t *ret, struct error **err)
     return 0;
 }
 
-bool nftables_has_chain(const char *table, const char *chain)
+bool nftables_has_chain(enum firewall_family family, const char *table, const char *chain)
 {
     uint64_t unused;
 
     pthread_mutex_lock(&context_lock);
-    int r = ask(table, chain, &unused);
+    int r = ask(family, table, chain, &unused);
     pthread_mutex_unlock(&context_lock);
     return r >= 0;
 }

@@ -2,6 +2,7 @@
  * other programs have (a socket is bound to try). */
 #pragma once
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,10 +16,21 @@ struct ports {
     size_t len, cap;
 };
 
-/* Chooses a host port for each of `publish` and writes the rows, in the caller's transaction. `address` is the
- * container's, `fallback_host` the address that stands for "every" one (0: really every). */
+/* Where a container's ports lead, and what stands for "every address". */
+struct ports_target {
+    struct in6_addr ipv4, ipv6; /* of the container, IPv4 mapped; zero: it has none */
+    uint32_t fallback_host;     /* instead of 0.0.0.0 and ::; 0: really every one */
+};
+
+/* Chooses a host port for each of `publish` and writes the rows, in the caller's transaction. One for every address is
+ * the same port in each family that the container has. */
 int ports_allocate(struct engine *engine, const struct network_start_options *options,
-        uint32_t address, uint32_t fallback_host, struct ports *ret, struct error **err);
+        const struct ports_target *target, struct ports *ret, struct error **err);
+
+/* The same for a container that runs and has rows: those of a family without a target go, and a family that is new gets
+ * the ports of the other one. */
+int ports_adapt(struct engine *engine, const struct network_start_options *options,
+        const struct ports_target *target, struct ports *ret, struct error **err);
 
 /* Ports of one container, or of all active ones (container_id NULL), with the container's address. */
 int ports_read(

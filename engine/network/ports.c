@@ -13,31 +13,32 @@
 
 #define EPHEMERAL_ATTEMPTS 64
 
-static int socket_type(enum sandbox_protocol protocol)
-{
-    return protocol == SANDBOX_TCP ? SOCK_STREAM : SOCK_DGRAM;
-}
-
 /* Binds port->host_port (0: one that the kernel chooses, and stores it). 0 or -errno. The socket is closed
  * again; the monitor binds it for good. */
 static int try_bind(struct sandbox_port *port)
 {
-    auto_close int fd = socket(AF_INET, socket_type(port->protocol) | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = { .sin_family = AF_INET,
-        .sin_port = htons(port->host_port),
-        .sin_addr.s_addr = htonl(port->host_address) };
+    int bound = sandbox_port_bind(port);
+    auto_close int fd = bound < 0 ? -EBADF : bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
     socklen_t len = sizeof(address);
-    int on = 1;
 
-    if (fd < 0)
+    if (bound < 0)
+        return bound;
+    if (getsockname(fd, &address.any, &len) < 0)
         return -errno;
-    if (port->protocol == SANDBOX_TCP && port->host_port != 0)
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-            getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-        return -errno;
-    port->host_port = ntohs(address.sin_port);
+    port->host_port = ntohs(
+            address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
     return 0;
+}
+
+static bool is_same_host(const struct in6_addr *a, const struct in6_addr *b)
+{
+    return address_is_mapped(a) == address_is_mapped(b) &&
+           (address6_is_equal(a, b) || address_is_wildcard(a) || address_is_wildcard(b));
 }
 
 /* Has another container (or an earlier port of this one) the same port, on this or on every address? */
@@ -47,8 +48,7 @@ static bool is_allocated(const struct ports *taken, const struct sandbox_port *p
         const struct sandbox_port *other = &taken->items[i];
 
         if (other->protocol == port->protocol && other->host_port == port->host_port &&
-                (other->host_address == port->host_address || other->host_address == 0 ||
-                        port->host_address == 0))
+                is_same_host(&other->host_address, &port->host_address))
             return true;
     }
     return false;
@@ -65,8 +65,9 @@ static int read_ports(
             .port = (uint16_t)stmt_int(stmt, 2) };
         int protocol = sandbox_protocol_parse(stmt_text(stmt, 3));
 
-        if (address_parse(stmt_text(stmt, 0), &port.host_address) < 0 || protocol < 0 ||
-                address_parse(stmt_text(stmt, 4), &port.address) < 0)
+        if (address_parse_any(stmt_text(stmt, 0), &port.host_address) < 0 || protocol < 0 ||
+                address_parse_any(stmt_text(stmt, address_is_mapped(&port.host_address) ? 4 : 5),
+                        &port.address) < 0)
             continue; /* of a container without an address: nothing can be led there */
         port.protocol = (enum sandbox_protocol)protocol;
         *ARRAY_APPEND(ret) = port;
@@ -74,13 +75,15 @@ static int read_ports(
     return r;
 }
 
-/* The container's address that ports lead to: of its first network that is a way out. */
-#define PORTS_SELECT                                                                            \
-    "SELECT host_ip, host_port, container_port, protocol,"                                      \
-    " (SELECT ipv4 FROM endpoints JOIN networks ON networks.id = network_id"                    \
-    "  WHERE endpoints.container_id = ports.container_id AND internal = 0 AND active_boot = ?1" \
-    "  ORDER BY gw_priority DESC, position, networks.name LIMIT 1)"                             \
-    " FROM ports "
+/* The container's addresses that ports lead to: of the network with the default route of that family. */
+#define PORTS_TARGET(column)                                                                 \
+    " (SELECT endpoints." column " FROM endpoints JOIN networks ON networks.id = network_id" \
+    "  WHERE endpoints.container_id = ports.container_id AND internal = 0"                   \
+    "  AND active_boot = ?1 AND endpoints." column " IS NOT NULL"                            \
+    "  ORDER BY gw_priority DESC, position, networks.name LIMIT 1)"
+#define PORTS_SELECT                                                                              \
+    "SELECT host_ip, host_port, container_port, protocol," PORTS_TARGET("ipv4") "," PORTS_TARGET( \
+            "ipv6") " FROM ports "
 
 int ports_read(
         struct engine *engine, const char *container_id, struct ports *ret, struct error **err)
@@ -98,60 +101,66 @@ int ports_read(
 
 static int set_allocated(const struct sandbox_port *port, struct error **err)
 {
-    char host[ADDRESS_TEXT_MAX];
+    char host[ADDRESS6_TEXT_MAX];
 
     return error_set_plain(err, EADDRINUSE, NULL,
-            "Bind for %s:%u failed: port is already allocated",
-            address_format(port->host_address, host), port->host_port);
+            address_is_mapped(&port->host_address)
+                    ? "Bind for %s:%u failed: port is already allocated"
+                    : "Bind for [%s]:%u failed: port is already allocated",
+            address_format_any(&port->host_address, host), port->host_port);
 }
 
 static int set_bind_failed(const struct sandbox_port *port, int code, struct error **err)
 {
-    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX];
+    char text[SANDBOX_PORT_TEXT_MAX];
 
-    address_format(port->host_address, host);
-    address_format(port->address, inside);
+    sandbox_port_text(port, text);
     if (code == -EADDRINUSE)
-        return error_set_plain(err, code, NULL,
-                "failed to bind host port for %s:%u:%s:%u/%s: address already in use", host,
-                port->host_port, inside, port->port, sandbox_protocol_name(port->protocol));
-    return error_set(err, code, NULL, "failed to bind host port for %s:%u:%s:%u/%s", host,
-            port->host_port, inside, port->port, sandbox_protocol_name(port->protocol));
+        return error_set_plain(
+                err, code, NULL, "failed to bind host port for %s: address already in use", text);
+    return error_set(err, code, NULL, "failed to bind host port for %s", text);
 }
 
-static int choose_ephemeral(
-        const struct ports *taken, struct sandbox_port *port, struct error **err)
+/* One port of the container and where it is published: one host port on one address, or on one of each family. */
+struct choice {
+    struct sandbox_port ports[2];
+    size_t len;
+};
+
+/* 0; or the reason why not all of them can have that host port. The first may be 0: one that the kernel chooses. */
+static int try_choice(
+        const struct ports *taken, struct choice *choice, uint16_t number, struct error **err)
 {
-    for (int i = 0; i < EPHEMERAL_ATTEMPTS; i++) {
-        port->host_port = 0;
+    for (size_t i = 0; i < choice->len; i++) {
+        struct sandbox_port *port = &choice->ports[i];
+
+        port->host_port = i > 0 ? choice->ports[0].host_port : number;
+        if (port->host_port && is_allocated(taken, port))
+            return set_allocated(port, err);
         int r = try_bind(port);
         if (r < 0)
             return set_bind_failed(port, r, err);
-        if (!is_allocated(taken, port))
-            return 0;
+        if (is_allocated(taken, port))
+            return set_allocated(port, err);
     }
-    return error_set_plain(err, EADDRINUSE, NULL, "no free host port was found for port %u/%s",
-            port->port, sandbox_protocol_name(port->protocol));
+    return 0;
 }
 
-/* The first port of the range that nobody has; the reason why the last one was refused otherwise. */
-static int choose_in_range(const struct ports *taken, const struct network_publish *publish,
-        struct sandbox_port *port, struct error **err)
+/* The first port of the range that nobody has (any one for 0); the reason why the last one was refused
+ * otherwise. */
+static int choose_port(const struct ports *taken, const struct network_publish *publish,
+        struct choice *choice, struct error **err)
 {
-    uint16_t last = publish->host_last > publish->host_first ? publish->host_last
+    uint32_t last = publish->host_last > publish->host_first ? publish->host_last
                                                              : publish->host_first;
     auto_error struct error *refused = NULL;
 
+    if (publish->host_first == 0)
+        last = EPHEMERAL_ATTEMPTS - 1;
     for (uint32_t number = publish->host_first; number <= last; number++) {
-        port->host_port = (uint16_t)number;
-        if (is_allocated(taken, port)) {
-            (void)set_allocated(port, &refused);
-            continue;
-        }
-        int r = try_bind(port);
-        if (r >= 0)
+        error_free(TAKE(refused));
+        if (try_choice(taken, choice, publish->host_first ? (uint16_t)number : 0, &refused) >= 0)
             return 0;
-        (void)set_bind_failed(port, r, &refused);
     }
     return error_move(err, TAKE(refused));
 }
@@ -159,53 +168,148 @@ static int choose_in_range(const struct ports *taken, const struct network_publi
 static int insert_port(struct engine *engine, const char *container_id,
         const struct sandbox_port *port, struct error **err)
 {
-    char host[ADDRESS_TEXT_MAX];
+    char host[ADDRESS6_TEXT_MAX];
     int r = db_exec(engine->db, err,
             "INSERT INTO ports (container_id, host_ip, host_port, container_port, protocol)"
             " VALUES (?, ?, ?, ?, ?)",
-            "ttiit", container_id, address_format(port->host_address, host),
+            "ttiit", container_id, address_format_any(&port->host_address, host),
             (int64_t)port->host_port, (int64_t)port->port, sandbox_protocol_name(port->protocol));
 
     return r < 0 ? r : 0;
 }
 
-static int allocate_all(struct engine *engine, const struct network_start_options *options,
-        uint32_t address, uint32_t fallback_host, struct ports *taken, struct ports *ret,
-        struct error **err)
+static void add_host(struct choice *choice, const struct network_publish *publish,
+        struct in6_addr host, const struct in6_addr *inside)
 {
-    for (size_t i = 0; i < options->publish_len; i++) {
-        const struct network_publish *publish = &options->publish[i];
-        struct sandbox_port port = { .host_address = fallback_host,
-            .address = address,
-            .port = publish->port,
-            .protocol = publish->protocol };
-        int r;
+    choice->ports[choice->len++] = (struct sandbox_port){
+        .host_address = host,
+        .address = *inside,
+        .port = publish->port,
+        .protocol = publish->protocol,
+    };
+}
 
-        if (!string_is_empty(publish->host_ip) &&
-                address_parse(publish->host_ip, &port.host_address) < 0)
-            return error_set_plain(err, EOPNOTSUPP, NULL,
-                    "cannot publish on host address %s: only IPv4 addresses are supported",
-                    publish->host_ip);
-        r = publish->host_first ? choose_in_range(taken, publish, &port, err)
-                                : choose_ephemeral(taken, &port, err);
-        if (r >= 0)
-            r = insert_port(engine, options->container_id, &port, err);
-        if (r < 0)
-            return r;
-        *ARRAY_APPEND(taken) = port;
-        *ARRAY_APPEND(ret) = port;
+/* `lenient`: what leads nowhere is left out, since the container runs already. */
+static int make_choice(const struct network_publish *publish, const struct ports_target *target,
+        bool lenient, struct choice *ret, struct error **err)
+{
+    bool has_ipv4 = !address6_is_zero(&target->ipv4), has_ipv6 = !address6_is_zero(&target->ipv6);
+    struct in6_addr host;
+
+    *ret = (struct choice){ 0 };
+    if (string_is_empty(publish->host_ip)) {
+        if (has_ipv4)
+            add_host(ret, publish, address_map(target->fallback_host), &target->ipv4);
+        if (has_ipv6 && (!target->fallback_host || !has_ipv4))
+            add_host(ret, publish, in6addr_any, &target->ipv6);
+        return 0;
     }
+    if (address_parse_any(publish->host_ip, &host) < 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "cannot publish on host address %s: it is no IP address", publish->host_ip);
+    bool leads_nowhere = address_is_mapped(&host) ? !has_ipv4 : !has_ipv6;
+    if (leads_nowhere && lenient)
+        return 0;
+    if (leads_nowhere)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "cannot publish on host address %s: the container has no %s address",
+                publish->host_ip, address_is_mapped(&host) ? "IPv4" : "IPv6");
+    /* The kernel takes nothing that comes in over a link for an answer to ::1. */
+    if (IN6_IS_ADDR_LOOPBACK(&host))
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "cannot publish on host address ::1: this is not supported, 127.0.0.1 is");
+    add_host(ret, publish, host, address_is_mapped(&host) ? &target->ipv4 : &target->ipv6);
     return 0;
 }
 
-int ports_allocate(struct engine *engine, const struct network_start_options *options,
-        uint32_t address, uint32_t fallback_host, struct ports *ret, struct error **err)
+static int allocate_one(struct engine *engine, const char *container_id,
+        const struct network_publish *publish, const struct ports_target *target, bool lenient,
+        struct ports *taken, struct ports *ret, struct error **err)
+{
+    struct choice choice;
+    int r = make_choice(publish, target, lenient, &choice, err);
+
+    if (r >= 0 && choice.len > 0)
+        r = choose_port(taken, publish, &choice, err);
+    for (size_t i = 0; r >= 0 && i < choice.len; i++) {
+        r = insert_port(engine, container_id, &choice.ports[i], err);
+        *ARRAY_APPEND(taken) = choice.ports[i];
+        *ARRAY_APPEND(ret) = choice.ports[i];
+    }
+    return r;
+}
+
+static int allocate_all(struct engine *engine, const struct network_start_options *options,
+        const struct ports_target *target, bool lenient, struct ports *ret, struct error **err)
 {
     struct ports taken = { 0 };
     int r = ports_read(engine, NULL, &taken, err);
 
-    if (r >= 0)
-        r = allocate_all(engine, options, address, fallback_host, &taken, ret, err);
+    for (size_t i = 0; r >= 0 && i < options->publish_len; i++)
+        r = allocate_one(engine, options->container_id, &options->publish[i], target, lenient,
+                &taken, ret, err);
     ARRAY_RELEASE(&taken);
+    return r;
+}
+
+int ports_allocate(struct engine *engine, const struct network_start_options *options,
+        const struct ports_target *target, struct ports *ret, struct error **err)
+{
+    return allocate_all(engine, options, target, false, ret, err);
+}
+
+static bool has_family(const struct ports *ports, bool ipv4)
+{
+    for (size_t i = 0; i < ports->len; i++)
+        if (address_is_mapped(&ports->items[i].host_address) == ipv4)
+            return true;
+    return false;
+}
+
+/* The ports for every address, on the same host ports in the family that has none yet. */
+static int add_family(struct engine *engine, const struct network_start_options *options,
+        const struct ports_target *target, bool ipv4, struct ports *ret, struct error **err)
+{
+    struct ports taken = { 0 };
+    size_t len = ret->len;
+    int r = ports_read(engine, NULL, &taken, err);
+
+    for (size_t i = 0; r >= 0 && i < len; i++) {
+        struct network_publish publish = { .host_ip = ipv4 ? "0.0.0.0" : "::",
+            .host_first = ret->items[i].host_port,
+            .port = ret->items[i].port,
+            .protocol = ret->items[i].protocol };
+        bool for_all = false;
+
+        for (size_t j = 0; j < options->publish_len; j++)
+            for_all = for_all || (string_is_empty(options->publish[j].host_ip) &&
+                                         options->publish[j].port == publish.port &&
+                                         options->publish[j].protocol == publish.protocol);
+        if (for_all && address_is_wildcard(&ret->items[i].host_address))
+            r = allocate_one(
+                    engine, options->container_id, &publish, target, true, &taken, ret, err);
+    }
+    ARRAY_RELEASE(&taken);
+    return r;
+}
+
+int ports_adapt(struct engine *engine, const struct network_start_options *options,
+        const struct ports_target *target, struct ports *ret, struct error **err)
+{
+    bool has_target[] = { !address6_is_zero(&target->ipv6), !address6_is_zero(&target->ipv4) };
+    int r = 0;
+
+    for (int ipv4 = 0; r >= 0 && ipv4 < 2; ipv4++)
+        if (!has_target[ipv4])
+            r = db_exec(engine->db, err,
+                    "DELETE FROM ports WHERE container_id = ?1 AND (instr(host_ip, ':') = 0) = ?2",
+                    "ti", options->container_id, (int64_t)ipv4);
+    if (r >= 0)
+        r = ports_read(engine, options->container_id, ret, err);
+    if (r >= 0 && ret->len == 0)
+        return allocate_all(engine, options, target, true, ret, err);
+    for (int ipv4 = 0; r >= 0 && ipv4 < 2; ipv4++)
+        if (has_target[ipv4] && !has_family(ret, ipv4) && !target->fallback_host)
+            r = add_family(engine, options, target, ipv4, ret, err);
     return r;
 }

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +30,11 @@ struct resolv_config {
     bool without_interfaces; /* network mode none */
     bool internal_resolver;  /* `nameservers` are berth's own (on the bridges' gateways) */
     struct {
-        uint32_t *items; /* host order; in the order of the interfaces */
+        struct in6_addr *items; /* IPv4 mapped; in the order of the interfaces */
         size_t len, cap;
     } addresses, nameservers;
-    uint32_t host_gateway; /* what "host-gateway" in extra_hosts stands for; 0: unknown */
+    /* What "host-gateway" in extra_hosts stands for: the first, mapped, or else the second; zero: none. */
+    struct in6_addr host_gateway, host_gateway6;
 
     /* What the user gave: extra_hosts "name:address" or "name=address", --dns, --dns-search (one "." means
      * none at all), --dns-option. NULL-less arrays, borrowed. */

@@ -35,29 +35,47 @@ void sandbox_config_release(struct sandbox_config *config)
         return;
     ARRAY_RELEASE(&config->interfaces);
     ARRAY_RELEASE(&config->ports);
-    config->default_route = -1;
+    config->default_route = config->default_route6 = -1;
+}
+
+static json_t *link_local_to_json(const struct sandbox_interface *it)
+{
+    char address[ADDRESS6_TEXT_MAX];
+
+    if (it->link_local_len == 0)
+        return NULL;
+    json_t *list = json_array();
+    for (size_t i = 0; i < it->link_local_len; i++)
+        json_array_append_new(list, json_string(address_format_any(&it->link_local[i], address)));
+    return list;
 }
 
 static json_t *interface_to_json(const struct sandbox_interface *it)
 {
-    char address[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX];
+    char address[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX],
+            address6[ADDRESS6_NETWORK_TEXT_MAX], gateway6[ADDRESS6_TEXT_MAX];
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s, s:i, s:I, s:b}", "name", it->name,
-            "host_name", it->host_name, "bridge", it->bridge, "address",
-            address_format_network(it->address, it->prefix_len, address), "gateway",
-            it->gateway ? address_format(it->gateway, gateway) : NULL, "mac",
-            address_format_mac(it->mac, mac), "mtu", (int)it->mtu, "group", (json_int_t)it->group,
-            "isolated", it->isolated);
+    return json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:o*, s:s, s:i, s:I, s:b}", "name",
+            it->name, "host_name", it->host_name, "bridge", it->bridge, "address",
+            it->address ? address_format_network(it->address, it->prefix_len, address) : NULL,
+            "gateway", it->gateway ? address_format(it->gateway, gateway) : NULL, "address6",
+            address6_is_zero(&it->address6)
+                    ? NULL
+                    : address6_format_network(&it->address6, it->prefix6_len, address6),
+            "gateway6",
+            address6_is_zero(&it->gateway6) ? NULL : address6_format(&it->gateway6, gateway6),
+            "link_local", link_local_to_json(it), "mac", address_format_mac(it->mac, mac), "mtu",
+            (int)it->mtu, "group", (json_int_t)it->group, "isolated", it->isolated);
 }
 
 static json_t *port_to_json(const struct sandbox_port *port)
 {
-    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX];
+    char host[ADDRESS6_TEXT_MAX], inside[ADDRESS6_TEXT_MAX];
 
     return json_pack("{s:s, s:i, s:s, s:i, s:s}", "host_address",
-            address_format(port->host_address, host), "host_port", (int)port->host_port, "address",
-            address_format(port->address, inside), "port", (int)port->port, "protocol",
-            sandbox_protocol_name(port->protocol));
+            address_format_any(&port->host_address, host), "host_port", (int)port->host_port,
+            "address", address_format_any(&port->address, inside), "port", (int)port->port,
+            "protocol", sandbox_protocol_name(port->protocol));
 }
 
 json_t *sandbox_config_to_json(const struct sandbox_config *config)
@@ -68,8 +86,8 @@ json_t *sandbox_config_to_json(const struct sandbox_config *config)
         json_array_append_new(interfaces, interface_to_json(&config->interfaces.items[i]));
     for (size_t i = 0; i < config->ports.len; i++)
         json_array_append_new(ports, port_to_json(&config->ports.items[i]));
-    return json_pack("{s:O, s:O, s:i}", "interfaces", interfaces, "ports", ports, "default_route",
-            config->default_route);
+    return json_pack("{s:O, s:O, s:i, s:i}", "interfaces", interfaces, "ports", ports,
+            "default_route", config->default_route, "default_route6", config->default_route6);
 }
 
 /* Copies the text member into a buffer of IFNAMSIZ. */
@@ -83,10 +101,31 @@ static int read_name(const json_t *json, const char *key, char *ret, struct erro
     return 0;
 }
 
+static int addresses6_from_json(
+        const json_t *json, struct sandbox_interface *ret, struct error **err)
+{
+    const char *address = jsonx_string(json, "address6"), *gateway = jsonx_string(json, "gateway6");
+    const json_t *list = json_object_get(json, "link_local");
+
+    if (address && address6_parse_network(address, &ret->address6, &ret->prefix6_len) < 0)
+        return error_set_plain(
+                err, EINVAL, NULL, "network interface: member \"address6\" is wrong");
+    if (gateway && address6_parse(gateway, &ret->gateway6) < 0)
+        return error_set_plain(
+                err, EINVAL, NULL, "network interface: member \"gateway6\" is wrong");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (ret->link_local_len == SANDBOX_LINK_LOCAL_MAX ||
+                address_parse_any(json_string_value(json_array_get(list, i)),
+                        &ret->link_local[ret->link_local_len++]) < 0)
+            return error_set_plain(
+                    err, EINVAL, NULL, "network interface: member \"link_local\" is wrong");
+    return 0;
+}
+
 static int interface_from_json(
         const json_t *json, struct sandbox_interface *ret, struct error **err)
 {
-    const char *gateway = jsonx_string(json, "gateway");
+    const char *address = jsonx_string(json, "address"), *gateway = jsonx_string(json, "gateway");
     int64_t mtu = jsonx_int(json, "mtu", 0), group = jsonx_int(json, "group", 0);
     int r;
 
@@ -94,8 +133,11 @@ static int interface_from_json(
             (r = read_name(json, "host_name", ret->host_name, err)) < 0 ||
             (r = read_name(json, "bridge", ret->bridge, err)) < 0)
         return r;
-    if (address_parse_network(jsonx_string(json, "address"), &ret->address, &ret->prefix_len) < 0)
+    if (address && address_parse_network(address, &ret->address, &ret->prefix_len) < 0)
         return error_set_plain(err, EINVAL, NULL, "network interface: member \"address\" is wrong");
+    r = addresses6_from_json(json, ret, err);
+    if (r < 0)
+        return r;
     if (gateway && address_parse(gateway, &ret->gateway) < 0)
         return error_set_plain(err, EINVAL, NULL, "network interface: member \"gateway\" is wrong");
     if (address_parse_mac(jsonx_string(json, "mac"), ret->mac) < 0)
@@ -115,8 +157,8 @@ static int port_from_json(const json_t *json, struct sandbox_port *ret, struct e
     int64_t host_port = jsonx_int(json, "host_port", 0), port = jsonx_int(json, "port", 0);
     int protocol = sandbox_protocol_parse(jsonx_string(json, "protocol"));
 
-    if (address_parse(jsonx_string(json, "host_address"), &ret->host_address) < 0 ||
-            address_parse(jsonx_string(json, "address"), &ret->address) < 0 || host_port < 1 ||
+    if (address_parse_any(jsonx_string(json, "host_address"), &ret->host_address) < 0 ||
+            address_parse_any(jsonx_string(json, "address"), &ret->address) < 0 || host_port < 1 ||
             host_port > UINT16_MAX || port < 1 || port > UINT16_MAX || protocol < 0)
         return error_set_plain(err, EINVAL, NULL, "published port: a member is wrong");
     ret->host_port = (uint16_t)host_port;
@@ -129,7 +171,8 @@ int sandbox_config_from_json(const json_t *json, struct sandbox_config *ret, str
 {
     auto_(sandbox_config_release) struct sandbox_config config = SANDBOX_CONFIG_INIT;
     json_t *interfaces = NULL, *ports = NULL, *item;
-    int64_t default_route = jsonx_int(json, "default_route", -1);
+    int64_t default_route = jsonx_int(json, "default_route", -1),
+            default_route6 = jsonx_int(json, "default_route6", -1);
     size_t i;
     int r;
 
@@ -148,9 +191,11 @@ int sandbox_config_from_json(const json_t *json, struct sandbox_config *ret, str
         if (r < 0)
             return r;
     }
-    if (default_route < -1 || default_route >= (int64_t)config.interfaces.len)
+    if (default_route < -1 || default_route >= (int64_t)config.interfaces.len ||
+            default_route6 < -1 || default_route6 >= (int64_t)config.interfaces.len)
         return error_set_plain(err, EINVAL, NULL, "sandbox: member \"default_route\" is wrong");
     config.default_route = (int)default_route;
+    config.default_route6 = (int)default_route6;
     *ret = config;
     config = (struct sandbox_config)SANDBOX_CONFIG_INIT;
     return 0;

@@ -22,6 +22,8 @@
 
 #define LOOPBACK_INDEX 1 /* in every network namespace */
 #define SYSCTL_PATH_MAX 96
+#define LINK_LOCAL_PREFIX_LEN 16
+#define LINK_LOCAL_PREFIX6_LEN 64
 
 static bool is_namespace(int fd)
 {
@@ -58,15 +60,60 @@ static int pin_current(int netns_dir_fd, const char *name, int *ret_fd, struct e
     return 0;
 }
 
+static int set_ipv6(const char *link, const char *key, const char *value)
+{
+    char path[SYSCTL_PATH_MAX];
+    int len = snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", link, key);
+
+    return len > 0 && (size_t)len < sizeof(path) ? fs_write_small(AT_FDCWD, path, value) : -EINVAL;
+}
+
 /* IPv6 off before the link goes up, so that it never gets an address: a network without IPv6 must not
  * have it by the kernel's own doing. A kernel without IPv6 has no such file. */
 static void disable_ipv6(const char *link)
 {
-    char path[SYSCTL_PATH_MAX];
-    int len = snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", link);
+    (void)set_ipv6(link, "disable_ipv6", "1");
+}
 
-    if (len > 0 && (size_t)len < sizeof(path))
-        (void)fs_write_small(AT_FDCWD, path, "1");
+/* On, with addresses that can be used at once, and no routes but ours: who advertises routers on a bridge is another
+ * container. */
+static int enable_ipv6(const char *link, struct error **err)
+{
+    int r = set_ipv6(link, "disable_ipv6", "0");
+
+    if (r < 0)
+        return error_set(err, r, NULL, "cannot switch IPv6 on for the interface %s", link);
+    (void)set_ipv6(link, "accept_dad", "0");
+    (void)set_ipv6(link, "accept_ra", "0");
+    return 0;
+}
+
+/* The link must be up before it gets IPv6 addresses: the kernel makes their routes only then. */
+static int configure_addresses(
+        struct netlink *nl, const struct sandbox_interface *it, unsigned index, struct error **err)
+{
+    int r = 0;
+
+    if (address6_is_zero(&it->address6))
+        disable_ipv6(it->name);
+    else
+        r = enable_ipv6(it->name, err);
+    if (r < 0)
+        return r;
+    if (it->address)
+        netlink_address_add(nl, index, it->address, it->prefix_len, it->name);
+    netlink_link_up(nl, index, it->name);
+    if (!address6_is_zero(&it->address6))
+        netlink_address6_add(nl, index, &it->address6, it->prefix6_len, it->name);
+    for (size_t i = 0; i < it->link_local_len; i++) {
+        const struct in6_addr *address = &it->link_local[i];
+
+        if (address_is_mapped(address))
+            netlink_address_add(nl, index, address_unmap(address), LINK_LOCAL_PREFIX_LEN, it->name);
+        else
+            netlink_address6_add(nl, index, address, LINK_LOCAL_PREFIX6_LEN, it->name);
+    }
+    return 0;
 }
 
 /* Runs in the container's namespace. */
@@ -86,13 +133,13 @@ static int configure_inside(const struct sandbox_config *config, struct error **
             continue; /* renamed or removed in there */
         if (index == 0)
             return error_set(err, errno, NULL, "interface %s is not in the container", it->name);
-        if (!it->kept) {
-            disable_ipv6(it->name);
-            netlink_address_add(nl, index, it->address, it->prefix_len, it->name);
-            netlink_link_up(nl, index, it->name);
-        }
+        r = it->kept ? 0 : configure_addresses(nl, it, index, err);
+        if (r < 0)
+            return r;
         if ((int)i == config->default_route && it->gateway)
             netlink_default_route_add(nl, index, it->gateway, it->name);
+        if ((int)i == config->default_route6 && !address6_is_zero(&it->gateway6))
+            netlink_default_route6_add(nl, index, &it->gateway6, it->name);
     }
     return netlink_commit(nl, err);
 }
@@ -276,40 +323,83 @@ int sandbox_remove(int netns_dir_fd, const char *name, struct error **err)
     return 0;
 }
 
-/* Descriptor or -errno. */
-static int hold_port(const struct sandbox_port *port)
+socklen_t sandbox_port_address(const struct sandbox_port *port, struct sockaddr_storage *ret)
 {
-    int type = port->protocol == SANDBOX_TCP ? SOCK_STREAM : SOCK_DGRAM;
-    struct sockaddr_in address = { .sin_family = AF_INET,
-        .sin_port = htons(port->host_port),
-        .sin_addr.s_addr = htonl(port->host_address) };
-    auto_close int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-    int on = 1;
+    *ret = (struct sockaddr_storage){ 0 };
+    if (address_is_mapped(&port->host_address)) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port->host_port);
+        v4->sin_addr.s_addr = htonl(address_unmap(&port->host_address));
+        return sizeof(*v4);
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port->host_port);
+    v6->sin6_addr = port->host_address;
+    return sizeof(*v6);
+}
+
+int sandbox_port_bind(const struct sandbox_port *port)
+{
+    int type = port->protocol == SANDBOX_TCP ? SOCK_STREAM : SOCK_DGRAM, on = 1;
+    struct sockaddr_storage address;
+    socklen_t len = sandbox_port_address(port, &address);
+    auto_close int fd = socket(address.ss_family, type | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
+    if (address.ss_family == AF_INET6 &&
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        return -errno;
     /* Past connections in TIME_WAIT are no reason to refuse; a listening socket keeps all others out
-     * even so. */
-    if (port->protocol == SANDBOX_TCP)
+     * even so. One of IPv6 does not listen, so it must not share: what comes to ::1 cannot be led into a container, and
+     * shall be refused, so that clients go on to 127.0.0.1. */
+    if (port->protocol == SANDBOX_TCP && port->host_port != 0 && address.ss_family == AF_INET)
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-            (port->protocol == SANDBOX_TCP && listen(fd, 1) < 0))
+    if (bind(fd, (struct sockaddr *)&address, len) < 0)
         return -errno;
     return TAKE_FD(fd);
+}
+
+/* Descriptor or -errno. */
+static int hold_port(const struct sandbox_port *port)
+{
+    int bound = sandbox_port_bind(port);
+    auto_close int fd = bound < 0 ? -EBADF : bound;
+
+    if (bound < 0)
+        return bound;
+    if (port->protocol == SANDBOX_TCP && address_is_mapped(&port->host_address) &&
+            listen(fd, 1) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+const char *sandbox_port_text(
+        const struct sandbox_port *port, char buffer[static SANDBOX_PORT_TEXT_MAX])
+{
+    char host[ADDRESS6_TEXT_MAX], inside[ADDRESS6_TEXT_MAX];
+    bool v4 = address_is_mapped(&port->host_address);
+
+    address_format_any(&port->host_address, host);
+    address_format_any(&port->address, inside);
+    snprintf(buffer, SANDBOX_PORT_TEXT_MAX, v4 ? "%s:%u:%s:%u/%s" : "[%s]:%u:[%s]:%u/%s", host,
+            port->host_port, inside, port->port, sandbox_protocol_name(port->protocol));
+    return buffer;
 }
 
 /* Docker's words; people look for them in logs. */
 static int set_hold_error(const struct sandbox_port *port, int code, struct error **err)
 {
-    char host[ADDRESS_TEXT_MAX], inside[ADDRESS_TEXT_MAX], what[128];
+    char text[SANDBOX_PORT_TEXT_MAX];
 
-    snprintf(what, sizeof(what), "failed to bind host port for %s:%u:%s:%u/%s",
-            address_format(port->host_address, host), port->host_port,
-            address_format(port->address, inside), port->port,
-            sandbox_protocol_name(port->protocol));
+    sandbox_port_text(port, text);
     if (code == -EADDRINUSE)
-        return error_set_plain(err, code, NULL, "%s: address already in use", what);
-    return error_set(err, code, NULL, "%s", what);
+        return error_set_plain(
+                err, code, NULL, "failed to bind host port for %s: address already in use", text);
+    return error_set(err, code, NULL, "failed to bind host port for %s", text);
 }
 
 /* The descriptor that holds the same port in `held`, or -EBADF. */
@@ -320,7 +410,7 @@ static int find_held(
         const struct sandbox_port *it = &old->ports.items[i];
 
         if (it->protocol == port->protocol && it->host_port == port->host_port &&
-                it->host_address == port->host_address)
+                address6_is_equal(&it->host_address, &port->host_address))
             return held[i];
     }
     return -EBADF;

@@ -8,24 +8,32 @@
 
 #include <jansson.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/array.h"
 
 struct error;
 
 #define SANDBOX_MAC_BYTES 6
+#define SANDBOX_LINK_LOCAL_MAX 8
 
 /* One interface of the container. IPv4 addresses are numbers in host order throughout. */
 struct sandbox_interface {
     char name[IFNAMSIZ];      /* in the container: "eth0" */
     char host_name[IFNAMSIZ]; /* the outer end */
     char bridge[IFNAMSIZ];    /* what the outer end is a port of */
-    uint32_t address;
+    uint32_t address;         /* 0: no IPv4 */
     unsigned prefix_len;
-    uint32_t gateway; /* 0: this network is not a way out (internal) */
+    uint32_t gateway;         /* 0: this network is not a way out (internal) */
+    struct in6_addr address6; /* zero: no IPv6, which is switched off then */
+    unsigned prefix6_len;
+    struct in6_addr gateway6;                           /* zero: likewise */
+    struct in6_addr link_local[SANDBOX_LINK_LOCAL_MAX]; /* further addresses; IPv4 ones mapped */
+    size_t link_local_len;
     uint8_t mac[SANDBOX_MAC_BYTES];
     uint32_t group; /* of the outer end, for removing a network's links together */
     uint32_t mtu;   /* 0: the kernel's default */
@@ -44,8 +52,8 @@ const char *sandbox_protocol_name(enum sandbox_protocol protocol); /* "tcp", "ud
 int sandbox_protocol_parse(const char *name);                      /* a protocol, or -EINVAL */
 
 struct sandbox_port {
-    uint32_t host_address; /* 0: every address of the machine */
-    uint32_t address;      /* of the container, for the error's text */
+    struct in6_addr host_address; /* 0.0.0.0 (mapped) or ::: every address of that family */
+    struct in6_addr address;      /* of the container, of the same family */
     uint16_t host_port, port;
     enum sandbox_protocol protocol;
 };
@@ -59,12 +67,13 @@ struct sandbox_config {
         struct sandbox_port *items;
         size_t len, cap;
     } ports;
-    int default_route; /* index of the interface with the default route; -1: none */
+    int default_route;  /* index of the interface with the default route; -1: none */
+    int default_route6; /* the same for IPv6 */
 };
 
-#define SANDBOX_CONFIG_INIT \
-    {                       \
-        .default_route = -1 \
+#define SANDBOX_CONFIG_INIT                       \
+    {                                             \
+        .default_route = -1, .default_route6 = -1 \
     }
 
 void sandbox_config_release(struct sandbox_config *config);
@@ -109,3 +118,13 @@ int sandbox_hold_ports(const struct sandbox_config *config, int *ret_fds, struct
  * the others are closed. When this fails `held` is as it was. */
 int sandbox_move_ports(const struct sandbox_config *old, int *held,
         const struct sandbox_config *config, int *ret_fds, struct error **err);
+
+/* A socket that is bound to the host's side of the port, or -errno; it does not listen. port->host_port 0: one that the
+ * kernel chooses. */
+int sandbox_port_bind(const struct sandbox_port *port);
+socklen_t sandbox_port_address(const struct sandbox_port *port, struct sockaddr_storage *ret);
+
+/* "0.0.0.0:8080:172.17.0.2:80/tcp" for errors; returns `buffer`. */
+#define SANDBOX_PORT_TEXT_MAX 128
+const char *sandbox_port_text(
+        const struct sandbox_port *port, char buffer[static SANDBOX_PORT_TEXT_MAX]);

@@ -45,12 +45,19 @@ void network_start_release(struct network_start *start)
 
 void network_fill_resolv(const struct network_start *start, struct resolv_config *resolv)
 {
-    for (size_t i = 0; i < start->sandbox.interfaces.len; i++)
-        *ARRAY_APPEND(&resolv->addresses) = start->sandbox.interfaces.items[i].address;
-    for (size_t i = 0; i < start->nameserver_len; i++)
-        *ARRAY_APPEND(&resolv->nameservers) = start->nameservers[i];
+    for (size_t i = 0; i < start->sandbox.interfaces.len; i++) {
+        const struct sandbox_interface *it = &start->sandbox.interfaces.items[i];
+
+        if (it->address)
+            *ARRAY_APPEND(&resolv->addresses) = address_map(it->address);
+        if (!address6_is_zero(&it->address6))
+            *ARRAY_APPEND(&resolv->addresses) = it->address6;
+    }
+    if (start->internal_resolver)
+        *ARRAY_APPEND(&resolv->nameservers) = start->nameserver;
     resolv->internal_resolver = start->internal_resolver;
     resolv->host_gateway = start->host_gateway;
+    resolv->host_gateway6 = start->host_gateway6;
     resolv->without_interfaces = start->sandbox.interfaces.len == 0;
 }
 
@@ -62,11 +69,19 @@ static void add_interface(const struct network_endpoint *endpoint, struct sandbo
     *it = (struct sandbox_interface){
         .address = endpoint->address,
         .prefix_len = network->prefix_len,
-        .gateway = network->internal ? 0 : network->gateway,
+        .gateway = network->internal || !endpoint->address ? 0 : network->gateway,
+        .address6 = endpoint->address6,
+        .prefix6_len = network->prefix6_len,
         .group = network_link_group(network->id),
         .mtu = network_mtu(network),
         .isolated = !network_option_bool(network, NETWORK_OPTION_ICC, true),
     };
+    if (!network->internal && !address6_is_zero(&endpoint->address6))
+        it->gateway6 = network->gateway6;
+    for (size_t i = 0; i < endpoint->link_local_len && it->link_local_len < SANDBOX_LINK_LOCAL_MAX;
+            i++)
+        if (address_parse_any(endpoint->link_local[i], &it->link_local[it->link_local_len]) >= 0)
+            it->link_local_len++;
     memcpy(it->name, endpoint->link_name, sizeof(it->name));
     memcpy(it->bridge, network->bridge, sizeof(it->bridge));
     memcpy(it->mac, endpoint->mac, sizeof(it->mac));
@@ -87,19 +102,23 @@ static void choose_nameserver(const struct network_endpoints *endpoints, struct 
     }
     ret->internal_resolver = chosen != NULL;
     if (chosen)
-        ret->nameservers[ret->nameserver_len++] = chosen->gateway;
+        ret->nameserver = chosen->ipv4 ? address_map(chosen->gateway) : chosen->gateway6;
 }
 
-/* The network that has the default route and that ports are published for: of those that are a way out the one with
- * the highest priority, the first of equal ones. */
-static const struct network_endpoint *gateway_endpoint(const struct network_endpoints *endpoints)
+/* The network that has the default route of a family and that its ports are published for: of those that are a way out
+ * the one with the highest priority, the first of equal ones. */
+static const struct network_endpoint *gateway_endpoint(
+        const struct network_endpoints *endpoints, bool ipv4)
 {
     const struct network_endpoint *chosen = NULL;
 
     for (size_t i = 0; i < endpoints->len; i++) {
         const struct network_endpoint *it = &endpoints->items[i];
 
-        if (!it->network->internal && (!chosen || it->gw_priority > chosen->gw_priority))
+        bool has_family = ipv4 ? it->address != 0 : !address6_is_zero(&it->address6);
+
+        if (has_family && !it->network->internal &&
+                (!chosen || it->gw_priority > chosen->gw_priority))
             chosen = it;
     }
     return chosen;
@@ -108,17 +127,22 @@ static const struct network_endpoint *gateway_endpoint(const struct network_endp
 static void fill_start(const struct network_endpoints *endpoints, const struct ports *ports,
         struct network_start *ret)
 {
-    const struct network_endpoint *gateway = gateway_endpoint(endpoints);
+    const struct network_endpoint *gateway = gateway_endpoint(endpoints, true),
+                                  *gateway6 = gateway_endpoint(endpoints, false);
 
     for (size_t i = 0; i < endpoints->len; i++)
         add_interface(&endpoints->items[i], &ret->sandbox);
-    if (gateway)
+    if (gateway) {
         ret->sandbox.default_route = (int)(gateway - endpoints->items);
+        ret->host_gateway = address_map(gateway->network->gateway);
+    }
+    if (gateway6) {
+        ret->sandbox.default_route6 = (int)(gateway6 - endpoints->items);
+        ret->host_gateway6 = gateway6->network->gateway6;
+    }
     for (size_t i = 0; i < ports->len; i++)
         *ARRAY_APPEND(&ret->sandbox.ports) = ports->items[i];
     choose_nameserver(endpoints, ret);
-    if (ret->sandbox.default_route >= 0)
-        ret->host_gateway = ret->sandbox.interfaces.items[ret->sandbox.default_route].gateway;
 }
 
 /* Rows of what no longer runs since the boot that they are from. */
@@ -194,15 +218,25 @@ static int settle_link_names(
     return r < 0 ? r : 0;
 }
 
-static int allocate_ports(struct engine *engine, const struct network_start_options *options,
-        const struct network_endpoint *published, struct ports *ret, struct error **err)
+static struct ports_target ports_target(const struct network_endpoints *endpoints)
 {
-    const char *host = network_option(published->network, NETWORK_OPTION_HOST_BINDING);
-    uint32_t fallback_host = 0;
+    const struct network_endpoint *v4 = gateway_endpoint(endpoints, true),
+                                  *v6 = gateway_endpoint(endpoints, false);
+    const char *host = v4 ? network_option(v4->network, NETWORK_OPTION_HOST_BINDING) : NULL;
+    struct ports_target target = { 0 };
 
+    if (v4)
+        target.ipv4 = address_map(v4->address);
+    if (v6)
+        target.ipv6 = v6->address6;
     if (host)
-        (void)address_parse(host, &fallback_host); /* checked when the network was made */
-    return ports_allocate(engine, options, published->address, fallback_host, ret, err);
+        (void)address_parse(host, &target.fallback_host); /* checked when the network was made */
+    return target;
+}
+
+static bool has_target(const struct ports_target *target)
+{
+    return !address6_is_zero(&target->ipv4) || !address6_is_zero(&target->ipv6);
 }
 
 /* Everything in the database. */
@@ -210,7 +244,7 @@ static int prepare_rows(struct engine *engine, const struct network_start_option
         const struct network_endpoints *endpoints, struct ports *ret_ports, struct error **err)
 {
     auto_(db_rollback_p) struct db *transaction = NULL;
-    const struct network_endpoint *published = gateway_endpoint(endpoints);
+    struct ports_target target = ports_target(endpoints);
     int r = db_begin(engine->db, &transaction, err);
 
     for (size_t i = 0; i < endpoints->len; i++)
@@ -222,8 +256,8 @@ static int prepare_rows(struct engine *engine, const struct network_start_option
     if (r >= 0)
         r = settle_link_names(engine, endpoints, err);
     /* Docker drops the ports of a container that is only in internal networks, too. */
-    if (r >= 0 && published && options->publish_len > 0)
-        r = allocate_ports(engine, options, published, ret_ports, err);
+    if (r >= 0 && has_target(&target))
+        r = ports_allocate(engine, options, &target, ret_ports, err);
     if (r < 0)
         return r;
     return db_commit(&transaction, err);
@@ -234,20 +268,15 @@ static int update_rows(struct engine *engine, const struct network_start_options
         const struct network_endpoints *endpoints, struct ports *ret_ports, struct error **err)
 {
     auto_(db_rollback_p) struct db *transaction = NULL;
-    const struct network_endpoint *published = gateway_endpoint(endpoints);
+    struct ports_target target = ports_target(endpoints);
     int r = db_begin(engine->db, &transaction, err);
 
     if (r >= 0)
         r = activate(engine, options, err);
     if (r >= 0)
         r = settle_link_names(engine, endpoints, err);
-    if (r >= 0 && !published)
-        r = db_exec(engine->db, err, "DELETE FROM ports WHERE container_id = ?", "t",
-                options->container_id);
-    if (r >= 0 && published)
-        r = ports_read(engine, options->container_id, ret_ports, err);
-    if (r >= 0 && published && ret_ports->len == 0 && options->publish_len > 0)
-        r = allocate_ports(engine, options, published, ret_ports, err);
+    if (r >= 0)
+        r = ports_adapt(engine, options, &target, ret_ports, err);
     if (r < 0)
         return r;
     return db_commit(&transaction, err);
@@ -433,9 +462,9 @@ int network_plan_without(struct engine *engine, const char *container_id, const 
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct network_endpoints endpoints;
-    const struct network_endpoint *published;
+    struct ports_target target;
     struct ports ports = { 0 };
-    size_t kept = 0;
+    size_t kept = 0, kept_ports = 0;
     int r = network_read_endpoints(engine, &arena, container_id, &endpoints, err);
 
     if (r >= 0)
@@ -445,11 +474,15 @@ int network_plan_without(struct engine *engine, const char *container_id, const 
             endpoints.items[kept++] = endpoints.items[i];
     if (r >= 0) {
         endpoints.len = kept;
-        published = gateway_endpoint(&endpoints);
-        if (!published)
-            ports.len = 0;
-        for (size_t i = 0; i < ports.len; i++)
-            ports.items[i].address = published->address;
+        target = ports_target(&endpoints);
+        for (size_t i = 0; i < ports.len; i++) {
+            struct sandbox_port *port = &ports.items[i];
+
+            port->address = address_is_mapped(&port->host_address) ? target.ipv4 : target.ipv6;
+            if (!address6_is_zero(&port->address))
+                ports.items[kept_ports++] = *port;
+        }
+        ports.len = kept_ports;
         fill_start(&endpoints, &ports, ret);
     }
     ARRAY_RELEASE(&ports);

@@ -142,6 +142,19 @@ static const char *const steps[] = {
     "ALTER TABLE endpoints ADD COLUMN fixed_ipv4 INTEGER NOT NULL DEFAULT 0;" /* asked for, not chosen */
     "ALTER TABLE endpoints ADD COLUMN driver_options TEXT NOT NULL DEFAULT '{}';"
     "ALTER TABLE endpoints ADD COLUMN link_name TEXT;", /* in the container; set at the start */
+    /* 5 */
+    "ALTER TABLE networks ADD COLUMN ipv4 INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE networks ADD COLUMN ipv6 INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE networks ADD COLUMN subnet6 TEXT;"
+    "ALTER TABLE networks ADD COLUMN gateway6 TEXT;"
+    "ALTER TABLE networks ADD COLUMN ip_range6 TEXT;"
+    "ALTER TABLE networks ADD COLUMN user_subnet6 INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE networks ADD COLUMN last_address6 TEXT;"
+    "ALTER TABLE networks ADD COLUMN aux_addresses TEXT NOT NULL DEFAULT '{}';" /* never given out */
+    "ALTER TABLE endpoints ADD COLUMN ipv6 TEXT;"
+    "ALTER TABLE endpoints ADD COLUMN fixed_ipv6 INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE endpoints ADD COLUMN link_local TEXT NOT NULL DEFAULT '[]';"
+    "CREATE UNIQUE INDEX endpoints_address6 ON endpoints(network_id, ipv6) WHERE ipv6 IS NOT NULL;",
 };
 
 int schema_version(void)

@@ -1,7 +1,7 @@
 /* Both ends of a connection, and a resolver, for the network tests. Runs in whatever namespace it is
  * started in.
  *
- *     network-peer serve tcp|udp PORT TEXT        answers "TEXT CLIENT-ADDRESS"; goes to the background once
+ *     network-peer serve tcp|udp|tcp6|udp6 PORT TEXT        answers "TEXT CLIENT-ADDRESS"; goes to the background once
  *                                                 it listens and prints its pid
  *     network-peer ask tcp|udp ADDRESS PORT [FROM-PORT]   prints the answer; 1 refused, 2 silence
  *     network-peer resolve SERVER NAME [TYPE] [tcp] [edns]  prints "RCODE[ tc]", then an address or name
@@ -30,58 +30,80 @@
 
 enum { REFUSED = 1, SILENCE = 2 };
 
-static struct sockaddr_in address_of(const char *host, const char *port)
+struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    };
+    socklen_t len;
+};
+
+static struct address address_of(const char *host, const char *port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET };
+    struct address address = { 0 };
     uint32_t number = 0;
 
     (void)parse_uint32(str_from(port), 65535, &number);
-    address.sin_port = htons((uint16_t)number);
-    if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
-        address.sin_addr.s_addr = 0;
+    if (strchr(host, ':')) {
+        address.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+            .sin6_port = htons((uint16_t)number) };
+        address.len = sizeof(address.v6);
+        (void)inet_pton(AF_INET6, host, &address.v6.sin6_addr);
+        return address;
+    }
+    address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)number) };
+    address.len = sizeof(address.v4);
+    (void)inet_pton(AF_INET, host, &address.v4.sin_addr);
     return address;
 }
 
-static int open_socket(const char *protocol)
+static int open_socket(const char *protocol, const struct address *address)
 {
-    return socket(
-            AF_INET, (strcmp(protocol, "tcp") == 0 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+    int type = strncmp(protocol, "tcp", 3) == 0 ? SOCK_STREAM : SOCK_DGRAM, on = 1;
+    int fd = socket(address->any.sa_family, type | SOCK_CLOEXEC, 0);
+
+    if (address->any.sa_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    return fd;
 }
 
 static void answer_for_ever(int fd, bool tcp, const char *text)
 {
-    char request[2048], answer[256], peer[INET_ADDRSTRLEN];
+    char request[2048], answer[256], peer[INET6_ADDRSTRLEN];
 
     for (;;) {
-        struct sockaddr_in client = { 0 };
-        socklen_t len = sizeof(client);
+        struct address client = { .len = sizeof(client.v6) };
         int to = fd;
 
         if (tcp)
-            to = accept4(fd, (struct sockaddr *)&client, &len, SOCK_CLOEXEC);
-        else if (recvfrom(fd, request, sizeof(request), 0, (struct sockaddr *)&client, &len) < 0)
+            to = accept4(fd, &client.any, &client.len, SOCK_CLOEXEC);
+        else if (recvfrom(fd, request, sizeof(request), 0, &client.any, &client.len) < 0)
             continue;
         if (to < 0)
             continue;
-        inet_ntop(AF_INET, &client.sin_addr, peer, sizeof(peer));
+        if (client.any.sa_family == AF_INET6)
+            inet_ntop(AF_INET6, &client.v6.sin6_addr, peer, sizeof(peer));
+        else
+            inet_ntop(AF_INET, &client.v4.sin_addr, peer, sizeof(peer));
         int n = snprintf(answer, sizeof(answer), "%s %s\n", text, peer);
         if (tcp) {
             (void)!send(to, answer, (size_t)n, MSG_NOSIGNAL);
             close(to);
         } else {
-            (void)!sendto(to, answer, (size_t)n, MSG_NOSIGNAL, (struct sockaddr *)&client, len);
+            (void)!sendto(to, answer, (size_t)n, MSG_NOSIGNAL, &client.any, client.len);
         }
     }
 }
 
 static int serve(const char *protocol, const char *port, const char *text)
 {
-    bool tcp = strcmp(protocol, "tcp") == 0;
-    struct sockaddr_in address = address_of("0.0.0.0", port);
-    int fd = open_socket(protocol), on = 1;
+    bool tcp = strncmp(protocol, "tcp", 3) == 0;
+    struct address address = address_of(strchr(protocol, '6') ? "::" : "0.0.0.0", port);
+    int fd = open_socket(protocol, &address), on = 1;
 
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || (tcp && listen(fd, 64) < 0)) {
+    if (bind(fd, &address.any, address.len) < 0 || (tcp && listen(fd, 64) < 0)) {
         perror("bind");
         return 1;
     }
@@ -108,25 +130,25 @@ static ssize_t receive(int fd, void *buffer, size_t size)
     return got < 0 ? -REFUSED : got;
 }
 
-static int connect_to(int fd, const struct sockaddr_in *address)
+static int connect_to(int fd, const struct address *address)
 {
     struct timeval limit = { .tv_sec = TIMEOUT_MSEC / 1000 };
 
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+    if (connect(fd, &address->any, address->len) == 0)
         return 0;
     return errno == EINPROGRESS || errno == ETIMEDOUT ? SILENCE : REFUSED;
 }
 
 static int ask(const char *protocol, const char *host, const char *port, const char *from_port)
 {
-    struct sockaddr_in address = address_of(host, port);
+    struct address address = address_of(host, port);
     char answer[256];
-    auto_close int fd = open_socket(protocol);
+    auto_close int fd = open_socket(protocol, &address);
 
     if (from_port) {
-        struct sockaddr_in from = address_of("0.0.0.0", from_port);
-        if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+        struct address from = address_of(strchr(host, ':') ? "::" : "0.0.0.0", from_port);
+        if (bind(fd, &from.any, from.len) < 0)
             return REFUSED;
     }
     int r = connect_to(fd, &address);
@@ -192,6 +214,9 @@ static void print_answer(const uint8_t *data)
         at += 10;
         if (type == 1)
             printf("%u.%u.%u.%u\n", data[at], data[at + 1], data[at + 2], data[at + 3]);
+        char text[INET6_ADDRSTRLEN];
+        if (type == 28 && inet_ntop(AF_INET6, data + at, text, sizeof(text)))
+            printf("%s\n", text);
         for (size_t i = at; type == 12 && data[i] != 0; i += data[i] + 1u)
             printf("%.*s%s", data[i], (const char *)data + i + 1,
                     data[i + data[i] + 1u] ? "." : "\n");
@@ -202,8 +227,8 @@ static void print_answer(const uint8_t *data)
 static int resolve(const char *server, const char *name, unsigned type, bool tcp, bool edns)
 {
     static uint8_t buffer[BUFFER_BYTES + 2];
-    struct sockaddr_in address = address_of(server, "53");
-    auto_close int fd = open_socket(tcp ? "tcp" : "udp");
+    struct address address = address_of(server, "53");
+    auto_close int fd = open_socket(tcp ? "tcp" : "udp", &address);
     size_t len = format_query(buffer + 2, name, type, edns), have = 0;
     int r = connect_to(fd, &address);
 
@@ -225,13 +250,13 @@ static int resolve(const char *server, const char *name, unsigned type, bool tcp
 
 static int garbage(const char *server, const char *count_text, const char *name)
 {
-    struct sockaddr_in address = address_of(server, "53");
+    struct address address = address_of(server, "53");
     uint8_t query[512];
     uint32_t count = 0, state = 12345;
 
     (void)parse_uint32(str_from(count_text), 1000000, &count);
     for (uint32_t i = 0; i < count; i++) {
-        auto_close int fd = open_socket("udp");
+        auto_close int fd = open_socket("udp", &address);
         size_t len = format_query(query, name, 1, i & 1);
 
         for (int j = 0; j < 4; j++) {
@@ -240,7 +265,7 @@ static int garbage(const char *server, const char *count_text, const char *name)
         }
         if (i % 7 == 0)
             len = (state >> 16) % len;
-        (void)!sendto(fd, query, len, MSG_DONTWAIT, (struct sockaddr *)&address, sizeof(address));
+        (void)!sendto(fd, query, len, MSG_DONTWAIT, &address.any, address.len);
     }
     /* The server's queue may be full of it yet, and what does not fit is lost: ask as resolvers do. */
     for (int i = 0; i < ATTEMPTS - 1; i++)

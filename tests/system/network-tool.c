@@ -27,6 +27,7 @@
 #include "base/strbuf.h"
 #include "base/strmap.h"
 #include "engine/engine-internal.h"
+#include "engine/network/address-internal.h"
 #include "engine/network/network.h"
 #include "engine/network/resolv.h"
 
@@ -56,7 +57,8 @@ static int fail(struct error *err)
 static int create(struct engine *engine, int argc, char **argv, struct error **err)
 {
     auto_(strmap_release) struct strmap options = STRMAP_INIT;
-    struct network_create_options create = { .name = argv[0], .options = &options };
+    struct network_pool pools[2] = { 0 };
+    struct network_create_options create = { .name = argv[0], .options = &options, .pools = pools };
     char id[RANDOM_ID_HEX + 1];
 
     for (int i = 1; i < argc; i++) {
@@ -66,8 +68,12 @@ static int create(struct engine *engine, int argc, char **argv, struct error **e
             strmap_set(&options, argv[i], equals + 1);
         } else if (!strcmp(argv[i], "internal")) {
             create.internal = true;
-        } else {
-            create.subnet = argv[i];
+        } else if (!strcmp(argv[i], "ipv6")) {
+            create.enable_ipv6 = true;
+        } else if (!strcmp(argv[i], "no-ipv4")) {
+            create.disable_ipv4 = true;
+        } else if (create.pool_len < 2) {
+            pools[create.pool_len++].subnet = argv[i];
         }
     }
     int r = network_create(engine, &create, id, err);
@@ -100,10 +106,11 @@ static int container_id(struct engine *engine, struct arena *arena, const char *
             "tt", id, name);
 }
 
-/* HOSTIP:FIRST-LAST:PORT/PROTOCOL; HOSTIP and the range may be empty. */
+/* HOSTIP:FIRST-LAST:PORT/PROTOCOL; HOSTIP (an IPv6 one in brackets) and the range may be empty. */
 static int parse_publish(char *text, struct network_publish *ret)
 {
-    char *host = text, *range = strchr(text, ':');
+    char *bracket = text[0] == '[' ? strchr(text, ']') : NULL;
+    char *host = bracket ? text + 1 : text, *range = strchr(bracket ? bracket : text, ':');
     char *port = range ? strchr(range + 1, ':') : NULL;
     char *protocol = port ? strchr(port + 1, '/') : NULL;
     uint32_t number;
@@ -111,6 +118,8 @@ static int parse_publish(char *text, struct network_publish *ret)
     if (!protocol)
         return -EINVAL;
     *range++ = *port++ = *protocol++ = '\0';
+    if (bracket)
+        *bracket = '\0';
     if (parse_uint32(str_from(port), 65535, &number) < 0)
         return -EINVAL;
     *ret = (struct network_publish){ .host_ip = host, .port = (uint16_t)number };
@@ -137,7 +146,8 @@ static int connect_one(struct engine *engine, const char *id, char *text, int po
         *at = '\0';
     *ARRAY_APPEND(networks) = text;
     struct network_connect_options options = { .network = text,
-        .ipv4 = at ? at + 1 : NULL,
+        .ipv4 = at && !strchr(at + 1, ':') ? at + 1 : NULL,
+        .ipv6 = at && strchr(at + 1, ':') ? at + 1 : NULL,
         .aliases = aliases.items,
         .alias_len = aliases.len,
         .position = position };
@@ -251,11 +261,12 @@ static int hold(struct engine *engine, const char *name, struct error **err)
 
     if (r >= 0)
         r = db_query(engine->db, &stmt, err,
-                "SELECT host_port, container_port, protocol FROM ports WHERE container_id = ?", "t",
-                id);
+                "SELECT host_port, container_port, protocol FROM ports WHERE container_id = ?"
+                " AND host_ip NOT LIKE '%:%'",
+                "t", id);
     while (r >= 0 && config.ports.len < 16 && (r = stmt_step(stmt, err)) > 0)
-        *ARRAY_APPEND(
-                &config.ports) = (struct sandbox_port){ .host_port = (uint16_t)stmt_int(stmt, 0),
+        *ARRAY_APPEND(&config.ports) = (struct sandbox_port){ .host_address = address_map(0),
+            .host_port = (uint16_t)stmt_int(stmt, 0),
             .port = (uint16_t)stmt_int(stmt, 1),
             .protocol = (enum sandbox_protocol)sandbox_protocol_parse(stmt_text(stmt, 2)) };
     if (r >= 0)

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "engine/network/address-internal.h"
 #include "engine/network/dns-message.h"
 #include "engine/network/dns-zone.h"
 
@@ -174,7 +175,7 @@ static struct dns_zone *zone(const char *text)
 }
 
 /* "answered 172.18.0.2 172.18.0.3", "unknown", "absent". */
-static const char *look_up(const struct dns_zones *zones, size_t home, uint32_t client,
+static const char *look_up_by(const struct dns_zones *zones, size_t home, struct in6_addr client,
         const char *name, unsigned type, struct strbuf *out)
 {
     static const char *const words[] = { "answered", "unknown", "absent" };
@@ -186,16 +187,63 @@ static const char *look_up(const struct dns_zones *zones, size_t home, uint32_t 
     assert_int_equal(dns_parse_query(data, len, &parsed), 0);
     dns_answer_begin(&answer, buffer, sizeof(buffer), &parsed, data);
     strbuf_reset(out);
-    strbuf_adds(out, words[dns_lookup(zones, zones->items[home], client, &parsed, 1, &answer)]);
+    strbuf_adds(out, words[dns_lookup(zones, zones->items[home], &client, &parsed, 1, &answer)]);
     for (size_t at = len; type == DNS_TYPE_A && at < answer.len; at += 16)
         strbuf_addf(out, " %u.%u", buffer[at + 14], buffer[at + 15]);
+    for (size_t at = len; type == DNS_TYPE_AAAA && at < answer.len; at += 28)
+        strbuf_addf(out, " %02x::%02x", buffer[at + 12], buffer[at + 27]);
     return out->data;
+}
+
+static const char *look_up(const struct dns_zones *zones, size_t home, uint32_t client,
+        const char *name, unsigned type, struct strbuf *out)
+{
+    return look_up_by(zones, home, address_map(client), name, type, out);
+}
+
+static void names_have_addresses_of_both_families(void **state)
+{
+    static const char text[] =
+            "network Both\nlisten 172.18.0.1\nsubnet 172.18.0.0/16\nsubnet fd00:1::/64\n"
+            "host 172.18.0.2 id1 a\nhost fd00:1::2 id1 a\nhost fd00:1::3 id2 b\n";
+    static const char six[] = "network six\nlisten fd00:2::1\nsubnet fd00:2::/64\ninternal\n"
+                              "host fd00:2::2 id1 a\nhost fd00:2::3 id3 c\n";
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(1024);
+    struct dns_zones zones = { 0 };
+    struct in6_addr client;
+    char reverse[80];
+
+    (void)state;
+    *ARRAY_APPEND(&zones) = NULL;
+    *ARRAY_APPEND(&zones) = NULL;
+    assert_int_equal(dns_zone_parse(text, strlen(text), &zones.items[0], NULL), 0);
+    assert_int_equal(dns_zone_parse(six, strlen(six), &zones.items[1], NULL), 0);
+    assert_string_equal(look_up(&zones, 0, 0xac120002, "a", DNS_TYPE_A, &out), "answered 0.2");
+    assert_string_equal(
+            look_up(&zones, 0, 0xac120002, "a", DNS_TYPE_AAAA, &out), "answered fd::02");
+    assert_string_equal(look_up(&zones, 0, 0xac120002, "b", DNS_TYPE_A, &out), "answered");
+    assert_string_equal(
+            look_up(&zones, 0, 0xac120002, "c", DNS_TYPE_AAAA, &out), "answered fd::03");
+    assert_int_equal(address6_parse("fd00:2::3", &client), 0);
+    assert_string_equal(look_up_by(&zones, 1, client, "a", DNS_TYPE_AAAA, &out), "answered fd::02");
+    assert_string_equal(look_up_by(&zones, 1, client, "b", DNS_TYPE_AAAA, &out), "absent");
+    /* Backwards. */
+    snprintf(reverse, sizeof(reverse), "2.%s1.0.0.0.0.0.d.f.ip6.arpa",
+            "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+            "0.0.0.0.0.0.0.0.");
+    assert_string_equal(look_up(&zones, 0, 0xac120002, reverse, DNS_TYPE_PTR, &out), "answered");
+    reverse[0] = '9';
+    assert_string_equal(look_up(&zones, 0, 0xac120002, reverse, DNS_TYPE_PTR, &out), "absent");
+    assert_string_equal(
+            look_up(&zones, 0, 0xac120002, "1.0.ip6.arpa", DNS_TYPE_PTR, &out), "unknown");
+    dns_zones_release(&zones);
 }
 
 static void a_client_sees_the_names_of_its_own_networks_only(void **state)
 {
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(4096);
     struct dns_zones zones = { 0 };
+    const struct in6_addr mapped = address_map(0xac120003);
     const uint32_t a = 0xac120002, both = 0xac120003, in_back = 0xac130002;
 
     (void)state;
@@ -231,7 +279,7 @@ static void a_client_sees_the_names_of_its_own_networks_only(void **state)
     assert_string_equal(look_up(&zones, 1, a, "front", DNS_TYPE_A, &out), "unknown");
     assert_string_equal(look_up(&zones, 1, a, ".front", DNS_TYPE_A, &out), "unknown");
 
-    assert_int_equal(dns_zone_find_host(zones.items[1], both)->forward_len, DNS_FORWARD_MAX);
+    assert_int_equal(dns_zone_find_host(zones.items[1], &mapped)->forward_len, DNS_FORWARD_MAX);
     dns_zones_release(&zones);
 }
 
@@ -267,6 +315,7 @@ int main(void)
         cmocka_unit_test(pointers_in_a_question_and_answers_are_no_queries),
         cmocka_unit_test(names_at_the_limit_are_read_and_longer_ones_refused),
         cmocka_unit_test(an_answer_that_does_not_fit_is_marked_as_truncated),
+        cmocka_unit_test(names_have_addresses_of_both_families),
         cmocka_unit_test(a_client_sees_the_names_of_its_own_networks_only),
         cmocka_unit_test(a_damaged_zone_names_its_line),
     };

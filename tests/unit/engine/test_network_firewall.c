@@ -7,12 +7,15 @@
 
 #include "base/arena.h"
 #include "base/strbuf.h"
+#include "engine/network/address-internal.h"
 #include "engine/network/firewall-internal.h"
 #include "engine/network/network-internal.h"
 
 static struct network network_of(const char *bridge, uint32_t subnet)
 {
-    struct network network = { .id = "id", .name = "n", .subnet = subnet, .prefix_len = 16 };
+    struct network network = {
+        .id = "id", .name = "n", .ipv4 = true, .subnet = subnet, .prefix_len = 16
+    };
 
     memcpy(network.bridge, bridge, strlen(bridge) + 1);
     return network;
@@ -24,9 +27,12 @@ static void a_port_more_is_one_element_and_nothing_else(void **state)
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
     struct firewall_state have = { .table = "t" }, wanted = { .table = "t" };
     struct network network = network_of("br-1", 0xac110000);
-    struct sandbox_port port = { .address = 0xac110002, .host_port = 8080, .port = 80 };
-    struct sandbox_port other = { .host_address = 0x7f000001,
-        .address = 0xac110002,
+    struct sandbox_port port = { .host_address = address_map(0),
+        .address = address_map(0xac110002),
+        .host_port = 8080,
+        .port = 80 };
+    struct sandbox_port other = { .host_address = address_map(0x7f000001),
+        .address = address_map(0xac110002),
         .host_port = 53,
         .port = 53,
         .protocol = SANDBOX_UDP };
@@ -57,11 +63,14 @@ static void a_port_that_moves_is_deleted_before_it_is_added(void **state)
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
     struct firewall_state have = { .table = "t" }, wanted = { .table = "t" };
-    struct sandbox_port port = { .address = 0xac110003, .host_port = 80, .port = 80 };
+    struct sandbox_port port = { .host_address = address_map(0),
+        .address = address_map(0xac110003),
+        .host_port = 80,
+        .port = 80 };
 
     (void)state;
     firewall_add_port(&arena, &have, &port);
-    port.address = 0xac110002;
+    port.address = address_map(0xac110002);
     firewall_add_port(&arena, &wanted, &port);
     firewall_sort(&have);
     firewall_sort(&wanted);
@@ -132,12 +141,51 @@ static void the_whole_table_replaces_what_is_there_in_one_go(void **state)
     assert_null(strstr(text.data, "delete"));
 }
 
+static void each_family_has_its_own_elements(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
+    struct firewall_state v4 = { .table = "t" }, v6 = { .table = "t", .family = FIREWALL_IPV6 };
+    struct network both = network_of("br-1", 0xac110000), only4 = network_of("br-2", 0xac120000);
+    struct sandbox_port port = { .host_address = address_map(0),
+        .address = address_map(0xac110002),
+        .host_port = 80,
+        .port = 80 };
+    struct sandbox_port port6 = { .host_port = 80, .port = 80 };
+
+    (void)state;
+    both.ipv6 = true;
+    assert_int_equal(address6_parse_network("fd00:1::/64", &both.subnet6, &both.prefix6_len), 0);
+    assert_int_equal(address6_parse("fd00:1::2", &port6.address), 0);
+    struct firewall_state *states[] = { &v4, &v6 };
+    for (int i = 0; i < 2; i++) {
+        firewall_add_network(&arena, states[i], &both);
+        firewall_add_network(&arena, states[i], &only4);
+        firewall_add_port(&arena, states[i], &port);
+        firewall_add_port(&arena, states[i], &port6);
+    }
+    assert_true(has(&v4, "subnets 172.17.0.0/16"));
+    assert_true(has(&v4, "bridges \"br-2\""));
+    assert_true(has(&v4, "ports_any tcp . 80 : 172.17.0.2 . 80"));
+    assert_false(has(&v4, "subnets fd00:1::/64"));
+    assert_true(has(&v6, "subnets fd00:1::/64"));
+    assert_true(has(&v6, "outward fd00:1::/64"));
+    assert_true(has(&v6, "ports_any tcp . 80 : fd00:1::2 . 80"));
+    assert_false(has(&v6, "bridges \"br-2\""));
+    assert_false(has(&v6, "ports_any tcp . 80 : 172.17.0.2 . 80"));
+    firewall_sort(&v6);
+    firewall_format(&v6, true, &text);
+    assert_non_null(strstr(text.data, "delete table ip6 t\ntable ip6 t {"));
+    assert_non_null(strstr(text.data, "add element ip6 t subnets { fd00:1::/64 }"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_port_more_is_one_element_and_nothing_else),
         cmocka_unit_test(a_port_that_moves_is_deleted_before_it_is_added),
         cmocka_unit_test(a_networks_options_decide_its_sets),
+        cmocka_unit_test(each_family_has_its_own_elements),
         cmocka_unit_test(the_whole_table_replaces_what_is_there_in_one_go),
     };
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
+#include "engine/network/address-internal.h"
 #include "engine/network/resolv.h"
 #include "engine/network/sandbox.h"
 
@@ -55,7 +56,7 @@ static void user_networks_get_berths_server_and_ndots(void **state)
     static const char *const options[] = { "ndots:2" };
 
     (void)state;
-    *ARRAY_APPEND(&config.nameservers) = 0xac120001;
+    *ARRAY_APPEND(&config.nameservers) = address_map(0xac120001);
     assert_begins(format(&config, HOST, &out),
             "nameserver 172.18.0.1\nsearch a.example b.example\noptions edns0 ndots:0\n");
     assert_non_null(strstr(out.data, "# ExtServers: [host(127.0.0.53) host(10.0.0.1)]\n"));
@@ -94,11 +95,11 @@ static void hosts_has_the_users_entries_and_an_own_line_per_address(void **state
         .domainname = "example.com",
         .extra_hosts = extra,
         .extra_hosts_len = 3,
-        .host_gateway = 0xac120001 };
+        .host_gateway = address_map(0xac120001) };
 
     (void)state;
-    *ARRAY_APPEND(&config.addresses) = 0xac120002;
-    *ARRAY_APPEND(&config.addresses) = 0xac130002;
+    *ARRAY_APPEND(&config.addresses) = address_map(0xac120002);
+    *ARRAY_APPEND(&config.addresses) = address_map(0xac130002);
     assert_int_equal(resolv_format_hosts(&config, "", &out, NULL), 0);
     assert_begins(out.data, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     assert_non_null(
@@ -169,19 +170,25 @@ static void a_sandbox_survives_its_json(void **state)
         .mac = { 2, 0x42, 0xac, 0x12, 0, 2 },
         .group = 0x7fffffff,
         .mtu = 1400,
-        .isolated = true };
-    *ARRAY_APPEND(&config.ports) = (struct sandbox_port){ .host_address = 0x7f000001,
-        .address = 0xac120002,
+        .isolated = true,
+        .prefix6_len = 64,
+        .link_local = { address_map(0xa9fe0001) },
+        .link_local_len = 1 };
+    assert_int_equal(address6_parse("fd00::2", &it->address6), 0);
+    assert_int_equal(address6_parse("fd00::1", &it->gateway6), 0);
+    *ARRAY_APPEND(&config.ports) = (struct sandbox_port){ .host_address = address_map(0x7f000001),
+        .address = address_map(0xac120002),
         .host_port = 65535,
         .port = 1,
         .protocol = SANDBOX_UDP };
-    config.default_route = 0;
+    config.default_route = config.default_route6 = 0;
     json = sandbox_config_to_json(&config);
     assert_non_null(json);
     assert_int_equal(sandbox_config_from_json(json, &copy, NULL), 0);
     assert_memory_equal(&copy.interfaces.items[0], &config.interfaces.items[0], sizeof(*it));
     assert_memory_equal(&copy.ports.items[0], &config.ports.items[0], sizeof(struct sandbox_port));
     assert_int_equal(copy.default_route, 0);
+    assert_int_equal(copy.default_route6, 0);
     sandbox_config_release(&copy);
 
     json_object_set_new(json, "default_route", json_integer(1));
