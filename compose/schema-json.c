@@ -12,7 +12,7 @@
 #define DIGITS "[0-9](_?[0-9])*"
 #define NUMERAL "[+]?(" DIGITS "([.](" DIGITS ")?)?|[.]" DIGITS ")([eE][-+]?" DIGITS ")?"
 
-/* What the types of schema-types.c refer to. Patterns are written for ECMAScript and POSIX alike. */
+/* What the types refer to. Patterns are written for ECMAScript and POSIX alike. */
 static const struct {
     const char *name, *json;
 } basic_definitions[] = {

@@ -23,3 +23,10 @@ struct node *schema_derive(
         struct schema_context *context, enum node_kind kind, const struct node *from);
 struct node *schema_derive_text(
         struct schema_context *context, const char *text, const struct node *from);
+
+/* One value that is not null. */
+bool schema_is_scalar(const struct node *node);
+
+/* Items of a list, into an array of the structs of attr->items. */
+void schema_decode_list(
+        struct arena *arena, const struct attr *attr, const struct node *node, void *field);
