@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
+#include "cli/files.h"
 #include "cli/report.h"
 
 /* Words for the other command, in the compose's arena. */
@@ -145,30 +146,11 @@ struct commit_options {
 };
 static const struct commit_options commit_defaults = { .pause = true };
 static const struct opt commit_opts[] = {
-    { .name = "author",
-            .letter = 'a',
-            .type = &opt_string,
-            .arg = "NAME",
-            .offset = offsetof(struct commit_options, author),
-            .help = "Author of the image" },
-    { .name = "change",
-            .letter = 'c',
-            .type = &opt_list,
-            .arg = "INSTRUCTION",
-            .offset = offsetof(struct commit_options, changes),
-            .help = "Apply a Dockerfile instruction to the image" },
+    COMMIT_AUTHOR_ROW(commit_options),
+    COMMIT_CHANGE_ROW(commit_options),
     INDEX_ROW(commit_options),
-    { .name = "message",
-            .letter = 'm',
-            .type = &opt_string,
-            .arg = "TEXT",
-            .offset = offsetof(struct commit_options, message),
-            .help = "Comment of the image" },
-    { .name = "pause",
-            .letter = 'p',
-            .type = &opt_flag,
-            .offset = offsetof(struct commit_options, pause),
-            .help = "Freeze the container meanwhile (default true)" },
+    COMMIT_MESSAGE_ROW(commit_options),
+    COMMIT_PAUSE_ROW(commit_options),
     OPT_END,
 };
 
@@ -217,16 +199,7 @@ static const struct opt cp_opts[] = {
             .type = &opt_flag,
             .offset = offsetof(struct cp_options, all),
             .help = "Into every container of the service, those of run as well" },
-    { .name = "archive",
-            .letter = 'a',
-            .type = &opt_flag,
-            .offset = offsetof(struct cp_options, archive),
-            .help = "Keep owners" },
-    { .name = "follow-link",
-            .letter = 'L',
-            .type = &opt_flag,
-            .offset = offsetof(struct cp_options, follow_link),
-            .help = "Copy what a link given as source leads to" },
+    COPY_ROWS(cp_options),
     INDEX_ROW(cp_options),
     OPT_END,
 };

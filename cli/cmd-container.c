@@ -14,17 +14,11 @@ struct prune_options {
     bool force;
     struct strings filters;
 };
-static const struct opt prune_opts[] = { { .name = "filter",
-                                                 .type = &opt_list,
-                                                 .arg = "KEY=VALUE",
-                                                 .offset = offsetof(struct prune_options, filters),
-                                                 .help = "until, label, label!" },
-    { .name = "force",
-            .letter = 'f',
-            .type = &opt_flag,
-            .offset = offsetof(struct prune_options, force),
-            .help = "Do not ask" },
-    OPT_END };
+static const struct opt prune_opts[] = {
+    PRUNE_FILTER_ROW(prune_options, "until, label, label!"),
+    PRUNE_FORCE_ROW(prune_options),
+    OPT_END,
+};
 
 static const char *label_of(const void *labels, const char *key)
 {

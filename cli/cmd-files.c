@@ -8,6 +8,7 @@
 #include "cli/archive-output.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/format.h"
 #include "cli/report.h"
 #include "engine/build/change.h"
@@ -19,22 +20,15 @@
 struct cp_options {
     bool archive, follow_link, quiet;
 };
-static const struct opt cp_opts[] = { { .name = "archive",
-                                              .letter = 'a',
-                                              .type = &opt_flag,
-                                              .offset = offsetof(struct cp_options, archive),
-                                              .help = "Keep owners" },
-    { .name = "follow-link",
-            .letter = 'L',
-            .type = &opt_flag,
-            .offset = offsetof(struct cp_options, follow_link),
-            .help = "Copy what a link given as source leads to" },
+static const struct opt cp_opts[] = {
+    COPY_ROWS(cp_options),
     { .name = "quiet",
             .letter = 'q',
             .type = &opt_flag,
             .offset = offsetof(struct cp_options, quiet),
             .help = "Do not tell how much was copied" },
-    OPT_END };
+    OPT_END,
+};
 
 /* "name:path" names a container unless it begins as a path does ("./a:b", "/a:b"). */
 static const char *split_container(struct cli *cli, const char *word, const char **ret_path)
@@ -183,34 +177,17 @@ struct commit_options {
     bool pause, no_pause;
 };
 static const struct commit_options commit_defaults = { .pause = true };
-static const struct opt commit_opts[] = { { .name = "author",
-                                                  .letter = 'a',
-                                                  .type = &opt_string,
-                                                  .arg = "TEXT",
-                                                  .offset = offsetof(struct commit_options, author),
-                                                  .help = "Who made the image" },
-    { .name = "change",
-            .letter = 'c',
-            .type = &opt_list,
-            .arg = "INSTRUCTION",
-            .offset = offsetof(struct commit_options, changes),
-            .help = "Apply an instruction of a Dockerfile" },
-    { .name = "message",
-            .letter = 'm',
-            .type = &opt_string,
-            .arg = "TEXT",
-            .offset = offsetof(struct commit_options, message),
-            .help = "Comment in the image's history" },
+static const struct opt commit_opts[] = {
+    COMMIT_AUTHOR_ROW(commit_options),
+    COMMIT_CHANGE_ROW(commit_options),
+    COMMIT_MESSAGE_ROW(commit_options),
     { .name = "no-pause",
             .type = &opt_flag,
             .offset = offsetof(struct commit_options, no_pause),
             .help = "Let the container run meanwhile" },
-    { .name = "pause",
-            .letter = 'p',
-            .type = &opt_flag,
-            .offset = offsetof(struct commit_options, pause),
-            .help = "Pause the container meanwhile (default true)" },
-    OPT_END };
+    COMMIT_PAUSE_ROW(commit_options),
+    OPT_END,
+};
 
 static int run_commit(struct cli *cli, const void *data, int argc, char **argv)
 {

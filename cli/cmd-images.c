@@ -372,13 +372,15 @@ const struct command command_load = {
 struct save_options {
     const char *output, *platform;
 };
-static const struct opt save_opts[] = { ARCHIVE_OUTPUT_ROW(save_options),
+static const struct opt save_opts[] = {
+    ARCHIVE_OUTPUT_ROW(save_options),
     { .name = "platform",
             .type = &opt_string,
             .arg = "OS/ARCH",
             .offset = offsetof(struct save_options, platform),
             .help = "Fail unless the image is for this platform" },
-    OPT_END };
+    OPT_END,
+};
 
 /* --platform: images of several platforms lie here under one platform each, so it is only a check. */
 static int check_platform(
@@ -748,12 +750,9 @@ static const struct opt image_prune_opts[] = {
             .type = &opt_flag,
             AT(all),
             .help = "Also tagged images that no container uses" },
-    { .name = "filter",
-            .type = &opt_list,
-            .arg = "KEY=VALUE",
-            AT(filters),
-            .help = "until, label, label!, dangling" },
-    { .name = "force", .letter = 'f', .type = &opt_flag, AT(force), .help = "Do not ask" }, OPT_END
+    PRUNE_FILTER_ROW(image_prune_options, "until, label, label!, dangling"),
+    PRUNE_FORCE_ROW(image_prune_options),
+    OPT_END,
 };
 #undef AT
 

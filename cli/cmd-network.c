@@ -179,17 +179,11 @@ static const struct opt force_opts[] = { { .name = "force",
                                                  .offset = offsetof(struct force_options, force),
                                                  .help = "A missing network is no error" },
     OPT_END };
-static const struct opt prune_opts[] = { { .name = "filter",
-                                                 .type = &opt_list,
-                                                 .arg = "KEY=VALUE",
-                                                 .offset = offsetof(struct force_options, filters),
-                                                 .help = "until, label, label!" },
-    { .name = "force",
-            .letter = 'f',
-            .type = &opt_flag,
-            .offset = offsetof(struct force_options, force),
-            .help = "Do not ask" },
-    OPT_END };
+static const struct opt prune_opts[] = {
+    PRUNE_FILTER_ROW(force_options, "until, label, label!"),
+    PRUNE_FORCE_ROW(force_options),
+    OPT_END,
+};
 
 static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
 {

@@ -201,22 +201,16 @@ static const struct opt rm_opts[] = { { .name = "force",
                                               .offset = offsetof(struct rm_options, force),
                                               .help = "A missing volume is no error" },
     OPT_END };
-static const struct opt prune_opts[] = { { .name = "all",
-                                                 .letter = 'a',
-                                                 .type = &opt_flag,
-                                                 .offset = offsetof(struct rm_options, all),
-                                                 .help = "Also volumes with a name" },
-    { .name = "filter",
-            .type = &opt_list,
-            .arg = "KEY=VALUE",
-            .offset = offsetof(struct rm_options, filters),
-            .help = "all, label, label!" },
-    { .name = "force",
-            .letter = 'f',
+static const struct opt prune_opts[] = {
+    { .name = "all",
+            .letter = 'a',
             .type = &opt_flag,
-            .offset = offsetof(struct rm_options, force),
-            .help = "Do not ask" },
-    OPT_END };
+            .offset = offsetof(struct rm_options, all),
+            .help = "Also volumes with a name" },
+    PRUNE_FILTER_ROW(rm_options, "all, label, label!"),
+    PRUNE_FORCE_ROW(rm_options),
+    OPT_END,
+};
 
 static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
 {
