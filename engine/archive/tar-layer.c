@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/owner-map.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/strmap.h"
@@ -24,6 +25,7 @@
 #define DEPTH_MAX (PATH_MAX / 2)
 
 struct layer_writer {
+    const struct owner_map *owners; /* NULL: as they are */
     const struct byte_sink *sink;
     struct strbuf path;
     struct strmap links; /* "dev:ino" to the first path, for inodes with several names */
@@ -236,8 +238,8 @@ static int write_entry(struct layer_writer *w, int dir_fd, const char *name, con
     struct tar_write_entry entry = {
         .path = w->path.data,
         .mode = st->st_mode,
-        .uid = st->st_uid,
-        .gid = st->st_gid,
+        .uid = owner_map_id(w->owners, st->st_uid, false),
+        .gid = owner_map_id(w->owners, st->st_gid, true),
         .major = major(st->st_rdev),
         .minor = minor(st->st_rdev),
         .size_bytes = (uint64_t)st->st_size,
@@ -331,9 +333,10 @@ static int write_root(
 int tar_write_tree(const struct byte_sink *sink, int dir_fd, const char *name,
         const struct tar_tree_options *options, struct error **err)
 {
-    auto_(writer_release) struct layer_writer w = {
-        .sink = sink, .is_layer = options->is_layer, .is_excluded = options->is_excluded
-    };
+    auto_(writer_release) struct layer_writer w = { .sink = sink,
+        .is_layer = options->is_layer,
+        .owners = options->owners,
+        .is_excluded = options->is_excluded };
 
     strbuf_init(&w.path, LIMIT_PATH_BYTES);
     int r = name ? write_root(&w, dir_fd, name, options->as, err)

@@ -11,6 +11,7 @@
 #include <time.h>
 
 struct error;
+struct owner_map;
 
 /* Takes the bytes of the archive; 0 or a failure with *err set. */
 struct byte_sink {
@@ -72,6 +73,7 @@ struct tar_tree_options {
     const char *as;      /* what the entry is called in the archive; "" with all below it: "./" */
     bool is_layer;       /* whiteouts and opaque marks are written as tar_write_layer does */
     uint64_t *ret_bytes; /* of regular files, each inode once; NULL: nobody asks */
+    const struct owner_map *owners; /* NULL: as they are */
     /* Says of a path in the archive, by its name alone, that it and all below it stay out; NULL: nothing does. */
     bool (*is_excluded)(const char *path);
 };

@@ -25,6 +25,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/owner-map.h"
 #include "base/str.h"
 #include "engine/archive/tar-read.h"
 
@@ -203,12 +204,16 @@ static int find_parent(struct unpack *u, const char *path, const char **ret_name
 
 static uid_t owner_of(const struct unpack *u, const struct tar_entry *entry)
 {
-    return u->options->uid != UNPACK_KEEP_OWNER ? u->options->uid : (uid_t)entry->uid;
+    return u->options->uid != UNPACK_KEEP_OWNER
+                   ? u->options->uid
+                   : owner_map_id(u->options->owners, (uint32_t)entry->uid, false);
 }
 
 static gid_t group_of(const struct unpack *u, const struct tar_entry *entry)
 {
-    return u->options->gid != (gid_t)UNPACK_KEEP_OWNER ? u->options->gid : (gid_t)entry->gid;
+    return u->options->gid != (gid_t)UNPACK_KEEP_OWNER
+                   ? u->options->gid
+                   : owner_map_id(u->options->owners, (uint32_t)entry->gid, true);
 }
 
 /* Of an image's extended attributes only these mean the same everywhere: trusted.overlay.* would be orders to
@@ -545,6 +550,9 @@ static int unpack_entry(struct unpack *u, const struct tar_entry *entry, struct 
                 err, EPERM, NULL, "\"%s\" leads out of the archive's root", entry->path);
     if (!id_is_valid(entry->uid) || !id_is_valid(entry->gid))
         return error_set_plain(err, EBADMSG, NULL, "\"%s\" has an impossible owner", entry->path);
+    if (owner_of(u, entry) == OWNER_UNMAPPED || group_of(u, entry) == OWNER_UNMAPPED)
+        return error_set_plain(err, EOVERFLOW, NULL,
+                "\"%s\" belongs to an id that the container has not", entry->path);
     if (!*path) {
         if (entry->type != S_IFDIR || entry->hardlink)
             return error_set_plain(

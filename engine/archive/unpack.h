@@ -11,6 +11,7 @@
 
 struct byte_source;
 struct error;
+struct owner_map;
 
 #define UNPACK_KEEP_OWNER ((uid_t)-1)
 
@@ -18,7 +19,8 @@ struct unpack_options {
     bool overlay_whiteouts; /* .wh. entries become overlayfs' forms; false: they are files like others */
     uid_t uid;              /* UNPACK_KEEP_OWNER: as in the archive */
     gid_t gid;
-    const atomic_bool *cancel; /* NULL: none */
+    const struct owner_map *owners; /* of those of the archive; NULL: as they are */
+    const atomic_bool *cancel;      /* NULL: none */
 };
 
 #define UNPACK_INIT                                               \

@@ -21,6 +21,7 @@
 #include "engine/archive/unpack.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/files.h"
+#include "engine/container/owners-internal.h"
 #include "engine/container/root-internal.h"
 #include "engine/rootfs/copy.h"
 
@@ -204,6 +205,7 @@ struct session {
     struct arena arena;
     struct container *c;
     struct container_root root;
+    struct container_owners owners;
     int lock, host_fd;
 };
 #define SESSION_INIT                                                   \
@@ -213,6 +215,7 @@ struct session {
 
 static void session_release(struct session *s)
 {
+    container_owners_release(&s->owners);
     container_root_release(&s->root);
     s->host_fd = fd_close(s->host_fd);
     s->lock = fd_close(s->lock);
@@ -226,7 +229,9 @@ static int session_begin(
 
     if (r >= 0)
         r = s->host_fd = open_host_root(err);
-    return r < 0 ? r : container_root_open(engine, s->c, &s->root, err);
+    if (r >= 0)
+        r = container_root_open(engine, s->c, &s->root, err);
+    return r < 0 ? r : container_owners_find(&s->arena, s->c, &s->root, &s->owners, err);
 }
 
 int container_copy_in(struct engine *engine, const char *reference, const char *source,
@@ -245,6 +250,9 @@ int container_copy_in(struct engine *engine, const char *reference, const char *
         r = check_source(&from, source, NULL, err);
     if (r >= 0)
         r = find_in_container(&s.arena, s.c, s.root.fd, target, true, &to, err);
+    if (r >= 0)
+        r = container_owners_act(&s.owners, err);
+    how.owners = container_owners_in(&s.owners);
     if (r >= 0)
         r = copy(&from, &to, &how, err);
     if (r < 0)
@@ -271,6 +279,7 @@ int container_copy_out(struct engine *engine, const char *reference, const char 
         r = check_source(&from, source, s.c->name, err);
     if (r >= 0)
         r = find_outside(&s.arena, s.host_fd, target, true, &to, err);
+    how.owners = options->keep_owner ? container_owners_out(&s.owners) : NULL;
     if (r >= 0)
         r = copy(&from, &to, &how, err);
     if (r < 0)
@@ -314,8 +323,10 @@ int container_copy_in_tar(struct engine *engine, const char *reference, int fd, 
         return r;
     struct byte_source plain = decompress_source(decompress);
     how.cancel = engine->options.cancel;
+    how.owners = container_owners_in(&s.owners);
     container_event(engine, s.c->id, "extract-to-dir", "path", target);
-    return unpack_tar(&plain, to_fd, &how, &result, err);
+    r = container_owners_act(&s.owners, err);
+    return r < 0 ? r : unpack_tar(&plain, to_fd, &how, &result, err);
 }
 
 int container_copy_out_tar(struct engine *engine, const char *reference, const char *source, int fd,
@@ -333,7 +344,8 @@ int container_copy_out_tar(struct engine *engine, const char *reference, const c
         r = check_source(&from, source, s.c->name, err);
     if (r < 0)
         return r;
-    struct tar_tree_options how = { .as = from.contents ? "" : from.base };
+    struct tar_tree_options how = { .as = from.contents ? "" : from.base,
+        .owners = container_owners_out(&s.owners) };
     container_event(engine, s.c->id, "archive-path", "path", source);
     return tar_write_tree(&sink, from.dir_fd, from.name, &how, err);
 }

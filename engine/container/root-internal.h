@@ -16,6 +16,7 @@ struct strings;
 struct container_root {
     int fd;           /* O_PATH directory */
     int namespace_fd; /* holds the mounts below fd together; -EBADF: there are none of ours */
+    bool is_running;  /* it is the root of its first process */
 };
 #define CONTAINER_ROOT_INIT                  \
     {                                        \

@@ -195,6 +195,7 @@ int container_root_open(struct engine *engine, const struct container *c,
 
         if (fd != -ESRCH) {
             ret->fd = fd;
+            ret->is_running = true;
             return fd < 0 ? fd : 0;
         }
         /* It has ended meanwhile; its teardown unmounts the layers that we are about to merge. */

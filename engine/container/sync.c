@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "engine/container/container-internal.h"
 #include "engine/container/files.h"
+#include "engine/container/owners-internal.h"
 #include "engine/container/root-internal.h"
 #include "engine/rootfs/copy.h"
 #include "engine/runtime/user.h"
@@ -24,6 +25,7 @@ struct sync {
     struct arena arena;
     struct container *c;
     struct container_root root;
+    struct container_owners owners;
     int lock;
     uid_t uid; /* TREE_COPY_KEEP_OWNER: as on the host */
     gid_t gid;
@@ -36,6 +38,7 @@ struct sync {
 
 static void sync_release(struct sync *s)
 {
+    container_owners_release(&s->owners);
     container_root_release(&s->root);
     s->lock = fd_close(s->lock);
     arena_release(&s->arena);
@@ -60,8 +63,13 @@ static int find_owner(struct sync *s, struct error **err)
 /* Directories that are made on the way belong to whom the files do; to root where that is the host's say. */
 static int make_directory(struct sync *s, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
+    const struct owner_map *owners = container_owners_in(&s->owners);
     auto_error struct error *failure = NULL;
 
+    uid = owner_map_id(owners, uid, false);
+    gid = owner_map_id(owners, gid, true);
+    if (uid == OWNER_UNMAPPED || gid == OWNER_UNMAPPED)
+        return -EOVERFLOW;
     return fs_mkdir_in_root(s->root.fd, path, mode, uid, gid, &failure);
 }
 
@@ -82,6 +90,7 @@ static int copy_entry(struct sync *s, int from_fd, const char *target, struct er
                 "cannot copy a file to %s in container %s: it is a directory", target, s->c->name);
     how.uid = s->uid;
     how.gid = s->gid;
+    how.owners = container_owners_in(&s->owners);
     how.cancel = s->engine->options.cancel;
     return tree_copy_entry(from_fd, dir_fd, path_last(target), &how, err);
 }
@@ -136,6 +145,10 @@ int container_sync(struct engine *engine, const char *reference,
         r = container_root_open(engine, s.c, &s.root, err);
     if (r >= 0)
         r = find_owner(&s, err);
+    if (r >= 0)
+        r = container_owners_find(&s.arena, s.c, &s.root, &s.owners, err);
+    if (r >= 0)
+        r = container_owners_act(&s.owners, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < count && !engine_is_cancelled(engine); i++) {

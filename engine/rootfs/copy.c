@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/owner-map.h"
 #include "base/strbuf.h"
 #include "base/strmap.h"
 
@@ -86,11 +87,14 @@ static int copy_attributes(struct copier *c, int from_fd, int to_fd, const struc
 {
     const struct tree_copy *o = c->options;
     bool keeps_owner = o->uid == TREE_COPY_KEEP_OWNER;
-    uid_t uid = keeps_owner ? st->st_uid : o->uid;
-    gid_t gid = o->gid == (gid_t)TREE_COPY_KEEP_OWNER ? st->st_gid : o->gid;
+    uid_t uid = owner_map_id(o->owners, keeps_owner ? st->st_uid : o->uid, false);
+    gid_t gid = owner_map_id(
+            o->owners, o->gid == (gid_t)TREE_COPY_KEEP_OWNER ? st->st_gid : o->gid, true);
     bool link = S_ISLNK(st->st_mode);
     char path[FS_FD_PATH_MAX];
 
+    if (uid == OWNER_UNMAPPED || gid == OWNER_UNMAPPED)
+        return fail(c, EOVERFLOW, "give its owner to");
     if (fchownat(to_fd, "", uid, gid, AT_EMPTY_PATH) < 0)
         return fail(c, errno, "change the owner of");
     if (!link) {

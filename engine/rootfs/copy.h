@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 struct error;
+struct owner_map;
 
 #define TREE_COPY_KEEP_OWNER ((uid_t)-1)
 #define TREE_COPY_KEEP_MODE ((mode_t)-1)
@@ -17,6 +18,7 @@ struct error;
 struct tree_copy {
     uid_t uid; /* TREE_COPY_KEEP_OWNER: as in the source */
     gid_t gid;
+    const struct owner_map *owners; /* of uid and gid, kept or not; NULL: as they are */
     mode_t mode;     /* of files and directories; TREE_COPY_KEEP_MODE: as in the source */
     bool fixed_time; /* every mtime becomes mtime_sec (reproducible layers) */
     int64_t mtime_sec;

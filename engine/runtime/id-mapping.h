@@ -19,3 +19,6 @@ struct id_mappings {
 
 /* The host's id, or ID_UNMAPPED. */
 uint32_t id_mappings_to_host(const struct id_mappings *mappings, uint32_t container_id);
+
+/* The container's, or ID_UNMAPPED. */
+uint32_t id_mappings_to_container(const struct id_mappings *mappings, uint32_t host_id);

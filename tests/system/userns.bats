@@ -170,3 +170,58 @@ has_id_files() {
     assert_status 125
     assert_output_has "--uidmap 4:100:5 overlaps with another"
 }
+
+@test "what is copied into and out of a container with ids of its own has the container's owners" {
+    berth run -d --init --name mapped --network none --uidmap 0:2000000:1000 busybox \
+        sh -c 'mkdir /d; echo own >/d/own; chown 7:8 /d/own; touch /ready; exec sleep 1000' >/dev/null
+    wait_for 60 berth exec mapped test -e /ready
+    mkdir -p "$WORK/from/sub" && cd "$WORK"
+    echo text >from/sub/file
+    chown -R 5:6 from
+    owners() { berth exec mapped stat -c '%u:%g' "$@" | xargs; }
+
+    for state in running stopped; do
+        berth cp from "mapped:/$state-root"
+        berth cp -a from "mapped:/$state-kept"
+        tar c from | berth cp - mapped:/d
+        berth cp -a mapped:/d/own "$state-out"
+        [ "$(stat -c '%u:%g' "$state-out")" = 7:8 ]
+        berth cp mapped:/d/own "$state-mine"
+        [ "$(stat -c '%u:%g' "$state-mine")" = 0:0 ]
+        [ "$(berth cp mapped:/d/own - | tar tv --numeric-owner | awk '{ print $2 }')" = 7/8 ]
+        [ $state = stopped ] || berth stop -t0 mapped
+    done
+    berth start mapped
+    [ "$(owners /running-root /running-root/sub/file /stopped-root)" = "0:0 0:0 0:0" ]
+    [ "$(owners /running-kept /running-kept/sub/file /stopped-kept /d/from/sub/file)" = "5:6 5:6 5:6 5:6" ]
+    chown 3000:3000 from/sub/file
+    run berth cp -a from/sub/file mapped:/no
+    assert_status 1
+    [ "$(owners /d/own)" = 7:8 ]
+    berth rm -f mapped
+}
+
+@test "what watch copies into a container with ids of its own belongs to its user" {
+    mkdir -p "$WORK/project/src" && cd "$WORK/project"
+    cat >compose.yaml <<'YAML'
+name: mapped
+services:
+  web:
+    image: busybox
+    network_mode: none
+    init: true
+    user: "33"
+    userns_mode: keep-id:uid=33
+    command: sleep 1000
+    develop: { watch: [{ action: sync, path: src, target: /tmp/src, initial_sync: true }] }
+YAML
+    mkdir src/sub && echo text >src/sub/file
+    berth compose up -d
+    berth compose watch --no-up >watch.log 2>&1 3>&- &
+    WATCHER=$!
+    wait_for 60 grep -q 'Watch enabled' watch.log
+    [ "$(berth compose exec -T web stat -c %u /tmp/src/sub/file /tmp/src/sub | xargs)" = "33 33" ]
+    kill -TERM $WATCHER # an interrupt is ignored by what a shell puts into the background
+    wait $WATCHER || :
+    berth compose down -t0
+}
