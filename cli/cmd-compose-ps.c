@@ -323,7 +323,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
         const char *name = container->config.project;
         struct project_row *row;
 
-        if (string_is_empty(name) || container->config.oneoff)
+        if (string_is_empty(name))
             continue;
         row = strmap_get(&projects, name);
         if (!row) {
@@ -331,13 +331,13 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
             row->files = container_pairs_get(&container->config.labels, LABEL_CONFIG_FILES);
             strmap_set(&projects, name, row);
         }
-        row->counts[container->state.status]++;
+        if (o->all || container_is_running(container))
+            row->counts[container->state.status]++;
     }
     strmap_sort(&projects);
     STRMAP_FOREACH(&projects, entry) {
         const struct project_row *row = entry->value;
-        bool shown = o->all || row->counts[CONTAINER_RUNNING] || row->counts[CONTAINER_PAUSED] ||
-                     row->counts[CONTAINER_RESTARTING];
+        bool shown = *status_text(&cli->arena, row);
 
         for (size_t i = 0; i < o->filters.len; i++)
             shown &= strstr(entry->key, o->filters.items[i] + strlen("name=")) != NULL;

@@ -234,26 +234,27 @@ const char *format_local_time(struct arena *arena, uint64_t realtime_usec)
     return arena_strdup(arena, text);
 }
 
-/* A published or exposed port while ranges are being merged. */
+/* A published or exposed port, or several in a row. */
 struct port_range {
     const char *host_ip, *protocol; /* host_ip NULL: only exposed */
-    unsigned host_first, host_last, first, last;
+    unsigned host, first, last;     /* host: of the first */
 };
 struct port_ranges {
     struct port_range *items;
     size_t len, cap;
 };
 
+/* As Docker orders them. */
 static int compare_ranges(const void *a, const void *b)
 {
     const struct port_range *x = a, *y = b;
-    int r = strcmp(x->host_ip ? x->host_ip : "", y->host_ip ? y->host_ip : "");
+    int r = (x->first > y->first) - (x->first < y->first);
 
     if (r == 0)
-        r = strcmp(x->protocol, y->protocol);
+        r = strcmp(x->host_ip ? x->host_ip : "", y->host_ip ? y->host_ip : "");
     if (r == 0)
-        r = (x->first > y->first) - (x->first < y->first);
-    return r ? r : (x->host_first > y->host_first) - (x->host_first < y->host_first);
+        r = (x->host > y->host) - (x->host < y->host);
+    return r ? r : strcmp(x->protocol, y->protocol);
 }
 
 static bool port_is_published(
@@ -287,9 +288,50 @@ static void collect_exposed(
     }
 }
 
+static bool has_other_number(const struct port_range *range)
+{
+    return range->host_ip && range->host != range->first;
+}
+
+/* Ports in a row are one entry, where the host's have the same numbers. */
+static void join_ranges(
+        struct arena *arena, const struct port_ranges *ranges, struct port_ranges *ret)
+{
+    for (size_t i = 0; i < ranges->len; i++) {
+        const struct port_range *this = &ranges->items[i];
+        struct port_range *row = NULL;
+
+        for (size_t j = 0; j < ret->len; j++) /* the last one of its kind */
+            if (string_is_equal(ret->items[j].protocol, this->protocol) &&
+                    string_is_equal(ret->items[j].host_ip, this->host_ip) &&
+                    !has_other_number(&ret->items[j]))
+                row = &ret->items[j];
+        if (row && !has_other_number(this) && row->last + 1 == this->first)
+            row->last = this->last;
+        else
+            *ARRAY_APPEND_ARENA(arena, ret) = *this;
+    }
+}
+
+static void add_range(struct strbuf *text, const struct port_range *range)
+{
+    strbuf_adds(text, text->len ? ", " : "");
+    if (range->host_ip) {
+        strbuf_addf(text, strchr(range->host_ip, ':') ? "[%s]:%u" : "%s:%u", range->host_ip,
+                range->host);
+        if (range->last != range->first)
+            strbuf_addf(text, "-%u", range->last);
+        strbuf_adds(text, "->");
+    }
+    strbuf_addf(text, "%u", range->first);
+    if (range->last != range->first)
+        strbuf_addf(text, "-%u", range->last);
+    strbuf_addf(text, "/%s", range->protocol);
+}
+
 const char *format_ports(struct arena *arena, const struct container *container)
 {
-    struct port_ranges ranges = { 0 };
+    struct port_ranges ranges = { 0 }, joined = { 0 };
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(65536);
 
     if (!container_is_running(container))
@@ -300,8 +342,7 @@ const char *format_ports(struct arena *arena, const struct container *container)
         *ARRAY_APPEND_ARENA(arena, &ranges) = (struct port_range){
             .host_ip = string_is_empty(b->host_ip) ? "0.0.0.0" : b->host_ip,
             .protocol = b->protocol ? b->protocol : "tcp",
-            .host_first = b->host_port,
-            .host_last = b->host_port,
+            .host = b->host_port,
             .first = b->container_port,
             .last = b->container_port,
         };
@@ -309,48 +350,13 @@ const char *format_ports(struct arena *arena, const struct container *container)
     collect_exposed(arena, container, &ranges);
     if (ranges.len > 1)
         qsort(ranges.items, ranges.len, sizeof(*ranges.items), compare_ranges);
-
-    size_t kept = 0;
-    for (size_t i = 0; i < ranges.len; i++) {
-        struct port_range *last = kept ? &ranges.items[kept - 1] : NULL;
-        const struct port_range *this = &ranges.items[i];
-        bool joins = last && string_is_equal(last->protocol, this->protocol) &&
-                     !last->host_ip == !this->host_ip &&
-                     (!last->host_ip || (strcmp(last->host_ip, this->host_ip) == 0 &&
-                                                last->host_last + 1 == this->host_first)) &&
-                     last->last + 1 == this->first;
-
-        if (joins) {
-            last->last = this->last;
-            last->host_last = this->host_last;
-        } else {
-            ranges.items[kept++] = *this;
-        }
-    }
-    /* Published ones first, as Docker has it. */
-    for (int exposed = 0; exposed < 2; exposed++) {
-        for (size_t i = 0; i < kept; i++) {
-            const struct port_range *range = &ranges.items[i];
-
-            if ((range->host_ip == NULL) != (exposed == 1))
-                continue;
-            if (text.len)
-                strbuf_adds(&text, ", ");
-            if (range->host_ip) {
-                bool v6 = strchr(range->host_ip, ':');
-
-                strbuf_addf(&text, v6 ? "[%s]:%u" : "%s:%u", range->host_ip, range->host_first);
-                if (range->host_last != range->host_first)
-                    strbuf_addf(&text, "-%u", range->host_last);
-                strbuf_adds(&text, "->");
-            }
-            strbuf_addf(&text, "%u", range->first);
-            if (range->last != range->first)
-                strbuf_addf(&text, "-%u", range->last);
-            strbuf_addf(&text, "/%s", range->protocol);
-        }
-    }
-    return arena_strdup(arena, text.data);
+    join_ranges(arena, &ranges, &joined);
+    /* Those that have another number outside come last. */
+    for (int other = 0; other < 2; other++)
+        for (size_t i = 0; i < joined.len; i++)
+            if (has_other_number(&joined.items[i]) == (other == 1))
+                add_range(&text, &joined.items[i]);
+    return arena_strdup(arena, text.data ? text.data : "");
 }
 
 /* As Docker: the program as it is, arguments with blanks in quotes. */

@@ -53,7 +53,7 @@ static void ports_merge_into_ranges_and_show_what_is_only_exposed(void **state)
     container.bindings.items = bindings;
     container.bindings.len = ARRAY_LEN(bindings);
     assert_string_equal(format_ports(&arena, &container),
-            "0.0.0.0:8000-8001->80-81/tcp, 127.0.0.1:53->53/udp, 443/tcp");
+            "127.0.0.1:53->53/udp, 443/tcp, 0.0.0.0:8000->80/tcp, 0.0.0.0:8001->81/tcp");
     container.state.status = CONTAINER_EXITED;
     assert_string_equal(format_ports(&arena, &container), "");
 }
