@@ -53,7 +53,11 @@ static int run_verb(
         status = mark(compose, verb, how);
     if (status)
         return status;
-    return compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
+    status = compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
+    if (status == 0 && !compose->options->dry_run &&
+            (verb == PLAN_VERB_START || verb == PLAN_VERB_RESTART))
+        status = compose_note_started(compose, &how->services, verb == PLAN_VERB_RESTART);
+    return status;
 }
 
 /* ------------------------------------------------------------------ start */

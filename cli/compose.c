@@ -29,6 +29,7 @@
 #include "compose/plan-print.h"
 #include "compose/project.h"
 #include "compose/run.h"
+#include "engine/container/container.h"
 #include "engine/state/projects.h"
 
 /* ------------------------------------------------------------------ the group */
@@ -676,6 +677,28 @@ int compose_containers(struct compose *compose, int argc, char **services, bool 
     if (ret->len > 1)
         qsort(ret->items, ret->len, sizeof(*ret->items), compare_containers);
     return 0;
+}
+
+int compose_note_started(struct compose *compose, const struct strings *services, bool all)
+{
+    struct compose_containers containers;
+    int status = compose->project ? compose_containers(compose, (int)services->len, services->items,
+                                            false, &containers)
+                                  : 0;
+
+    for (size_t i = 0; status == 0 && compose->project && i < containers.len; i++) {
+        const struct observed_container *c = containers.items[i];
+        const struct service *service = project_find_service(compose->project, c->service);
+        auto_error struct error *err = NULL;
+
+        if (!service || (!all && observed_container_is_active(c)))
+            continue;
+        const char *model = plan_model_started(
+                &compose->arena, compose->project, service, c->model);
+        if (model != c->model && container_set_model(compose->cli->engine, c->id, model, &err) < 0)
+            status = report_error(compose->cli, err);
+    }
+    return status;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -124,6 +124,10 @@ struct compose_containers {
 int compose_containers(struct compose *compose, int argc, char **services, bool oneoff,
         struct compose_containers *ret);
 
+/* After containers were started again, as `compose->state` has them from before: what they say that they were made
+ * from follows the files of configs and secrets. `all`: those that ran as well. Exit status. */
+int compose_note_started(struct compose *compose, const struct strings *services, bool all);
+
 /* In the order of Docker Compose's lists. */
 void compose_sort_by_name(struct compose_containers *containers);
 

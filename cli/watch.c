@@ -188,7 +188,8 @@ static void restart(struct watch *watch, const struct strings *services)
         return;
     struct plan_input input = compose_plan_input(compose);
     int r = plan_verb(&input, PLAN_VERB_RESTART, &how, &plan, &diag, &err);
-    if (compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 }) == 0)
+    if (compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 }) == 0 &&
+            compose_note_started(compose, services, true) == 0)
         say(compose->cli, "service(s) %s restarted", quoted(compose, services));
 }
 
@@ -243,7 +244,8 @@ static void do_batch(struct watch *watch, struct strmap *changed)
     struct arena_mark mark = arena_mark(&compose->arena);
     struct watch_actions actions;
 
-    strmap_sort(changed); /* directories before what is in them */
+    project_digest_files(compose->project); /* some may be among what changed */
+    strmap_sort(changed);                   /* directories before what is in them */
     watch_actions_plan(&compose->arena, watch->list, changed, &actions);
     if (actions.rebuild.len > 0)
         rebuild(watch, &actions.rebuild);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "compose/document.h"
+#include "compose/model-value.h"
 #include "compose/plan-internal.h"
 #include "compose/print.h"
 
@@ -310,6 +311,63 @@ const char *plan_service_model(
     assert(len >= 2 && json[len - 1] == '}');
     return arena_printf(
             arena, "%.*s%s}", (int)(len - 1), json, extra.data + (len > 2 ? 0 : 1)); /* no comma */
+}
+
+/* Contents of variables and of the compose file are copied when a container is made; files are mounted. */
+static const char *current_digest(const struct strmap *objects, const char *key)
+{
+    const struct file_object *object = strmap_get(objects, key);
+
+    return object && object->file && !object->content && !object->value ? object->content_digest
+                                                                        : NULL;
+}
+
+static void print_digests(
+        const struct model_value *digests, const struct strmap *objects, struct strbuf *out)
+{
+    strbuf_addc(out, '{');
+    ARRAY_FOREACH(&digests->members, it) {
+        const char *now = current_digest(objects, it->key);
+
+        strbuf_adds(out, it == digests->members.items ? "" : ",");
+        json_print_text(it->key, out);
+        if (now)
+            strbuf_addf(out, ":\"%s\"", now);
+        else
+            strbuf_addf(out, ":%.*s", STR_FMT(it->raw));
+    }
+    strbuf_addc(out, '}');
+}
+
+const char *plan_model_started(struct arena *arena, const struct project *project,
+        const struct service *service, const char *model)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(LIMIT_JSON_BYTES);
+    struct model_value value;
+
+    if (!model || service->configs.len + service->secrets.len == 0 ||
+            model_value_read(arena, model, &value) < 0)
+        return model;
+    strbuf_addc(&out, '{');
+    ARRAY_FOREACH(&value.members, it) {
+        const struct strmap *objects = strcmp(it->key, PLAN_MODEL_CONFIGS) == 0
+                                               ? &project->config_index
+                                       : strcmp(it->key, PLAN_MODEL_SECRETS) == 0
+                                               ? &project->secret_index
+                                               : NULL;
+
+        strbuf_adds(&out, it == value.members.items ? "" : ",");
+        json_print_text(it->key, &out);
+        strbuf_addc(&out, ':');
+        if (objects && it->kind == MODEL_MAP)
+            print_digests(it, objects, &out);
+        else
+            strbuf_addf(&out, "%.*s", STR_FMT(it->raw));
+    }
+    strbuf_addc(&out, '}');
+    return strbuf_is_truncated(&out) || strcmp(out.data, model) == 0
+                   ? model
+                   : arena_strndup(arena, out.data, out.len);
 }
 
 struct backend_query plan_query(struct arena *arena, const struct project *project)

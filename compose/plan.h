@@ -318,6 +318,11 @@ const char *plan_container_name(struct arena *arena, const char *project,
 const char *plan_service_model(
         struct arena *arena, const struct project *project, const struct service *service);
 
+/* The same for a container that was started again: it sees the files of its configs and secrets as they are now, and of
+ * all else what it was made from. `model` itself where that changes nothing, or it cannot be read. */
+const char *plan_model_started(struct arena *arena, const struct project *project,
+        const struct service *service, const char *model);
+
 const char *plan_action_name(enum plan_action action); /* "create-container" */
 
 /* Words of progress as Docker Compose has them: "Creating", "Created"; NULL where it shows nothing. */

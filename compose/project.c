@@ -297,6 +297,7 @@ static void digest_file(struct arena *arena, struct file_object *object)
     struct stat status;
     ssize_t len;
 
+    object->content_digest = NULL;
     if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
             digest_new("sha256", &digest, NULL) < 0)
         return;

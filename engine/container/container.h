@@ -188,6 +188,10 @@ int container_connect_network(struct engine *engine, const char *reference,
 /* -ENOENT when it is not connected. With `force` also when its monitor does not answer. */
 int container_disconnect_network(struct engine *engine, const char *reference, const char *network,
         bool force, struct error **err);
+/* What the container says that it was made from (container.model). */
+int container_set_model(
+        struct engine *engine, const char *id, const char *model, struct error **err);
+
 int container_rename(
         struct engine *engine, const char *reference, const char *new_name, struct error **err);
 

@@ -49,6 +49,15 @@ static int set_name(
     return db_commit(&transaction, err);
 }
 
+int container_set_model(
+        struct engine *engine, const char *id, const char *model, struct error **err)
+{
+    int r = db_exec(
+            engine->db, err, "UPDATE containers SET model = ? WHERE id = ?", "tt", model, id);
+
+    return r < 0 ? r : 0;
+}
+
 int container_rename(
         struct engine *engine, const char *reference, const char *new_name, struct error **err)
 {

@@ -109,3 +109,34 @@ YAML
     [ "$output" = "$(berth inspect -f '{{.Id}}' one-off)" ]
     [ "$(berth compose version --short --format json)" = "$(berth compose version --short)" ]
 }
+
+@test "a container that was started again has seen the files of its configs, and up leaves it" {
+    project <<'YAML'
+name: p
+services:
+  a:
+    image: busybox
+    command: sleep 1000
+    init: true
+    configs: [file, text]
+configs:
+  file: {file: ./file.conf}
+  text: {content: "${TEXT-one}"}
+YAML
+    echo one >file.conf
+    berth compose up -d 2>&1
+    echo two >file.new && mv file.new file.conf
+    run -0 berth compose restart -t0
+    [ "$(berth compose exec -T a cat /file)" = two ]
+    run -0 berth compose plan
+    echo three >file.conf
+    run -0 berth compose start
+    run -2 berth compose plan
+    berth compose stop -t0
+    run -0 berth compose start
+    [ "$(berth compose exec -T a cat /file)" = three ]
+    run -0 berth compose plan
+    TEXT=two run -0 berth compose restart -t0
+    TEXT=two run -2 berth compose plan
+    assert_output_has "the content of configs.text changed"
+}
