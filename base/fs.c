@@ -177,9 +177,12 @@ int fs_replace_file(int dir_fd, const char *name, const void *data, size_t len, 
     const char *last = slash ? slash + 1 : name;
     auto_free char *above = slash ? mem_strndup(name, (size_t)(slash - name) + 1) : mem_strdup(".");
 
-    auto_close int parent = openat(dir_fd, above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0)
+    /* What is given will do, unless it has to be written out: it may be a mere place (O_PATH). */
+    bool opens = slash || sync == FS_SYNC;
+    auto_close int own = opens ? openat(dir_fd, above, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+    if (opens && own < 0)
         return error_set(err, errno, NULL, "cannot open the directory of \"%s\"", name);
+    int parent = opens ? own : dir_fd;
     auto_close int fd = create_temporary(parent, temporary);
     if (fd < 0)
         return error_set(err, fd, NULL, "cannot write \"%s\"", name);
