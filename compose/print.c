@@ -792,7 +792,7 @@ static struct node *marshalled_env_files(struct arena *arena, const struct node 
 void service_print_marshalled(const struct service *service, struct strbuf *out)
 {
     static const char *const left_out[] = { "build", "depends_on", "scale", "pull_policy",
-        "profiles" };
+        "pull_refresh_after", "profiles" };
     const struct printer printer = {
         .out = out, .quoting = QUOTE_HTML, .is_json = true, .is_compact = true
     };

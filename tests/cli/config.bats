@@ -254,18 +254,21 @@ services:
       device_write_iops: [{path: /dev/sdb, rate: 30}]
   list: {image: x, environment: [A, B=1]}
   map: {image: x, environment: {A: , B: 1}}
+  pull: {image: x, pull_policy: refresh, pull_refresh_after: 3h}
 YAML
     A=1 run -0 "$berth" compose -p a config --hash '*'
     diff - <(printf '%s\n' "$output") <<'EOF'
 disk b65b3e05b266d0ab833f9ea88fe18c65e8c43ba4ac7a00ef6f4541e8b6a77673
 list 0a9d817a698161150f8a41144939f1824814af089eeaec5c4a70757cc7e68ef8
 map 0a9d817a698161150f8a41144939f1824814af089eeaec5c4a70757cc7e68ef8
+pull d5457d0b2799957b606d2ac4ed52d85a1e75799490e56229948300b9a59e8953
 EOF
     A=1 run -0 "$berth" compose -p a config --no-normalize --hash '*'
     diff - <(printf '%s\n' "$output") <<'EOF'
 disk eb2c706a6be4716bb25217380fa478a0949180f956b5788d1e553ee316c3aa38
 list 5b5972ef3a530c3084865779eef2d0c9a0adf447df715311f44d0ad6d5563b48
 map 5b276b6db958e6c676e7b25d4efaa6ce2136c2dbdcbd9ee8035c02b5cbb74e41
+pull 541da02fc95b4c09e75a3d9b6fdcad2417b2b857dee8d4da0d2cfc1109a69b99
 EOF
 }
 
