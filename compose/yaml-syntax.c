@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/str.h"
 #include "compose/yaml-internal.h"
@@ -126,6 +127,26 @@ static bool leaves_quote_open(struct str line)
 
 /* "mapping values are not allowed": a second ": " in the line, a colon that is missing above, or a line that
  * is indented deeper than a complete one. */
+static char character_at(struct str line, unsigned column)
+{
+    size_t i = 0;
+
+    for (unsigned c = 1; i < line.len; i++)
+        if (((unsigned char)line.data[i] & 0xc0) != 0x80 && c++ == column)
+            return line.data[i];
+    return '\0';
+}
+
+/* Of a value whose first character means something else. */
+static const char *hint_for_indicator(struct arena *arena, char first)
+{
+    if (first == '|' || first == '>')
+        return "a block (| or >) cannot stand in brackets; a value that starts with it needs quotes";
+    return strchr("@`%*&", first) && first
+                   ? arena_printf(arena, "a value that starts with %c needs quotes", first)
+                   : NULL;
+}
+
 static const char *hint_for_colon(
         struct arena *arena, const struct yaml_text *text, const struct source *at)
 {
@@ -208,10 +229,12 @@ static const char *find_hint(struct arena *arena, const struct yaml_text *text,
         return hint_for_indentation(arena, text, at);
     if (strstr(problem, "could not find expected ':'"))
         return "a key is followed by \": \"; compare the indentation with the lines above";
-    if (strstr(problem, "cannot start any token") && memchr(line.data, '%', line.len))
-        return "a value that starts with % needs quotes";
     if (strstr(problem, "cannot start any token"))
-        return "a value that starts with @ or ` needs quotes";
+        return hint_for_indicator(arena, character_at(line, at->column));
+    if (strstr(context, "scanning an alias") || strstr(context, "scanning an anchor"))
+        return hint_for_indicator(arena, strstr(context, "alias") ? '*' : '&');
+    if (strstr(context, "scanning a block scalar"))
+        return "a block's text begins in the next line; a value that starts with | or > needs quotes";
     return NULL;
 }
 
@@ -245,6 +268,18 @@ static void report_bytes(
     diag_hint(diag, entry, "save the file as UTF-8");
 }
 
+/* Where the mistake is in the first character, and not where the scanner stopped: maybe at the end of the file. */
+static bool points_at_start(const char *context)
+{
+    static const char *const contexts[] = { "quoted scalar", "scanning an alias",
+        "scanning an anchor", "scanning a block scalar" };
+
+    for (size_t i = 0; i < ARRAY_LEN(contexts); i++)
+        if (strstr(context, contexts[i]))
+            return true;
+    return false;
+}
+
 void yaml_report_syntax(struct arena *arena, const struct yaml_text *text,
         const yaml_parser_t *parser, struct diag *diag)
 {
@@ -255,8 +290,8 @@ void yaml_report_syntax(struct arena *arena, const struct yaml_text *text,
         report_bytes(text, parser, diag);
         return;
     }
-    if (parser->context && strstr(parser->context, "quoted scalar"))
-        at = place_of_mark(text, &parser->context_mark); /* not the end of the file */
+    if (points_at_start(parser->context ? parser->context : ""))
+        at = place_of_mark(text, &parser->context_mark);
     const char *hint = find_hint(arena, text, parser, &at, problem);
     struct diag_entry *entry = diag_add(diag, DIAG_ERROR, "syntax", &at, "YAML syntax: %s%s%s",
             problem, parser->context ? " " : "", parser->context ? parser->context : "");
