@@ -176,6 +176,9 @@ static const char *find_usual_name(const struct attr_table *table, const char *n
         { &healthcheck_table, "command", "test" },
         { &healthcheck_table, "delay", "start_period" },
         { &healthcheck_table, "retry", "retries" },
+        { &logging_table, "opt", "options" },
+        { &logging_table, "opts", "options" },
+        { &logging_table, "type", "driver" },
         { &mount_table, "dest", "target" },
         { &mount_table, "destination", "target" },
         { &mount_table, "dst", "target" },
@@ -282,6 +285,23 @@ static void suggest_shape(struct schema_context *context, const struct attr *att
                 node_describe(context->arena, node));
 }
 
+/* "ture", and the numbers and letters that other programs take. */
+static void suggest_boolean(
+        struct schema_context *context, const struct node *node, struct diag_entry *finding)
+{
+    static const char *const words[] = { "true", "false" };
+    const char *text = node->kind == NODE_TEXT || node->kind == NODE_INT
+                               ? node_scalar_text(context->arena, node)
+                               : NULL;
+    const char *meant = text ? str_nearest(text, words, ARRAY_LEN(words)) : NULL;
+    bool value;
+
+    if (text && parse_bool(str_from(text), &value) == 0)
+        diag_hint(context->diag, finding, "write %s", words[!value]);
+    else if (meant)
+        diag_hint(context->diag, finding, "did you mean \"%s\"?", meant);
+}
+
 void schema_suggest_value(struct schema_context *context, const struct attr *attr,
         const struct node *node, struct diag_entry *finding)
 {
@@ -302,6 +322,10 @@ void schema_suggest_value(struct schema_context *context, const struct attr *att
     }
     if (attr->table == &service_table && suggest_service(context, node, finding))
         return;
+    if (attr->type == &type_bool || attr->type == &type_plain_bool) {
+        suggest_boolean(context, node, finding);
+        return;
+    }
     if (attr->type == &type_number && node->kind == NODE_TEXT && strchr(node->text, ',')) {
         char *dotted = arena_strdup(arena, node->text);
 
