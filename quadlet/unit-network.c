@@ -17,7 +17,8 @@ static const char *berth_network(
 {
     static const struct {
         const char *podman, *berth;
-    } keys[] = { { "alias=", "alias" }, { "ip=", "ip" }, { "mac=", "mac-address" } };
+    } keys[] = { { "alias=", "alias" }, { "ip=", "ip" }, { "ip6=", "ip6" },
+        { "mac=", "mac-address" }, { "interface_name=", "interface-name" } };
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES);
     struct str rest = str_from(options), option;
 
@@ -32,9 +33,12 @@ static const char *berth_network(
 
             strbuf_addf(&text, ",%s=%.*s", keys[known].berth, (int)(option.len - skip),
                     option.data + skip);
+        } else if (str_has_prefix(option, "com.docker.network.endpoint.")) {
+            strbuf_addf(&text, ",driver-opt=%.*s", STR_FMT(option));
         } else {
             translation_error(t, line,
-                    "network option \"%.*s\" is not supported by berth: alias, ip or mac",
+                    "network option \"%.*s\" is not supported by berth: alias, ip, ip6, mac or "
+                    "interface_name",
                     STR_FMT(option));
         }
     }
@@ -99,6 +103,23 @@ void special_network(struct translation *t)
     }
 }
 
+/* One subnet of each family; as with Podman that of IPv6 switches IPv6 on, and IPv4 is there for a subnet of its own, or
+ * when there is none at all. */
+static void check_berth_subnets(struct translation *t, const struct unit_lines *subnets)
+{
+    size_t count[2] = { 0 };
+
+    if (t->options->engine != QUADLET_ENGINE_BERTH)
+        return;
+    ARRAY_FOREACH(subnets, line)
+        if (count[strchr(line->value, ':') != NULL]++ > 0)
+            translation_error(t, line, "a second subnet of one family is not supported by berth");
+    if (count[1] > 0 && !own_is_true(t, "IPv6", false))
+        command_add(t, "--ipv6");
+    if (count[1] > 0 && count[0] == 0)
+        command_add(t, "--ipv4=false");
+}
+
 /* The n-th gateway and range belong to the n-th subnet. */
 void special_subnets(struct translation *t)
 {
@@ -114,8 +135,7 @@ void special_subnets(struct translation *t)
         translation_error(t, &gateways.items[subnets.len], "cannot set more gateways than subnets");
     if (ranges.len > subnets.len)
         translation_error(t, &ranges.items[subnets.len], "cannot set more ranges than subnets");
-    if (subnets.len > 1 && t->options->engine == QUADLET_ENGINE_BERTH)
-        translation_error(t, &subnets.items[1], "a second subnet is not supported by berth");
+    check_berth_subnets(t, &subnets);
     for (size_t i = 0; i < subnets.len; i++) {
         command_add_option(t, "--subnet", subnets.items[i].value);
         if (i < gateways.len)

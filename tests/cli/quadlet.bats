@@ -70,13 +70,13 @@ setup() {
 }
 
 @test "a quadlet with errors is not installed, and each has its place" {
-    printf '[Container]\nImage=docker.io/x\nVoluem=x\nNetwork=n.network\nIP6=::1\n' >bad.container
+    printf '[Container]\nImage=docker.io/x\nVoluem=x\nNetwork=n.network\nPod=x.pod\n' >bad.container
     printf '[Network]\n' >n.network
     "$berth" quadlet install "${flags[@]}" n.network
     run -1 "$berth" quadlet install "${flags[@]}" bad.container
     [[ $output == *"bad.container:3:1: unsupported key 'Voluem' in group 'Container'"* ]]
     [[ $output == *'hint: did you mean "Volume"?'* ]]
-    [[ $output == *"bad.container:5:5: IP6= is not supported by berth"* ]]
+    [[ $output == *"bad.container:5:5: Pod= is not supported by berth"* ]]
     [[ $output != *"n.network was not found"* ]]
     [ ! -e installed/bad.container ]
     run -1 "$berth" quadlet check bad.container
