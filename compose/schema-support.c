@@ -45,7 +45,7 @@ bool protocol_unsupported(const struct node *node)
 
 bool network_driver_unsupported(const struct node *node)
 {
-    static const char *const known[] = { "", "bridge", NULL };
+    static const char *const known[] = { "", "bridge", "macvlan", "ipvlan", NULL };
 
     return !is_one_of(node, known);
 }
@@ -177,14 +177,16 @@ static bool has_other_keys(const struct node *map, const char *const *known, con
 
 bool network_options_unsupported(const struct node *node)
 {
-    static const char *const known[] = { NULL };
+    static const char *const known[] = { "parent", "macvlan_mode", "ipvlan_mode", "ipvlan_flag",
+        NULL };
 
     return has_other_keys(node, known, "com.docker.network.");
 }
 
 bool endpoint_options_unsupported(const struct node *node)
 {
-    static const char *const known[] = { "com.docker.network.endpoint.ifname", NULL };
+    static const char *const known[] = { "com.docker.network.endpoint.ifname",
+        "com.docker.network.endpoint.sysctls", NULL };
 
     return has_other_keys(node, known, NULL);
 }

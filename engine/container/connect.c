@@ -49,6 +49,18 @@ static int find_network(struct engine *engine, struct arena *arena, const char *
     return r < 0 || *ret ? r : error_set_plain(err, ENOENT, NULL, "network %s not found", ref);
 }
 
+/* What stands on a link of the machine is in the container's namespace alone, where nobody finds it again who has not made
+ * it just now. */
+static int check_driver(const struct network *network, bool running, struct error **err)
+{
+    if (!running || string_is_equal(network->driver, "bridge"))
+        return 0;
+    return error_set_plain(err, EOPNOTSUPP, NULL,
+            "network %s: containers that run cannot join or leave networks of driver \"%s\": this is "
+            "not supported",
+            network->name, network->driver);
+}
+
 static bool is_connected(const struct container *c, const struct network *network)
 {
     for (size_t i = 0; i < c->endpoints.len; i++)
@@ -214,6 +226,9 @@ int container_connect_network(struct engine *engine, const char *reference,
     own.network = network->name;
 
     bool running = container_row_is_running(engine, c->id);
+    r = check_driver(network, running, err);
+    if (r < 0)
+        return r;
     bool unfinished = running && is_connected(c, network);
     if (unfinished) {
         r = network_is_attached(engine, c->id, network->id, err);
@@ -283,6 +298,9 @@ int container_disconnect_network(struct engine *engine, const char *reference, c
         return error_set_plain(err, ENOENT, NULL, "container %s is not connected to network %s",
                 c->id, network->name);
     }
+    r = check_driver(network, running, err);
+    if (r < 0)
+        return r;
     if (running) {
         r = detach(engine, &arena, c, network, force ? NULL : err);
         if (r < 0 && !force) {

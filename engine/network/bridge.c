@@ -183,6 +183,17 @@ static int configure(
     return r < 0 ? r : check_clash(nl, network, index, err);
 }
 
+static int check_parent(struct netlink *nl, const struct network *network, struct error **err)
+{
+    const char *parent = network_option(network, NETWORK_OPTION_PARENT);
+    struct netlink_link link;
+
+    if (parent && netlink_find_link(nl, parent, &link))
+        return 0;
+    return error_set_plain(err, ENODEV, NULL, "network %s: this machine has no link %s to stand on",
+            network->name, parent ? parent : "");
+}
+
 int bridge_bring_up(
         struct engine *engine, const struct network *network, bool repair, struct error **err)
 {
@@ -194,6 +205,8 @@ int bridge_bring_up(
     (void)engine;
     if (r < 0)
         return r;
+    if (!network_has_bridge(network))
+        return check_parent(nl, network, err);
     if (!netlink_find_link(nl, network->bridge, &link)) {
         uint8_t mac[SANDBOX_MAC_BYTES] = { 0x02, 0x42, (uint8_t)(group >> 24),
             (uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group };
@@ -239,7 +252,7 @@ int bridge_remove_unused(struct engine *engine, struct error **err)
     int first = 0, r;
 
     r = db_query(engine->db, &stmt, err,
-            "SELECT bridge, id FROM networks WHERE id NOT IN"
+            "SELECT bridge, id FROM networks WHERE bridge IS NOT NULL AND id NOT IN"
             " (SELECT network_id FROM endpoints WHERE active_boot = ?)",
             "t", engine->boot_id);
     while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {

@@ -63,24 +63,79 @@ static int check_nat(const char *value)
     return string_is_equal(value, "nat") ? 0 : -EINVAL;
 }
 
-/* The driver options of a bridge network: key, and whether the value is of the right form. */
-static const struct bridge_option {
+static int check_word(const char *value, const char *const *words)
+{
+    for (; *words; words++)
+        if (string_is_equal(value, *words))
+            return 0;
+    return -EINVAL;
+}
+
+static int check_macvlan_mode(const char *value)
+{
+    static const char *const words[] = { "bridge", "private", "vepa", "passthru", NULL };
+
+    return check_word(value, words);
+}
+
+static int check_ipvlan_mode(const char *value)
+{
+    static const char *const words[] = { "l2", "l3", "l3s", NULL };
+
+    return check_word(value, words);
+}
+
+static int check_ipvlan_flag(const char *value)
+{
+    static const char *const words[] = { "bridge", "private", "vepa", NULL };
+
+    return check_word(value, words);
+}
+
+/* The drivers, as bits. */
+enum {
+    BRIDGE = 1 << 0,
+    MACVLAN = 1 << 1,
+    IPVLAN = 1 << 2,
+    EACH = BRIDGE | MACVLAN | IPVLAN,
+};
+
+/* The bit; 0 for a driver that there is none of. */
+static unsigned driver_bit(const char *driver)
+{
+    if (string_is_empty(driver) || string_is_equal(driver, "bridge"))
+        return BRIDGE;
+    if (string_is_equal(driver, NETWORK_DRIVER_MACVLAN))
+        return MACVLAN;
+    return string_is_equal(driver, NETWORK_DRIVER_IPVLAN) ? IPVLAN : 0;
+}
+
+/* The driver options of networks: key, whose they are, and whether the value is of the right form. */
+static const struct driver_option {
     const char *key;
+    unsigned drivers;
     int (*check)(const char *value);
     const char *expected;
-} bridge_options[] = {
-    { NETWORK_OPTION_ICC, check_bool, "true or false" },
-    { NETWORK_OPTION_MASQUERADE, check_bool, "true or false" },
-    { "com.docker.network.bridge.gateway_mode_ipv4", check_nat, "nat" },
-    { "com.docker.network.bridge.gateway_mode_ipv6", check_nat, "nat" },
-    { NETWORK_OPTION_HOST_BINDING, check_address, "an IPv4 address" },
-    { NETWORK_OPTION_BRIDGE_NAME, check_link_name, "the name of a link, at most 15 characters" },
-    { NETWORK_OPTION_PREFIX, check_prefix,
+} driver_options[] = {
+    { NETWORK_OPTION_ICC, BRIDGE, check_bool, "true or false" },
+    { NETWORK_OPTION_MASQUERADE, BRIDGE, check_bool, "true or false" },
+    { "com.docker.network.bridge.gateway_mode_ipv4", BRIDGE, check_nat, "nat" },
+    { "com.docker.network.bridge.gateway_mode_ipv6", BRIDGE, check_nat, "nat" },
+    { NETWORK_OPTION_HOST_BINDING, BRIDGE, check_address, "an IPv4 address" },
+    { NETWORK_OPTION_BRIDGE_NAME, BRIDGE, check_link_name,
+            "the name of a link, at most 15 characters" },
+    { NETWORK_OPTION_PREFIX, EACH, check_prefix,
             "the beginning of a link's name, at most 12 characters" },
-    { NETWORK_OPTION_MTU, check_mtu, "a number from 68 to 65535" },
-    { OPTION_IPV4, check_bool, "true or false" },
-    { OPTION_IPV6, check_bool, "true or false" },
-    { NETWORK_OPTION_MTU_SHORT, check_mtu, "a number from 68 to 65535" },
+    { NETWORK_OPTION_MTU, EACH, check_mtu, "a number from 68 to 65535" },
+    { OPTION_IPV4, EACH, check_bool, "true or false" },
+    { OPTION_IPV6, EACH, check_bool, "true or false" },
+    { NETWORK_OPTION_MTU_SHORT, BRIDGE, check_mtu, "a number from 68 to 65535" },
+    { NETWORK_OPTION_PARENT, MACVLAN | IPVLAN, check_link_name,
+            "the name of a link of this machine" },
+    { NETWORK_OPTION_MACVLAN_MODE, MACVLAN, check_macvlan_mode,
+            "bridge, private, vepa or passthru" },
+    { NETWORK_OPTION_IPVLAN_MODE, IPVLAN, check_ipvlan_mode, "l2, l3 or l3s" },
+    { NETWORK_OPTION_IPVLAN_FLAG, IPVLAN, check_ipvlan_flag, "bridge, private or vepa" },
 };
 
 static void add_subnet(uint32_t subnet, unsigned prefix_len, unsigned index, void *userdata)
@@ -453,35 +508,65 @@ static int settle(struct engine *engine, const struct network_create_options *op
     return r;
 }
 
+static int check_option(const struct network_create_options *options, const char *key,
+        const char *value, struct error **err)
+{
+    unsigned driver = driver_bit(options->driver);
+
+    for (size_t i = 0; i < ARRAY_LEN(driver_options); i++) {
+        const struct driver_option *known = &driver_options[i];
+
+        if (!string_is_equal(key, known->key) || !(known->drivers & driver))
+            continue;
+        if (known->check(value ? value : "") < 0)
+            return error_set_plain(err, EINVAL, NULL,
+                    "network %s: driver option \"%s\": expected %s", options->name, key,
+                    known->expected);
+        return 0;
+    }
+    return error_set_plain(err, EOPNOTSUPP, NULL,
+            "network %s: the driver option \"%s\" is not supported", options->name, key);
+}
+
+/* What stands on a link of the machine is part of that link's network: nobody here can know its addresses. */
+static int check_parent(const struct network_create_options *options, struct error **err)
+{
+    bool has_subnet = false;
+
+    if (driver_bit(options->driver) == BRIDGE)
+        return 0;
+    if (!options->options || !strmap_has(options->options, NETWORK_OPTION_PARENT))
+        return error_set_plain(err, EINVAL, NULL,
+                "network %s: driver \"%s\" needs the option \"" NETWORK_OPTION_PARENT
+                "\", a link of this machine",
+                options->name, options->driver);
+    for (size_t i = 0; i < options->pool_len; i++)
+        has_subnet = has_subnet || options->pools[i].subnet;
+    if (!has_subnet)
+        return error_set_plain(err, EINVAL, NULL,
+                "network %s: driver \"%s\" needs a subnet, that of its parent's network",
+                options->name, options->driver);
+    return 0;
+}
+
 static int check_options(const struct network_create_options *options, struct error **err)
 {
     if (string_is_empty(options->name))
         return error_set_plain(err, EINVAL, NULL, "a network needs a name");
     if (strlen(options->name) > LIMIT_NAME_BYTES || strpbrk(options->name, "/ \t\n\r"))
         return error_set_plain(err, EINVAL, NULL, "invalid network name \"%s\"", options->name);
-    if (options->driver && !string_is_empty(options->driver) &&
-            !string_is_equal(options->driver, "bridge"))
+    if (!driver_bit(options->driver))
         return error_set_plain(err, EOPNOTSUPP, NULL,
-                "network %s: driver \"%s\" is not supported, only \"bridge\" is", options->name,
-                options->driver);
-    if (!options->options)
-        return 0;
-    STRMAP_FOREACH(options->options, it) {
-        const struct bridge_option *known = NULL;
+                "network %s: driver \"%s\" is not supported: bridge, macvlan and ipvlan are",
+                options->name, options->driver);
+    if (options->options)
+        STRMAP_FOREACH(options->options, it) {
+            int r = check_option(options, it->key, it->value, err);
 
-        for (size_t i = 0; i < ARRAY_LEN(bridge_options); i++)
-            if (string_is_equal(it->key, bridge_options[i].key))
-                known = &bridge_options[i];
-        if (!known)
-            return error_set_plain(err, EOPNOTSUPP, NULL,
-                    "network %s: the driver option \"%s\" is not supported", options->name,
-                    it->key);
-        if (known->check(it->value ? it->value : "") < 0)
-            return error_set_plain(err, EINVAL, NULL,
-                    "network %s: driver option \"%s\": expected %s", options->name, it->key,
-                    known->expected);
-    }
-    return 0;
+            if (r < 0)
+                return r;
+        }
+    return check_parent(options, err);
 }
 
 /* The columns of the pools as texts; NULL: null. */
@@ -527,13 +612,14 @@ static int insert_network(struct engine *engine, const struct network *network,
             "INSERT INTO networks (id, name, driver, bridge, subnet, gateway, ip_range, user_subnet,"
             " internal, attachable, options, labels, created_nsec, ipv4, ipv6, subnet6, gateway6,"
             " ip_range6, user_subnet6, aux_addresses)"
-            " VALUES (?, ?, 'bridge', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "ttttttiiittiiitttit", network->id, network->name, network->bridge,
-            or_null(pools.subnet), or_null(pools.gateway), or_null(pools.range),
-            (int64_t)network->user_subnet, (int64_t)network->internal, (int64_t)network->attachable,
-            option_text, label_text, time_realtime_nsec(), (int64_t)network->ipv4,
-            (int64_t)network->ipv6, or_null(pools.subnet6), or_null(pools.gateway6),
-            or_null(pools.range6), (int64_t)network->user_subnet6, aux_text);
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "tttttttiiittiiitttit", network->id, network->name, network->driver,
+            or_null(network->bridge), or_null(pools.subnet), or_null(pools.gateway),
+            or_null(pools.range), (int64_t)network->user_subnet, (int64_t)network->internal,
+            (int64_t)network->attachable, option_text, label_text, time_realtime_nsec(),
+            (int64_t)network->ipv4, (int64_t)network->ipv6, or_null(pools.subnet6),
+            or_null(pools.gateway6), or_null(pools.range6), (int64_t)network->user_subnet6,
+            aux_text);
 
     if (r < 0 && db_failed_unique(engine->db))
         return error_set_plain(err, EEXIST, NULL,
@@ -546,7 +632,7 @@ int network_create_row(struct engine *engine, struct arena *arena,
         const struct network_create_options *options, const char *id, const char *bridge,
         struct error **err)
 {
-    struct network network = { .id = id, .name = options->name };
+    struct network network = { .id = id, .name = options->name, .driver = "bridge" };
     struct network *same;
     int r = network_find_by_name(engine, arena, options->name, &same, err);
 
@@ -558,7 +644,10 @@ int network_create_row(struct engine *engine, struct arena *arena,
     network.internal = options->internal;
     network.attachable = options->attachable;
     strmap_init_arena(&network.aux_addresses, arena);
-    snprintf(network.bridge, sizeof(network.bridge), "%s", bridge);
+    if (driver_bit(options->driver) == BRIDGE)
+        snprintf(network.bridge, sizeof(network.bridge), "%s", bridge);
+    else
+        network.driver = options->driver;
     r = settle(engine, options, &network, err);
     if (r >= 0)
         r = insert_network(engine, &network, options, err);

@@ -278,22 +278,55 @@ static int insert_endpoint(struct engine *engine, const char *container_id,
     return r < 0 ? r : 0;
 }
 
+/* "net.ipv4.conf.IFNAME.log_martians=1,…" */
+static int check_sysctls(const char *network, const char *text, struct error **err)
+{
+    struct str rest = str_from(text), item;
+
+    if (strlen(text) >= SANDBOX_SYSCTLS_MAX)
+        return error_set_plain(err, E2BIG, NULL, "network %s: settings of %d and more bytes",
+                network, SANDBOX_SYSCTLS_MAX);
+    while (str_split_next(&rest, ',', &item)) {
+        struct sandbox_sysctl parsed;
+
+        if (!sandbox_sysctl_parse(item, &parsed))
+            return error_set_plain(err, EINVAL, NULL,
+                    "network %s: invalid setting \"%.*s\": expected net.ipv4.conf.IFNAME.NAME=VALUE, or "
+                    "ipv6, mpls, neigh in place of ipv4 and conf",
+                    network, STR_FMT(item));
+    }
+    return 0;
+}
+
+static int check_link_option(const char *network, const char *name, struct error **err)
+{
+    if (network_link_name_is_valid(name) && !string_is_equal(name, "lo"))
+        return 0;
+    return error_set_plain(err, EINVAL, NULL,
+            "network %s: invalid interface name \"%s\": expected at most 15 letters, digits and _.-",
+            network, name);
+}
+
 /* The driver options of an endpoint. */
 static int check_driver_options(const struct network_connect_options *options, struct error **err)
 {
+    int r = 0;
+
     if (!options->driver_options)
         return 0;
     STRMAP_FOREACH(options->driver_options, it) {
-        if (!string_is_equal(it->key, NETWORK_ENDPOINT_LINK_NAME))
-            return error_set_plain(err, EOPNOTSUPP, NULL,
+        const char *value = it->value ? it->value : "";
+
+        if (string_is_equal(it->key, NETWORK_ENDPOINT_LINK_NAME))
+            r = check_link_option(options->network, value, err);
+        else if (string_is_equal(it->key, NETWORK_ENDPOINT_SYSCTLS))
+            r = check_sysctls(options->network, value, err);
+        else
+            r = error_set_plain(err, EOPNOTSUPP, NULL,
                     "network %s: the driver option \"%s\" of a container is not supported",
                     options->network, it->key);
-        if (!it->value || !network_link_name_is_valid(it->value) ||
-                string_is_equal(it->value, "lo"))
-            return error_set_plain(err, EINVAL, NULL,
-                    "network %s: invalid interface name \"%s\": expected at most 15 letters, digits "
-                    "and _.-",
-                    options->network, it->value ? (const char *)it->value : "");
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -423,6 +456,8 @@ int network_is_attached(
         if (!network_is_named(it->network, network))
             continue;
         network_host_name(container_id, it->network->id, host_name);
+        if (!network_has_bridge(it->network))
+            return it->active;
         return it->active && netlink_find_link(nl, host_name, &link) &&
                netlink_find_link(nl, it->network->bridge, &bridge) && link.master == bridge.index;
     }

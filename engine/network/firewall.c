@@ -135,7 +135,8 @@ void firewall_add_network(
     char subnet[ADDRESS6_NETWORK_TEXT_MAX];
     const char *bridge = network->bridge;
 
-    if (state->family == FIREWALL_IPV4 ? !network->ipv4 : !network->ipv6)
+    if (!network_has_bridge(network) ||
+            (state->family == FIREWALL_IPV4 ? !network->ipv4 : !network->ipv6))
         return;
     if (state->family == FIREWALL_IPV4)
         address_format_network(network->subnet, network->prefix_len, subnet);

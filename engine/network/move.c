@@ -65,7 +65,7 @@ int network_move_if_taken(struct engine *engine, const struct network *network, 
     struct pool_subnet chosen;
     int r;
 
-    if (network->user_subnet || !network->ipv4)
+    if (network->user_subnet || !network->ipv4 || !network_has_bridge(network))
         return 0;
     r = is_in_use(engine, network, err);
     if (r != 0)

@@ -33,6 +33,10 @@ void netlink_bridge_add(struct netlink *nl, const char *name, const uint8_t mac[
         uint32_t mtu, uint32_t group); /* there already: fine */
 void netlink_veth_add(
         struct netlink *nl, const struct sandbox_interface *interface, int peer_netns_fd);
+/* The same on the link `parent`: a sub-interface of the kind and mode that the interface tells. -EINVAL for a mode that
+ * there is none of. */
+int netlink_sub_interface_add(struct netlink *nl, const struct sandbox_interface *interface,
+        unsigned parent, int netns_fd);
 void netlink_link_up(struct netlink *nl, unsigned index, const char *name);
 void netlink_link_set_master(struct netlink *nl, unsigned index, unsigned master, const char *name);
 /* As a port of a bridge: hairpin mode (with br_netfilter a packet to a published port of the sender's own is

@@ -250,6 +250,77 @@ void netlink_veth_add(
     request_end(nl, header);
 }
 
+struct mode {
+    const char *name;
+    uint32_t value;
+};
+
+static const struct mode macvlan_modes[] = {
+    { "private", MACVLAN_MODE_PRIVATE },
+    { "vepa", MACVLAN_MODE_VEPA },
+    { "bridge", MACVLAN_MODE_BRIDGE },
+    { "passthru", MACVLAN_MODE_PASSTHRU },
+    { NULL, 0 },
+};
+static const struct mode ipvlan_modes[] = {
+    { "l2", IPVLAN_MODE_L2 },
+    { "l3", IPVLAN_MODE_L3 },
+    { "l3s", IPVLAN_MODE_L3S },
+    { NULL, 0 },
+};
+static const struct mode ipvlan_flags[] = {
+    { "bridge", 0 },
+    { "private", IPVLAN_F_PRIVATE },
+    { "vepa", IPVLAN_F_VEPA },
+    { NULL, 0 },
+};
+
+static bool find_mode(const struct mode *modes, const char *name, uint32_t *ret)
+{
+    for (; modes->name; modes++)
+        if (strcmp(modes->name, name) == 0) {
+            *ret = modes->value;
+            return true;
+        }
+    return false;
+}
+
+int netlink_sub_interface_add(struct netlink *nl, const struct sandbox_interface *interface,
+        unsigned parent, int netns_fd)
+{
+    bool is_macvlan = interface->kind == SANDBOX_MACVLAN;
+    uint32_t mode, flag;
+
+    if (!find_mode(is_macvlan ? macvlan_modes : ipvlan_modes, interface->mode, &mode) ||
+            !find_mode(ipvlan_flags, interface->flag, &flag))
+        return -EINVAL;
+    struct nlmsghdr *header = request_begin(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+            (struct netlink_request){ .doing = "make an interface of the container on",
+                    .name = interface->parent,
+                    .tolerated = EEXIST });
+    put_link(header, 0, 0);
+    mnl_attr_put_strz(header, IFLA_IFNAME, interface->name);
+    mnl_attr_put_u32(header, IFLA_LINK, parent);
+    mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+    if (is_macvlan) /* one of ipvlan has its parent's */
+        mnl_attr_put(header, IFLA_ADDRESS, SANDBOX_MAC_BYTES, interface->mac);
+    if (interface->mtu)
+        mnl_attr_put_u32(header, IFLA_MTU, interface->mtu);
+    struct nlattr *link = mnl_attr_nest_start(header, IFLA_LINKINFO);
+    mnl_attr_put_str(header, IFLA_INFO_KIND, sandbox_kind_name(interface->kind));
+    struct nlattr *data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+    if (is_macvlan) {
+        mnl_attr_put_u32(header, IFLA_MACVLAN_MODE, mode);
+    } else {
+        mnl_attr_put_u16(header, IFLA_IPVLAN_MODE, (uint16_t)mode);
+        mnl_attr_put_u16(header, IFLA_IPVLAN_FLAGS, (uint16_t)flag);
+    }
+    mnl_attr_nest_end(header, data);
+    mnl_attr_nest_end(header, link);
+    request_end(nl, header);
+    return 0;
+}
+
 void netlink_link_up(struct netlink *nl, unsigned index, const char *name)
 {
     struct nlmsghdr *header = request_begin(nl, RTM_NEWLINK, 0,

@@ -22,7 +22,14 @@ struct stmt;
 #define NETWORK_OPTION_MTU_SHORT "mtu"
 #define NETWORK_OPTION_PREFIX "com.docker.network.container_iface_prefix"
 
+#define NETWORK_OPTION_PARENT "parent"
+#define NETWORK_OPTION_MACVLAN_MODE "macvlan_mode"
+#define NETWORK_OPTION_IPVLAN_MODE "ipvlan_mode"
+#define NETWORK_OPTION_IPVLAN_FLAG "ipvlan_flag"
+#define NETWORK_DRIVER_MACVLAN "macvlan"
+#define NETWORK_DRIVER_IPVLAN "ipvlan"
 #define NETWORK_ENDPOINT_LINK_NAME "com.docker.network.endpoint.ifname"
+#define NETWORK_ENDPOINT_SYSCTLS "com.docker.network.endpoint.sysctls"
 
 /* Columns in the order that network_from_row expects, beginning with column 0. */
 #define NETWORK_COLUMNS                                                               \
@@ -46,14 +53,17 @@ const char *network_option(const struct network *network, const char *key); /* N
 bool network_option_bool(const struct network *network, const char *key, bool fallback);
 uint32_t network_mtu(const struct network *network); /* 0: the kernel's */
 bool network_is_default(const struct network *network);
+/* Has it a bridge? Else its interfaces stand on a link of the machine, in whose network they are: without the machine's
+ * firewall, ports and names. */
+bool network_has_bridge(const struct network *network);
 /* Is it what the user means by `ref` (name, id or beginning of the id)? */
 bool network_is_named(const struct network *network, const char *ref);
 bool network_has_masquerade(const struct network *network);
 
-/* Names are answered on user networks, as with Docker. */
+/* Names are answered on user networks, as with Docker, by the bridge's address. */
 static inline bool network_has_names(const struct network *network)
 {
-    return !network_is_default(network);
+    return !network_is_default(network) && network_has_bridge(network);
 }
 
 /* A state root other than the usual one has names of its own, so that several can live on one machine:
@@ -140,8 +150,8 @@ void network_host_name(const char *container_id, const char *network_id, char re
 /* Number that a network's links share, so that they can be removed in one go. */
 uint32_t network_link_group(const char *network_id);
 
-/* bridge.c: makes the network's bridge unless it is up already; and removes those of networks without active
- * endpoints. Under the lock. -EADDRINUSE when another link has taken the subnet. */
+/* bridge.c: makes the network's bridge unless it is up already (of one without sees that its parent is there); and removes
+ * those of networks without active endpoints. Under the lock. -EADDRINUSE when another link has taken the subnet. */
 int bridge_bring_up(
         struct engine *engine, const struct network *network, bool repair, struct error **err);
 int bridge_remove_unused(struct engine *engine, struct error **err);

@@ -114,6 +114,12 @@ bool network_is_default(const struct network *network)
     return string_is_equal(network->name, NETWORK_DEFAULT_NAME);
 }
 
+bool network_has_bridge(const struct network *network)
+{
+    return !string_is_equal(network->driver, NETWORK_DRIVER_MACVLAN) &&
+           !string_is_equal(network->driver, NETWORK_DRIVER_IPVLAN);
+}
+
 bool network_is_named(const struct network *network, const char *ref)
 {
     return string_is_equal(ref, network->name) || string_has_prefix(network->id, ref) ||
@@ -404,7 +410,7 @@ int network_remove(struct engine *engine, const char *ref, struct error **err)
         return lock;
     r = check_unused(engine, &arena, network, err);
     if (r >= 0)
-        r = bridge_remove(network->bridge, network->id, err);
+        r = !network_has_bridge(network) ? 0 : bridge_remove(network->bridge, network->id, err);
     if (r >= 0)
         r = remove_rows(engine, network, err);
     if (r >= 0)

@@ -76,10 +76,11 @@ static int read_ports(
 }
 
 /* The container's addresses that ports lead to: of the network with the default route of that family. */
-#define PORTS_TARGET(column)                                                                 \
-    " (SELECT endpoints." column " FROM endpoints JOIN networks ON networks.id = network_id" \
-    "  WHERE endpoints.container_id = ports.container_id AND internal = 0"                   \
-    "  AND active_boot = ?1 AND endpoints." column " IS NOT NULL"                            \
+#define PORTS_TARGET(column)                                               \
+    " (SELECT CASE WHEN networks.driver = 'bridge' THEN endpoints." column \
+    " END FROM endpoints JOIN networks ON networks.id = network_id"        \
+    "  WHERE endpoints.container_id = ports.container_id AND internal = 0" \
+    "  AND active_boot = ?1 AND endpoints." column " IS NOT NULL"          \
     "  ORDER BY gw_priority DESC, position, networks.name LIMIT 1)"
 #define PORTS_SELECT                                                                              \
     "SELECT host_ip, host_port, container_port, protocol," PORTS_TARGET("ipv4") "," PORTS_TARGET( \

@@ -16,6 +16,18 @@ static const char *const protocol_names[] = {
 };
 _Static_assert(ARRAY_LEN(protocol_names) == SANDBOX_PROTOCOL_MAX_, "name every protocol");
 
+static const char *const kind_names[] = {
+    [SANDBOX_VETH] = "veth",
+    [SANDBOX_MACVLAN] = "macvlan",
+    [SANDBOX_IPVLAN] = "ipvlan",
+};
+_Static_assert(ARRAY_LEN(kind_names) == SANDBOX_KIND_MAX_, "name every kind");
+
+const char *sandbox_kind_name(enum sandbox_kind kind)
+{
+    return kind_names[kind];
+}
+
 const char *sandbox_protocol_name(enum sandbox_protocol protocol)
 {
     return protocol_names[protocol];
@@ -50,13 +62,24 @@ static json_t *link_local_to_json(const struct sandbox_interface *it)
     return list;
 }
 
+/* NULL for a pair. */
+static json_t *parent_to_json(const struct sandbox_interface *it)
+{
+    if (it->kind == SANDBOX_VETH)
+        return NULL;
+    return json_pack("{s:s, s:s, s:s, s:s}", "link", it->parent, "kind", kind_names[it->kind],
+            "mode", it->mode, "flag", it->flag);
+}
+
 static json_t *interface_to_json(const struct sandbox_interface *it)
 {
     char address[ADDRESS_NETWORK_TEXT_MAX], gateway[ADDRESS_TEXT_MAX], mac[ADDRESS_MAC_TEXT_MAX],
             address6[ADDRESS6_NETWORK_TEXT_MAX], gateway6[ADDRESS6_TEXT_MAX];
 
-    return json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:o*, s:s, s:i, s:I, s:b}", "name",
-            it->name, "host_name", it->host_name, "bridge", it->bridge, "address",
+    return json_pack(
+            "{s:s*, s:s, s:o*, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:o*, s:s, s:i, s:I, s:b}",
+            "sysctls", *it->sysctls ? it->sysctls : NULL, "name", it->name, "parent",
+            parent_to_json(it), "host_name", it->host_name, "bridge", it->bridge, "address",
             it->address ? address_format_network(it->address, it->prefix_len, address) : NULL,
             "gateway", it->gateway ? address_format(it->gateway, gateway) : NULL, "address6",
             address6_is_zero(&it->address6)
@@ -122,22 +145,47 @@ static int addresses6_from_json(
     return 0;
 }
 
+static int parent_from_json(const json_t *json, struct sandbox_interface *ret, struct error **err)
+{
+    const char *kind = jsonx_string(json, "kind"), *mode = jsonx_string(json, "mode"),
+               *flag = jsonx_string(json, "flag");
+    int r = read_name(json, "link", ret->parent, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ARRAY_LEN(kind_names); i++)
+        if (string_is_equal(kind, kind_names[i]))
+            ret->kind = (enum sandbox_kind)i;
+    if (ret->kind == SANDBOX_VETH || !mode || strlen(mode) >= sizeof(ret->mode) || !flag ||
+            strlen(flag) >= sizeof(ret->flag))
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"parent\" is wrong");
+    snprintf(ret->mode, sizeof(ret->mode), "%s", mode);
+    snprintf(ret->flag, sizeof(ret->flag), "%s", flag);
+    return 0;
+}
+
 static int interface_from_json(
         const json_t *json, struct sandbox_interface *ret, struct error **err)
 {
     const char *address = jsonx_string(json, "address"), *gateway = jsonx_string(json, "gateway");
+    const char *sysctls = jsonx_string(json, "sysctls");
+    const json_t *parent = json_object_get(json, "parent");
     int64_t mtu = jsonx_int(json, "mtu", 0), group = jsonx_int(json, "group", 0);
     int r;
 
     if ((r = read_name(json, "name", ret->name, err)) < 0 ||
             (r = read_name(json, "host_name", ret->host_name, err)) < 0 ||
-            (r = read_name(json, "bridge", ret->bridge, err)) < 0)
+            (r = parent ? parent_from_json(parent, ret, err)
+                        : read_name(json, "bridge", ret->bridge, err)) < 0)
         return r;
     if (address && address_parse_network(address, &ret->address, &ret->prefix_len) < 0)
         return error_set_plain(err, EINVAL, NULL, "network interface: member \"address\" is wrong");
     r = addresses6_from_json(json, ret, err);
     if (r < 0)
         return r;
+    if (sysctls && strlen(sysctls) >= sizeof(ret->sysctls))
+        return error_set_plain(err, EINVAL, NULL, "network interface: member \"sysctls\" is wrong");
+    snprintf(ret->sysctls, sizeof(ret->sysctls), "%s", sysctls ? sysctls : "");
     if (gateway && address_parse(gateway, &ret->gateway) < 0)
         return error_set_plain(err, EINVAL, NULL, "network interface: member \"gateway\" is wrong");
     if (address_parse_mac(jsonx_string(json, "mac"), ret->mac) < 0)

@@ -88,6 +88,46 @@ static int enable_ipv6(const char *link, struct error **err)
     return 0;
 }
 
+bool sandbox_sysctl_parse(struct str text, struct sandbox_sysctl *ret)
+{
+    struct str net, interface;
+
+    if (!str_split_next(&text, '.', &net) || !str_is_equal_z(net, "net") ||
+            !str_split_next(&text, '.', &ret->family) || !str_split_next(&text, '.', &ret->group) ||
+            !str_split_next(&text, '.', &interface) || !str_is_equal_z(interface, "IFNAME") ||
+            !str_split_next(&text, '=', &ret->name) || ret->name.len == 0 || text.len == 0)
+        return false;
+    for (size_t i = 0; i < ret->name.len; i++)
+        if (!((ret->name.data[i] >= 'a' && ret->name.data[i] <= 'z') ||
+                    (ret->name.data[i] >= '0' && ret->name.data[i] <= '9') ||
+                    ret->name.data[i] == '_'))
+            return false;
+    ret->value = text;
+    return (str_is_equal_z(ret->family, "ipv4") || str_is_equal_z(ret->family, "ipv6") ||
+                   str_is_equal_z(ret->family, "mpls")) &&
+           (str_is_equal_z(ret->group, "conf") || str_is_equal_z(ret->group, "neigh"));
+}
+
+static int set_sysctls(const struct sandbox_interface *it, struct error **err)
+{
+    struct str rest = str_from(it->sysctls), item;
+
+    while (rest.len > 0 && str_split_next(&rest, ',', &item)) {
+        char path[SANDBOX_SYSCTLS_MAX + SYSCTL_PATH_MAX], value[SANDBOX_SYSCTLS_MAX];
+        struct sandbox_sysctl sysctl;
+
+        if (!sandbox_sysctl_parse(item, &sysctl))
+            return error_set_plain(err, EINVAL, NULL, "invalid setting %.*s", STR_FMT(item));
+        snprintf(path, sizeof(path), "/proc/sys/net/%.*s/%.*s/%s/%.*s", STR_FMT(sysctl.family),
+                STR_FMT(sysctl.group), it->name, STR_FMT(sysctl.name));
+        snprintf(value, sizeof(value), "%.*s", STR_FMT(sysctl.value));
+        int r = fs_write_small(AT_FDCWD, path, value);
+        if (r < 0)
+            return error_set(err, r, NULL, "cannot set %s of the container's interface", path);
+    }
+    return 0;
+}
+
 /* The link must be up before it gets IPv6 addresses: the kernel makes their routes only then. */
 static int configure_addresses(
         struct netlink *nl, const struct sandbox_interface *it, unsigned index, struct error **err)
@@ -98,6 +138,8 @@ static int configure_addresses(
         disable_ipv6(it->name);
     else
         r = enable_ipv6(it->name, err);
+    if (r >= 0)
+        r = set_sysctls(it, err);
     if (r < 0)
         return r;
     if (it->address)
@@ -144,6 +186,22 @@ static int configure_inside(const struct sandbox_config *config, struct error **
     return netlink_commit(nl, err);
 }
 
+/* The netlink socket looks for the parent where it was opened. */
+static int make_sub_interface(
+        struct netlink *nl, const struct sandbox_interface *it, int netns_fd, struct error **err)
+{
+    struct netlink_link parent;
+    int r;
+
+    if (!netlink_find_link(nl, it->parent, &parent))
+        return error_set_plain(err, ENODEV, NULL, "this machine has no link %s", it->parent);
+    r = netlink_sub_interface_add(nl, it, parent.index, netns_fd);
+    if (r < 0)
+        return error_set(err, r, NULL, "%s has no mode %s, %s", sandbox_kind_name(it->kind),
+                it->mode, it->flag);
+    return netlink_commit(nl, err);
+}
+
 /* Makes the pairs: the outer ends where the netlink socket is, the inner ones in the namespace. An outer end whose
  * inner one is elsewhere (the namespace was lost) is replaced. */
 static int make_pairs(
@@ -152,7 +210,16 @@ static int make_pairs(
     for (size_t i = 0; i < config->interfaces.len; i++) {
         const struct sandbox_interface *it = &config->interfaces.items[i];
 
-        if (it->kept || if_nametoindex(it->name) != 0)
+        if (it->kind == SANDBOX_VETH || it->kept || if_nametoindex(it->name) != 0)
+            continue;
+        int r = make_sub_interface(nl, it, netns_fd, err);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < config->interfaces.len; i++) {
+        const struct sandbox_interface *it = &config->interfaces.items[i];
+
+        if (it->kind != SANDBOX_VETH || it->kept || if_nametoindex(it->name) != 0)
             continue;
         netlink_link_delete(nl, it->host_name);
         netlink_veth_add(nl, it, netns_fd);
@@ -169,7 +236,7 @@ static int attach_outside(
         unsigned bridge = if_nametoindex(it->bridge);
         unsigned index = if_nametoindex(it->host_name);
 
-        if (it->kept)
+        if (it->kept || it->kind != SANDBOX_VETH)
             continue;
         if (bridge == 0)
             return error_set(err, ENODEV, NULL, "bridge %s is not there", it->bridge);
@@ -279,7 +346,8 @@ int sandbox_update(const struct sandbox_config *config, struct sandbox_config *w
     for (size_t i = 0; i < wanted->interfaces.len; i++) {
         struct sandbox_interface *it = &wanted->interfaces.items[i];
 
-        it->kept = has_interface(config, it) && if_nametoindex(it->host_name) != 0;
+        it->kept = has_interface(config, it) &&
+                   (it->kind != SANDBOX_VETH || if_nametoindex(it->host_name) != 0);
     }
     return r < 0 ? r : sandbox_create(wanted, netns_dir_fd, name, &netns_fd, err);
 }

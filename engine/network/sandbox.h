@@ -15,11 +15,23 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
+#include "base/str.h"
 
 struct error;
 
 #define SANDBOX_MAC_BYTES 6
 #define SANDBOX_LINK_LOCAL_MAX 8
+#define SANDBOX_SYSCTLS_MAX 512
+
+/* What an interface is: the inner end of a pair whose outer end is on a bridge, or a sub-interface of a link of the
+ * machine. */
+enum sandbox_kind {
+    SANDBOX_VETH,
+    SANDBOX_MACVLAN,
+    SANDBOX_IPVLAN,
+    SANDBOX_KIND_MAX_,
+};
+#define SANDBOX_MODE_MAX 12
 
 /* One interface of the container. IPv4 addresses are numbers in host order throughout. */
 struct sandbox_interface {
@@ -38,7 +50,12 @@ struct sandbox_interface {
     uint32_t group; /* of the outer end, for removing a network's links together */
     uint32_t mtu;   /* 0: the kernel's default */
     bool isolated;  /* may talk to the bridge, not to its other ports (enable_icc=false) */
-    bool kept;      /* it is there, and left as it is; not part of the JSON */
+    enum sandbox_kind kind;
+    char parent[IFNAMSIZ]; /* of what is no pair; then host_name, bridge and group mean nothing */
+    char mode[SANDBOX_MODE_MAX], flag[SANDBOX_MODE_MAX]; /* "bridge", "l2" …; flag of ipvlan */
+    char sysctls
+            [SANDBOX_SYSCTLS_MAX]; /* "net.ipv4.conf.IFNAME.NAME=VALUE,…"; set before it is up */
+    bool kept;                     /* it is there, and left as it is; not part of the JSON */
 };
 
 /* A host port that is held by a bound socket, so that every other program gets EADDRINUSE. */
@@ -48,6 +65,7 @@ enum sandbox_protocol {
     SANDBOX_PROTOCOL_MAX_,
     SANDBOX_PROTOCOL_INVALID = -22,
 };
+const char *sandbox_kind_name(enum sandbox_kind kind);             /* "veth", "macvlan" … */
 const char *sandbox_protocol_name(enum sandbox_protocol protocol); /* "tcp", "udp" */
 int sandbox_protocol_parse(const char *name);                      /* a protocol, or -EINVAL */
 
@@ -128,3 +146,9 @@ socklen_t sandbox_port_address(const struct sandbox_port *port, struct sockaddr_
 #define SANDBOX_PORT_TEXT_MAX 128
 const char *sandbox_port_text(
         const struct sandbox_port *port, char buffer[static SANDBOX_PORT_TEXT_MAX]);
+
+/* One of an interface's settings: family "ipv4", group "conf" or "neigh". False when it is none. Borrowed. */
+struct sandbox_sysctl {
+    struct str family, group, name, value;
+};
+bool sandbox_sysctl_parse(struct str text, struct sandbox_sysctl *ret);

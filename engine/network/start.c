@@ -61,8 +61,23 @@ void network_fill_resolv(const struct network_start *start, struct resolv_config
     resolv->without_interfaces = start->sandbox.interfaces.len == 0;
 }
 
+static void fill_parent(const struct network *network, struct sandbox_interface *it)
+{
+    bool is_macvlan = string_is_equal(network->driver, NETWORK_DRIVER_MACVLAN);
+    const char *parent = network_option(network, NETWORK_OPTION_PARENT),
+               *mode = network_option(network,
+                       is_macvlan ? NETWORK_OPTION_MACVLAN_MODE : NETWORK_OPTION_IPVLAN_MODE),
+               *flag = network_option(network, NETWORK_OPTION_IPVLAN_FLAG);
+
+    it->kind = is_macvlan ? SANDBOX_MACVLAN : SANDBOX_IPVLAN;
+    snprintf(it->parent, sizeof(it->parent), "%s", parent ? parent : "");
+    snprintf(it->mode, sizeof(it->mode), "%s", mode ? mode : is_macvlan ? "bridge" : "l2");
+    snprintf(it->flag, sizeof(it->flag), "%s", flag ? flag : "bridge");
+}
+
 static void add_interface(const struct network_endpoint *endpoint, struct sandbox_config *config)
 {
+    const char *sysctls = strmap_get(&endpoint->driver_options, NETWORK_ENDPOINT_SYSCTLS);
     const struct network *network = endpoint->network;
     struct sandbox_interface *it = ARRAY_APPEND(&config->interfaces);
 
@@ -84,6 +99,9 @@ static void add_interface(const struct network_endpoint *endpoint, struct sandbo
             it->link_local_len++;
     memcpy(it->name, endpoint->link_name, sizeof(it->name));
     memcpy(it->bridge, network->bridge, sizeof(it->bridge));
+    snprintf(it->sysctls, sizeof(it->sysctls), "%s", sysctls ? sysctls : "");
+    if (!network_has_bridge(network))
+        fill_parent(network, it);
     memcpy(it->mac, endpoint->mac, sizeof(it->mac));
     network_host_name(endpoint->container_id, network->id, it->host_name);
 }
@@ -134,11 +152,13 @@ static void fill_start(const struct network_endpoints *endpoints, const struct p
         add_interface(&endpoints->items[i], &ret->sandbox);
     if (gateway) {
         ret->sandbox.default_route = (int)(gateway - endpoints->items);
-        ret->host_gateway = address_map(gateway->network->gateway);
+        if (network_has_bridge(gateway->network))
+            ret->host_gateway = address_map(gateway->network->gateway);
     }
     if (gateway6) {
         ret->sandbox.default_route6 = (int)(gateway6 - endpoints->items);
-        ret->host_gateway6 = gateway6->network->gateway6;
+        if (network_has_bridge(gateway6->network))
+            ret->host_gateway6 = gateway6->network->gateway6;
     }
     for (size_t i = 0; i < ports->len; i++)
         *ARRAY_APPEND(&ret->sandbox.ports) = ports->items[i];
@@ -225,9 +245,10 @@ static struct ports_target ports_target(const struct network_endpoints *endpoint
     const char *host = v4 ? network_option(v4->network, NETWORK_OPTION_HOST_BINDING) : NULL;
     struct ports_target target = { 0 };
 
-    if (v4)
+    /* Who has the default route elsewhere would answer there. */
+    if (v4 && network_has_bridge(v4->network))
         target.ipv4 = address_map(v4->address);
-    if (v6)
+    if (v6 && network_has_bridge(v6->network))
         target.ipv6 = v6->address6;
     if (host)
         (void)address_parse(host, &target.fallback_host); /* checked when the network was made */

@@ -44,6 +44,7 @@ services:
         gw_priority: 5
         driver_opts:
           com.docker.network.endpoint.ifname: db0
+          com.docker.network.endpoint.sysctls: net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.hop_limit=77
   b:
     <<: *base
     networks: [front, back]
@@ -66,6 +67,7 @@ YAML
     for address in 10.231.9.77/24 2001:db8:9::77/64 169.254.7.7/16 fe80::77/64 02:42:00:00:00:77; do
         grep -qF " $address " out || { cat out; return 1; }
     done
+    [ "$(inside a cat /proc/sys/net/ipv4/conf/db0/log_martians /proc/sys/net/ipv6/conf/db0/hop_limit | tr '\n' ' ')" = "1 77 " ]
     [ "$(inside a ip route | awk '/^default/ { print $5 }')" = db0 ]
     [ "$(inside a ip -6 route | awk '/^default/ { print $5 }')" = db0 ]
     # The addresses that are taken are given to nobody.
@@ -135,6 +137,10 @@ YAML
     assert_output_has "invalid link-local IP address"
     run berth run --rm --network name=six,interface-name=far-too-long-a-name busybox true
     assert_output_has "invalid interface name"
+    for setting in net.ipv4.conf.eth0.log_martians=1 net.core.somaxconn=1 net.ipv4.conf.IFNAME.../../../x=1 net.ipv4.conf.IFNAME.x; do
+        run berth run --rm --network "name=six,driver-opt=com.docker.network.endpoint.sysctls=$setting" busybox true
+        assert_output_has "invalid setting"
+    done
     run berth network create --ipv6 --subnet fd00:1::/64 --gateway fd00:2::1 bad
     assert_output_has "is not an address of the subnet"
     run berth network create --gateway fd00:2::1 bad
@@ -144,4 +150,58 @@ YAML
     # IPv6 can be switched off for a container.
     berth run --rm --network six --sysctl net.ipv6.conf.all.disable_ipv6=1 busybox true
     berth network rm six
+}
+
+@test "macvlan and ipvlan: containers stand on a link of the machine, with its network's addresses" {
+    parent=nv$$
+    ip link add "$parent" type bridge
+    ip link set "$parent" up
+    for driver in macvlan ipvlan; do
+        ip link add link "$parent" name "${parent}x" type $driver || { echo "# this kernel has no $driver" >&3; continue; }
+        ip link del "${parent}x"
+        project <<YAML
+name: net6
+x-base: &base { image: busybox, init: true, command: [sleep, "1000"], stop_grace_period: 0s }
+services:
+  a: { <<: *base, ports: ["8080"], networks: { lan: { ipv4_address: 10.231.10.77, interface_name: lan0 } } }
+  b: { <<: *base, networks: [lan] }
+networks:
+  lan:
+    driver: $driver
+    driver_opts: { parent: $parent }
+    ipam: { config: [{ subnet: 10.231.10.0/24, gateway: 10.231.10.254 }] }
+YAML
+        berth compose up -d
+        inside a ip addr show lan0 | grep -qF ' 10.231.10.77/24 '
+        [ "$(inside a ip route | awk '/^default/ { print $3, $5 }')" = "10.231.10.254 lan0" ]
+        inside b ping -c 1 -W 5 10.231.10.77
+        [ -z "$(berth port net6-a-1)" ]
+        [ "$(berth network inspect -f '{{.Driver}}' net6_lan)" = $driver ]
+        berth restart -t 0 net6-a-1
+        inside b ping -c 1 -W 5 10.231.10.77
+        run berth network disconnect net6_lan net6-b-1
+        assert_status 1
+        assert_output_has "not supported"
+        # Beside a network of its own.
+        berth network create more >/dev/null
+        berth network connect --gw-priority 1 more net6-b-1
+        [ "$(inside b ip route | awk '/^default/ { print $5 }')" = eth1 ]
+        inside b ping -c 1 -W 5 10.231.10.77
+        berth network disconnect more net6-b-1
+        berth network rm more
+        berth compose down -t 0
+    done
+    ip link del "$parent"
+    run berth network create -d macvlan lan
+    assert_output_has "needs the option \"parent\""
+    run berth network create -d macvlan -o parent=eth0 lan
+    assert_output_has "needs a subnet"
+    run berth network create -d macvlan -o parent=eth0 -o ipvlan_mode=l3 --subnet 10.231.11.0/24 lan
+    assert_output_has "not supported"
+    berth network create -d macvlan -o parent=nowhere0 --subnet 10.231.11.0/24 lan >/dev/null
+    run berth run --rm --network lan busybox true
+    assert_output_has "this machine has no link nowhere0"
+    berth network rm lan
+    run berth network create -d overlay lan
+    assert_output_has "driver \"overlay\" is not supported"
 }

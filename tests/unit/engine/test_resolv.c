@@ -173,7 +173,8 @@ static void a_sandbox_survives_its_json(void **state)
         .isolated = true,
         .prefix6_len = 64,
         .link_local = { address_map(0xa9fe0001) },
-        .link_local_len = 1 };
+        .link_local_len = 1,
+        .sysctls = "net.ipv4.conf.IFNAME.forwarding=1" };
     assert_int_equal(address6_parse("fd00::2", &it->address6), 0);
     assert_int_equal(address6_parse("fd00::1", &it->gateway6), 0);
     *ARRAY_APPEND(&config.ports) = (struct sandbox_port){ .host_address = address_map(0x7f000001),
