@@ -83,8 +83,11 @@ int names_server_sync(int dns_dir_fd, bool expect_end, enum names_server *ret, s
     if (r <= 0)
         return error_set(err, r < 0 ? r : -ETIMEDOUT, NULL, "the name server does not answer");
     got = recv(fd, answer, ERROR_ENCODED_MAX_BYTES, 0);
-    if (got <= 0)
-        return 0; /* likewise */
+    if (got <= 0) { /* it has seen the files, and is about to end */
+        if (pidfd >= 0)
+            (void)proc_wait_pidfd(pidfd, deadline);
+        return 0;
+    }
     *ret = NAMES_SERVER_SYNCED;
     r = take_answer(answer, (size_t)got, err);
     if (r >= 0 && pidfd >= 0)

@@ -70,8 +70,9 @@ expect_clean() { # nothing of ours is left on the machine
 up0" machine sh -c 'ip -br link | sed "s/[ @].*//" | sort'
     expect "" machine nft list ruleset
     expect "" ls "$BERTH_RUN/netns"
-    [ -z "$(pids_of_server)" ] || { echo "berth-dns still runs"; return 1; }
+    wait_for 10 has_no_server
 }
+has_no_server() { [ -z "$(pids_of_server)" ]; }
 both_bridge_filters() { # runs the function with packets on bridges seen by the firewall, and not seen
     local file=/proc/sys/net/bridge/bridge-nf-call-ip6tables
     "$1"
