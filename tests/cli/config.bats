@@ -8,7 +8,7 @@ setup() {
     berth=$BERTH_BUILD/bin/berth
     [ -x "$berth" ] || skip "$berth is not built"
     unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_PROGRESS
-    export NO_COLOR=1
+    export NO_COLOR=1 LC_ALL=C.UTF-8
     mkdir -p "$BATS_TEST_TMPDIR/demo"
     cd "$BATS_TEST_TMPDIR/demo" || return
 }
