@@ -433,7 +433,7 @@ c['process']['args'] = ['unshare', '-mrpf', 'mount', '-t', 'proc', 'none', '/pro
     local pid
     pid=$(oci state "$CONTAINER" | python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
     oci kill "$CONTAINER" TERM
-    tail --pid="$pid" -f /dev/null
+    wait_for 60 are_gone "$pid" # also where this machine's init reaps nothing
     [ "$(status_of)" = stopped ]
     oci delete "$CONTAINER"
 }
