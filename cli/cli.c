@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -40,6 +41,8 @@ bool cli_env_flag(const struct cli *cli, const char *name)
 /* Set once output failed; the reason counts, not how often. */
 static int output_error;
 
+static volatile sig_atomic_t interrupt_signal; /* the last that was taken by the handler below */
+
 void cli_print_text(struct cli *cli, const char *text, size_t len)
 {
     (void)cli;
@@ -70,9 +73,19 @@ void cli_print_json(struct cli *cli, const json_t *json, bool pretty)
     free(text);
 }
 
+/* A signal has ended a write that nobody took: the next would wait as long, and so would the end of the program. */
+static void drop_what_was_interrupted(void)
+{
+    if (interrupt_signal && ferror(stdout)) {
+        __fpurge(stdout);
+        output_error = EPIPE;
+    }
+}
+
 bool cli_output_is_lost(const struct cli *cli)
 {
     (void)cli;
+    drop_what_was_interrupted();
     if (!output_error && ferror(stdout))
         output_error = EPIPE;
     return output_error != 0;
@@ -80,6 +93,7 @@ bool cli_output_is_lost(const struct cli *cli)
 
 int cli_finish(struct cli *cli, int status)
 {
+    drop_what_was_interrupted();
     if (fflush(stdout) != 0 && !output_error)
         output_error = errno;
     if (output_error == 0)
@@ -105,9 +119,8 @@ void cli_set_ansi(struct cli *cli, enum ansi_mode mode)
 
 /* ------------------------------------------------------------------ interrupts */
 
-/* What the handler may touch: the flag of the one struct cli of the process, and the signal. */
+/* What the handler may touch: the flag of the one struct cli of the process, and interrupt_signal. */
 static atomic_bool *interrupt_flag;
-static volatile sig_atomic_t interrupt_signal;
 static unsigned interrupt_depth;
 static struct sigaction interrupt_saved[3];
 static const int interrupt_signals[3] = { SIGINT, SIGTERM, SIGHUP };

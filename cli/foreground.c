@@ -41,7 +41,8 @@ typedef int (*attach_fn)(struct engine *engine, const char *reference,
 static int failed_start(struct cli *cli, int exit_code, const struct error *err)
 {
     report_error(cli, err);
-    return exit_code == EXIT_STATUS_NOT_EXECUTABLE || exit_code == EXIT_STATUS_NOT_FOUND
+    return exit_code == EXIT_STATUS_NOT_EXECUTABLE || exit_code == EXIT_STATUS_NOT_FOUND ||
+                           exit_code == EXIT_STATUS_FAILURE
                    ? exit_code
                    : foreground_start_status(err);
 }

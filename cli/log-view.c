@@ -192,12 +192,14 @@ static void print_entry(struct log_view *view, const struct log_entry *entry)
 int log_view_drain(struct log_view *view, struct error **err)
 {
     struct log_entry entry;
-    int r;
+    int r = 0;
 
-    while ((r = log_reader_next(view->reader, &entry, err)) > 0)
+    /* An interrupt is not heard in a write that nobody takes; what is left is there for the next call. */
+    while (!cli_output_is_lost(view->cli) && !atomic_load(&view->cli->interrupted) &&
+            (r = log_reader_next(view->reader, &entry, err)) > 0)
         print_entry(view, &entry);
     fflush(stdout);
-    return r;
+    return r > 0 ? 0 : r;
 }
 
 void log_view_note(struct log_view *view, const char *container_id, const char *text)

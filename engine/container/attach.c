@@ -8,11 +8,13 @@
 #include "base/fault.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/relay-output.h"
 #include "engine/container/relay.h"
 #include "engine/monitor/control.h"
 
 #define EXIT_MONITOR_KILLED 137
 #define EXIT_ENGINE_FAILED 125
+#define EXIT_FORCED 1
 
 /* How a relay came to its end. */
 enum attach_end {
@@ -26,8 +28,11 @@ enum attach_end {
 struct attaching {
     struct control *control;
     struct relay relay;
-    int stdout_fd, stderr_fd, cancel_fd;
+    struct relay_output out,
+            err_out; /* while one is blocked nothing more is taken from the monitor */
+    int cancel_fd;
     bool stdin_closed;
+    bool hung_up; /* the connection: not to be polled while nothing is taken from it */
     int exit_code;
     enum attach_end end;
 };
@@ -54,10 +59,15 @@ static int take_state(struct attaching *a, const struct control_event *event, st
     return 0;
 }
 
-/* Everything that the connection holds now. */
+static bool is_blocked(const struct attaching *a)
+{
+    return relay_output_is_blocked(&a->out) || relay_output_is_blocked(&a->err_out);
+}
+
+/* Everything that the connection holds now and the user's ends take. */
 static int take_events(struct attaching *a, struct error **err)
 {
-    while (a->end == ATTACH_GOES_ON) {
+    while (a->end == ATTACH_GOES_ON && !is_blocked(a)) {
         struct control_event event = { 0 };
         int r = control_receive(a->control, false, &event, err);
 
@@ -71,10 +81,10 @@ static int take_events(struct attaching *a, struct error **err)
         case CONTROL_EVENT_NONE:
             return 0;
         case CONTROL_EVENT_STDOUT:
-            relay_write(&a->stdout_fd, event.data, event.len);
+            relay_output_write(&a->out, event.data, event.len);
             break;
         case CONTROL_EVENT_STDERR:
-            relay_write(&a->stderr_fd, event.data, event.len);
+            relay_output_write(&a->err_out, event.data, event.len);
             break;
         default:
             r = take_state(a, &event, err);
@@ -136,13 +146,20 @@ static int relay_loop(struct attaching *a, struct error **err)
     int r = take_events(a, err);
 
     while (r >= 0 && a->end == ATTACH_GOES_ON) {
+        bool blocked = is_blocked(a);
+        short wanted = (short)((blocked ? 0 : POLLIN) | (a->relay.pending_len > 0 ? POLLOUT : 0));
         struct pollfd fds[] = {
-            { .fd = control_fd(a->control),
-                    .events = (short)(POLLIN | (a->relay.pending_len > 0 ? POLLOUT : 0)) },
+            { .fd = blocked && (!wanted || a->hung_up) ? -1 : control_fd(a->control),
+                    .events = wanted },
             { .fd = a->relay.signal_fd, .events = POLLIN },
             { .fd = relay_wants_input(&a->relay) ? a->relay.options->stdin_fd : -1,
                     .events = POLLIN },
             { .fd = a->cancel_fd > 0 ? a->cancel_fd : -1, .events = POLLIN },
+            { .fd = relay_output_poll_fd(&a->out), .events = POLLOUT },
+            { .fd = relay_output_poll_fd(&a->err_out), .events = POLLOUT },
+            /* Who has asked for the end does not wait for readers once it has come. */
+            { .fd = blocked && relay_is_to_end(&a->relay) ? control_monitor_fd(a->control) : -1,
+                    .events = POLLIN },
         };
 
         if (poll(fds, ARRAY_LEN(fds), -1) < 0) {
@@ -158,6 +175,17 @@ static int relay_loop(struct attaching *a, struct error **err)
             (void)control_kill(a->control, SIGKILL, NULL); /* it may have just ended */
             a->cancel_fd = -EBADF;
         }
+        a->hung_up |= (fds[0].revents & (POLLHUP | POLLERR)) != 0;
+        if (fds[4].revents)
+            relay_output_flush(&a->out);
+        if (fds[5].revents)
+            relay_output_flush(&a->err_out);
+        if (fds[6].revents) {
+            relay_output_drop(&a->out);
+            relay_output_drop(&a->err_out);
+        }
+        if (r >= 0)
+            r = relay_check_patience(&a->relay, err);
         if (r >= 0)
             r = send_input(a, err);
         if (r >= 0 && a->relay.detached)
@@ -174,10 +202,10 @@ static int relay_container(struct control *control, const struct container *c,
 {
     *a = (struct attaching){
         .control = control,
-        .stdout_fd = options->stdout_fd,
-        .stderr_fd = options->stderr_fd,
         .cancel_fd = options->cancel_fd,
     };
+    relay_output_init(&a->out, options->stdout_fd);
+    relay_output_init(&a->err_out, options->stderr_fd);
     int r = relay_begin(&a->relay, options, c->config.tty, c->config.tty, err);
 
     if (r >= 0) {
@@ -185,6 +213,8 @@ static int relay_container(struct control *control, const struct container *c,
         r = relay_loop(a, err);
     }
     relay_end(&a->relay);
+    relay_output_release(&a->out);
+    relay_output_release(&a->err_out);
     return r;
 }
 
@@ -264,10 +294,15 @@ int container_attach(struct engine *engine, const char *reference,
 
 /* The monitor keeps the run's lock for us until control_finish; if we fail or die it does it all itself. So it
  * does with a network that nobody uses any more, which is not waited for: it hears of that by our
- * connection's end. */
+ * connection's end. If nobody took our output for too long it has not waited for us and does it already. */
 static int finish_ourselves(
         struct engine *engine, struct control *control, const char *id, struct error **err)
 {
+    if (is_lost(control_own_teardown(control, NULL))) {
+        int gone = control_wait_gone(control, TIMEOUT_NEVER, err);
+
+        return gone < 0 ? gone : 0;
+    }
     auto_close int dir_fd = container_open_run_dir(engine, id, false, err);
     bool network_is_left = false;
     int r = dir_fd == -ENOENT ? 0 : dir_fd;
@@ -314,6 +349,8 @@ int container_start_attached(struct engine *engine, const char *reference,
 
     usable = usable_streams(c, options);
     r = relay_container(control, c, &usable, &a, err);
+    if (r == -EINTR)
+        ret->exit_code = EXIT_FORCED;
     if (r >= 0 && a.end == ATTACH_EXITED)
         r = finish_ourselves(engine, control, c->id, err);
     if (r < 0)

@@ -10,6 +10,7 @@
 #include "base/fdio.h"
 #include "base/strbuf.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/relay-output.h"
 #include "engine/container/relay.h"
 
 #define EVENT_COMMAND_MAX 4096
@@ -17,8 +18,8 @@
 struct executing {
     struct exec *exec;
     struct relay relay;
-    int from[2]; /* its stdout and stderr; -EBADF: ended */
-    int to[2];   /* ours */
+    int from[2];               /* its stdout and stderr; -EBADF: ended */
+    struct relay_output to[2]; /* ours */
 };
 
 static void take_output(struct executing *x, int which)
@@ -27,7 +28,7 @@ static void take_output(struct executing *x, int which)
     ssize_t n = read(x->from[which], buffer, sizeof(buffer));
 
     if (n > 0)
-        relay_write(&x->to[which], buffer, (size_t)n);
+        relay_output_write(&x->to[which], buffer, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EINTR)) /* EIO: nobody has the terminal open */
         x->from[which] = -EBADF;
 }
@@ -82,22 +83,28 @@ static int relay_loop(struct executing *x, struct error **err)
     while (r >= 0 && !x->relay.detached) {
         bool same = x->from[0] >= 0 && x->from[0] == x->from[1];
         int in_fd = exec_stdin_fd(x->exec);
+        bool blocked[] = { relay_output_is_blocked(&x->to[0]), relay_output_is_blocked(&x->to[1]) };
         struct pollfd fds[] = {
-            { .fd = x->from[0], .events = POLLIN },
-            { .fd = same ? -1 : x->from[1], .events = POLLIN },
+            { .fd = blocked[0] ? -1 : x->from[0], .events = POLLIN },
+            { .fd = same || blocked[1] ? -1 : x->from[1], .events = POLLIN },
             { .fd = ended ? -1 : exec_status_fd(x->exec), .events = POLLIN },
             { .fd = x->relay.signal_fd, .events = POLLIN },
             { .fd = relay_wants_input(&x->relay) && in_fd >= 0 ? x->relay.options->stdin_fd : -1,
                     .events = POLLIN },
             { .fd = x->relay.pending_len > 0 ? in_fd : -1, .events = POLLOUT },
+            { .fd = relay_output_poll_fd(&x->to[0]), .events = POLLOUT },
+            { .fd = relay_output_poll_fd(&x->to[1]), .events = POLLOUT },
         };
         /* After the end only what is there already counts: a child of it may keep the pipes open. */
-        int n = poll(fds, ARRAY_LEN(fds), ended ? 0 : -1);
+        int n = poll(fds, ARRAY_LEN(fds), ended && !blocked[0] && !blocked[1] ? 0 : -1);
 
         if (n < 0 && errno != EINTR)
             return error_set(err, errno, NULL, "cannot wait for the process");
-        if (ended && !fds[0].revents && !fds[1].revents)
+        if (ended && !blocked[0] && !blocked[1] && !fds[0].revents && !fds[1].revents)
             return 0;
+        for (int i = 0; n > 0 && i < 2; i++)
+            if (fds[6 + i].revents)
+                relay_output_flush(&x->to[i]);
         for (int i = 0; n > 0 && i < 2; i++)
             if (fds[i].revents)
                 take_output(x, i);
@@ -108,6 +115,12 @@ static int relay_loop(struct executing *x, struct error **err)
         if (n > 0 && fds[4].revents)
             r = relay_read_input(&x->relay, err);
         send_input(x);
+        if (r >= 0)
+            r = relay_check_patience(&x->relay, err);
+        /* Who has asked for the end does not wait for readers once it has come. */
+        for (int i = 0; ended && relay_is_to_end(&x->relay) && i < 2; i++)
+            if (relay_output_is_blocked(&x->to[i]))
+                relay_output_drop(&x->to[i]);
     }
     return r;
 }
@@ -118,8 +131,9 @@ static int relay_exec(struct exec *exec, const struct container_exec_options *op
     struct executing x = {
         .exec = exec,
         .from = { exec_stdout_fd(exec), options->tty ? -EBADF : exec_stderr_fd(exec) },
-        .to = { options->attach.stdout_fd, options->attach.stderr_fd },
     };
+    relay_output_init(&x.to[0], options->attach.stdout_fd);
+    relay_output_init(&x.to[1], options->attach.stderr_fd);
     int r = relay_begin(&x.relay, &options->attach, options->tty, options->tty, err);
 
     if (r >= 0) {
@@ -130,6 +144,8 @@ static int relay_exec(struct exec *exec, const struct container_exec_options *op
         r = relay_loop(&x, err);
     }
     relay_end(&x.relay);
+    relay_output_release(&x.to[0]);
+    relay_output_release(&x.to[1]);
     *ret_detached = x.relay.detached;
     return r;
 }

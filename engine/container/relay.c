@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #define DETACH_KEYS_DEFAULT "ctrl-p,ctrl-q"
+#define END_SIGNALS_MAX 3
 
 /* Passed on by --sig-proxy. CHLD, PIPE, URG and WINCH concern ourselves; those of job control stop the
  * command, not the container; the rest reports faults of this very process. */
@@ -141,7 +142,10 @@ int relay_next_signal(struct relay *relay)
 {
     struct signalfd_siginfo info;
 
-    return read(relay->signal_fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+    if (read(relay->signal_fd, &info, sizeof(info)) != sizeof(info))
+        return 0;
+    relay->end_signals += info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+    return (int)info.ssi_signo;
 }
 
 bool relay_window(const struct relay *relay, uint16_t *ret_height, uint16_t *ret_width)
@@ -159,8 +163,9 @@ bool relay_window(const struct relay *relay, uint16_t *ret_height, uint16_t *ret
     return false;
 }
 
-void relay_write(int *fd, const void *data, size_t len)
+int relay_check_patience(const struct relay *relay, struct error **err)
 {
-    if (*fd >= 0 && len > 0 && fd_write_all(*fd, data, len) < 0)
-        *fd = -EBADF;
+    if (relay->end_signals < END_SIGNALS_MAX)
+        return 0;
+    return error_set_plain(err, EINTR, NULL, "got 3 SIGTERM/SIGINTs, forcefully exiting");
 }

@@ -26,6 +26,7 @@ struct relay {
     unsigned char keys[RELAY_DETACH_KEYS_MAX];
     size_t key_count, keys_matched;
     bool detached;
+    unsigned end_signals; /* SIGINT and SIGTERM so far */
 };
 
 /* Blocks the signals that are passed on in this thread until relay_end. -EINVAL for detach keys of an unknown
@@ -47,5 +48,11 @@ int relay_next_signal(struct relay *relay);
 /* The size of the user's window; false when there is none. */
 bool relay_window(const struct relay *relay, uint16_t *ret_height, uint16_t *ret_width);
 
-/* Writes output; a reader that has gone away is not an error, its output is dropped from then on. */
-void relay_write(int *fd, const void *data, size_t len);
+/* Whether the user has asked by a signal, which was passed on, that all ends. */
+static inline bool relay_is_to_end(const struct relay *relay)
+{
+    return relay->end_signals > 0;
+}
+
+/* The third of SIGINT and SIGTERM is for the command itself, as Docker has it: -EINTR. */
+int relay_check_patience(const struct relay *relay, struct error **err);

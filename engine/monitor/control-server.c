@@ -1,7 +1,10 @@
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,6 +15,7 @@
 #include "base/error.h"
 #include "base/fdio.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/timefmt.h"
 #include "engine/monitor/control.h"
 #include "engine/monitor/monitor-internal.h"
@@ -215,6 +219,16 @@ void control_server_publish(struct monitor *m, const char *text, size_t len)
     }
 }
 
+void control_server_hurry(struct monitor *m)
+{
+    LIST_FOREACH(&m->clients, node) {
+        struct client *client = LIST_ITEM(node, struct client, node);
+
+        if (client->foreground)
+            loop_set_timer(client->slow_timer, time_monotonic_usec() + FLUSH_USEC);
+    }
+}
+
 void control_server_answer_stops(struct monitor *m)
 {
     LIST_FOREACH(&m->clients, node) {
@@ -294,7 +308,10 @@ static int do_request(
         client->subscribed = true;
         return 0;
     case CONTROL_OWN_TEARDOWN:
+        /* After the end this says that it has heard of it. */
         client->owns_teardown = true;
+        if (m->phase == PHASE_OVER)
+            loop_set_timer(client->slow_timer, TIMEOUT_NEVER);
         return 0;
     case CONTROL_STATUS:
     case CONTROL_FINISH:
@@ -341,6 +358,31 @@ static void handle_request(struct client *client, const struct control_request *
     /* A stop in the pause between two runs, or after the last, is done at once. */
     if (request->kind == CONTROL_STOP && (m->phase == PHASE_OVER))
         control_server_answer_stops(m);
+}
+
+/* In a child of the monitor: nothing of the container's may stay open here, above all not the lock. */
+static _Noreturn void linger(const struct client *client)
+{
+    sigset_t none;
+    char request[1 + CONTROL_DATA_MAX];
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_NAME, "berth-linger", 0, 0, 0);
+    proc_close_fds_from(0, &client->fd, 1);
+    for (size_t i = 0; i < client->queue_len;) {
+        int r = try_send(client, client->queue[i].data, client->queue[i].len);
+
+        if (r < 0 || (r == 0 && fd_wait(client->fd, POLLOUT, TIMEOUT_NEVER) < 0))
+            _exit(0);
+        i += r > 0;
+    }
+    /* Requests that nobody reads would take away, at the end of the socket, what was sent. */
+    shutdown(client->fd, SHUT_WR);
+    while (fd_wait(client->fd, POLLIN, TIMEOUT_NEVER) > 0 &&
+            recv(client->fd, request, sizeof(request), MSG_DONTWAIT) > 0)
+        continue;
+    _exit(0);
 }
 
 static void handle_stdin(struct client *client, const char *data, size_t len)
@@ -396,10 +438,28 @@ static void on_client(struct loop *loop, int fd, uint32_t events, void *userdata
         client_drop(client);
 }
 
+/* A process of its own goes on giving a client that started the container what is left for it: the reader of its
+ * output may come back from lunch, and until then neither `stop` nor `rm` is to wait. The client finds that it does not
+ * own the teardown any more, since nobody answers. */
+static void leave_behind(struct client *client)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        linger(client);
+    client->gone = pid < 0;
+    client_drop(client);
+}
+
 static void on_slow(struct loop *loop, void *userdata)
 {
+    struct client *client = userdata;
+
     (void)loop;
-    client_drop(userdata);
+    if (client->foreground)
+        leave_behind(client);
+    else
+        client_drop(client);
 }
 
 struct client *control_server_add(struct monitor *m, int fd, struct error **err)

@@ -96,6 +96,11 @@ int control_fd(const struct control *control)
     return control->fd;
 }
 
+int control_monitor_fd(const struct control *control)
+{
+    return control->pidfd;
+}
+
 /* ---- messages ---- */
 
 /* 1 a message is in the buffer, 0 nothing there now; closed is set at the end of the connection. */

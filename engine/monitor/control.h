@@ -66,6 +66,8 @@ void control_close(struct control *control);
 DEFINE_CLEANUP(struct control *, control_close);
 int control_fd(
         const struct control *control); /* for poll(2): readable when control_receive has work */
+/* Readable once the monitor has ended; -EBADF when it was gone before. */
+int control_monitor_fd(const struct control *control);
 
 /* Requests; each waits for the monitor's answer (stream messages that come meanwhile are kept for
  * control_receive). -ESRCH: the container does not run. -EINVAL: not in this state ("already

@@ -58,7 +58,7 @@ struct client {
     int fd;
     struct loop_source *source, *slow_timer;
     unsigned attach;
-    bool foreground; /* started the container: it may be slow for as long as it likes */
+    bool foreground; /* started the container: it may be slow for as long as that runs */
     bool subscribed, owns_teardown, waits_for_stop, gone;
     bool input_full; /* its standard input is not read: the container's takes no more */
     struct queued_message *queue;
@@ -216,6 +216,9 @@ void control_server_output(struct monitor *m, enum log_stream stream, const char
 bool control_server_is_blocked(const struct monitor *m, enum log_stream stream);
 void control_server_publish(struct monitor *m, const char *text, size_t len);
 void control_server_answer_stops(struct monitor *m);
+/* The container has ended for good: a client that started it and does not say in a moment that it has heard of that
+ * (CONTROL_OWN_TEARDOWN) gets the rest from a process of its own. */
+void control_server_hurry(struct monitor *m);
 bool control_server_has_teardown_owner(const struct monitor *m);
 void control_server_input_has_room(struct monitor *m);
 void control_server_send_start(

@@ -370,6 +370,7 @@ static void finish_for_good(struct monitor *m)
         loop_set_timer(m->kill_timer, TIMEOUT_NEVER);
     monitor_publish(m);
     control_server_answer_stops(m);
+    control_server_hurry(m);
     monitor_check_over(m);
 }
 

@@ -169,7 +169,9 @@ void streams_drain(struct monitor *m)
     for (size_t i = 0; i < LOG_STREAM_MAX_; i++) {
         struct output *output = &m->outputs[i];
 
-        while (output->fd >= 0 && !control_server_is_blocked(m, output->stream)) {
+        /* A client that does not take it has it in its queue: what can be left is bounded, and nobody else, above
+         * all who stops the container, is to wait for that client. */
+        while (output->fd >= 0) {
             bool is_over = output->drain_bytes == 0 && output->drain_reads == 0;
 
             if ((is_over || !read_output(output)) && output->fd >= 0)

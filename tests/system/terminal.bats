@@ -117,3 +117,96 @@ YAML
     assert_status 0
     assert_output_has "status 0"
 }
+
+# unread COMMAND...: runs it in the background with its output to a pipe that nobody reads (descriptor 7), its pid in
+# $client.
+unread() {
+    rm -f pipe
+    mkfifo pipe
+    exec 7<>pipe
+    "$@" >pipe 2>messages &
+    client=$!
+}
+
+# ends_with STATUS: that of the program unread has started.
+ends_with() {
+    local ended=0
+    wait $client || ended=$?
+    [ "$ended" = "$1" ] || { echo "ended with $ended"; cat messages; return 1; }
+}
+
+# Whether a process of the container waits to write.
+is_stuck() {
+    local pid
+    for pid in $(berth top x1 | awk 'NR > 1 { print $2 }'); do
+        ! grep -q pipe_write "/proc/$pid/wchan" || return 0
+    done
+    return 1
+}
+
+WRITER='i=0; while :; do i=$((i+1)); echo "line $i of output"; done'
+
+@test "a container whose output nobody reads can be stopped and removed, and a late reader gets all that was logged" {
+    unread berth run --name x1 --network none busybox sh -c "$WRITER"
+    wait_for 120 is_stuck
+    berth stop -t 1 x1
+    [ "$(berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' x1)" = "exited 137" ]
+    berth logs x1 >logged
+    berth rm x1
+    cat <&7 >got &
+    reader=$!
+    ends_with 137
+    exec 7>&-
+    wait_for 120 cmp -s logged got
+    kill $reader
+}
+
+@test "a signal ends a run whose output nobody reads once the container has ended by it" {
+    unread berth run --name x1 --network none busybox sh -c "trap 'exit 3' TERM; $WRITER"
+    wait_for 120 is_stuck
+    kill -TERM $client
+    ends_with 3
+    berth rm x1
+    # Another, which does not listen to signals: the third is for the command.
+    unread berth run --name x1 --network none busybox sh -c "trap '' TERM; $WRITER"
+    wait_for 120 is_stuck
+    kill -TERM $client
+    killed_once() { [ "$(berth events --since 1h --until 0s --filter event=kill --filter container=x1 | wc -l)" -ge "$1" ]; }
+    wait_for 120 killed_once 1
+    kill -TERM $client
+    wait_for 120 killed_once 2
+    kill -TERM $client
+    ends_with 1
+    grep -q 'got 3 SIGTERM/SIGINTs, forcefully exiting' messages
+    [ "$(berth inspect -f '{{.State.Status}}' x1)" = running ]
+    berth rm -f x1
+}
+
+@test "a signal ends the logs of a project that nobody reads" {
+    cat >compose.yaml <<'YAML'
+name: unread
+services:
+  a:
+    image: busybox
+    network_mode: none
+    command: sh -c "i=0; while [ $$i -lt 9000 ]; do i=$$((i+1)); echo line $$i of output; done; sleep 1000"
+YAML
+    berth compose up -d
+    unread berth compose logs -f
+    wait_for 120 grep -q pipe_write /proc/$client/wchan
+    kill -TERM $client
+    ends_with 143
+    berth compose down -t 0
+}
+
+@test "a signal ends an exec and a logs whose output nobody reads" {
+    berth run -d --name x1 --network none busybox sh -c "i=0; while [ \$i -lt 9000 ]; do i=\$((i+1)); echo line \$i of output; done; sleep 1000"
+    unread berth exec x1 sh -c "$WRITER"
+    wait_for 120 is_stuck
+    kill -TERM $client
+    ends_with 143
+    unread berth logs -f x1
+    wait_for 120 grep -q pipe_write /proc/$client/wchan
+    kill -TERM $client
+    ends_with 143
+}
