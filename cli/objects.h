@@ -28,6 +28,10 @@ struct image;
 void image_rows(struct arena *arena, json_t *rows, const struct image *image, bool no_trunc,
         int64_t now_nsec);
 
+/* --platform (NULL, "": any) of commands on images that are here. Images of several platforms lie here under one
+ * platform each, so it is only a check; exit status. */
+int image_check_platforms(struct cli *cli, const char *platform, int argc, char **argv);
+
 /* `inspect` of objects of one type ("image", NULL: any) through the format; exit status. */
 int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv);
 
