@@ -3,7 +3,7 @@
 
 struct command;
 
-extern const struct command command_complete, command_manual;
+extern const struct command command_complete, command_completion, command_manual;
 extern const struct command command_attach, command_build, command_compose, command_cp,
         command_create, command_doctor, command_down, command_exec, command_image, command_images,
         command_import, command_info, command_inspect, command_internal, command_kill, command_load,

@@ -77,6 +77,7 @@ static const struct command *const commands[] = {
     &command_oci,
     &command_internal,
     &command_complete,
+    &command_completion,
     &command_manual,
 };
 

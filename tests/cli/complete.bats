@@ -76,7 +76,7 @@ bash_offers() {
 }
 
 @test "bash completes commands, values after = and services" {
-    run -0 bash_offers "berth comp"
+    run -0 bash_offers "berth compos"
     [ "$output" = compose ]
     run -0 bash_offers "berth compose config --format=y"
     [ "$output" = yaml ]
@@ -88,6 +88,15 @@ bash_offers() {
     [ "$output" = web ]
     run -0 bash_offers "berth compose -f sec"
     [ "$output" = second.yaml ]
+}
+
+@test "completion prints the file of a shell" {
+    [ "$("$berth" completion bash)" = "$(cat "$BERTH_SOURCE/packaging/completion/berth.bash")" ]
+    [ "$("$berth" completion fish)" = "$(cat "$BERTH_SOURCE/packaging/completion/berth.fish")" ]
+    [ "$("$berth" completion zsh)" = "$(cat "$BERTH_SOURCE/packaging/completion/_berth")" ]
+    run -1 "$berth" completion ksh
+    [[ $output == *'expected bash, fish or zsh'* ]]
+    run -0 offered completion ""
 }
 
 @test "the zsh and fish files are accepted by their shells" {
