@@ -589,7 +589,10 @@ static int run_port(struct cli *cli, const void *data, int argc, char **argv)
         found = true;
         if (!wanted.len)
             cli_print(cli, "%u/%s -> ", b->container_port, b->protocol);
-        cli_print(cli, v6 ? "[%s]:%u\n" : "%s:%u\n", ip, b->host_port);
+        cli_print(cli, v6 ? "[%s]:" : "%s:", ip);
+        if (b->host_port) /* none in a routed network */
+            cli_print(cli, "%u", b->host_port);
+        cli_print(cli, "\n");
     }
     if (wanted.len && !found)
         return report_failure(cli, "no public port '%s' published for %s", argv[1], argv[0]);

@@ -179,7 +179,13 @@ bool network_options_unsupported(const struct node *node)
 {
     static const char *const known[] = { "parent", "macvlan_mode", "ipvlan_mode", "ipvlan_flag",
         NULL };
+    static const char *const modes[] = { "nat", "nat-unprotected", "routed", NULL };
 
+    NODE_FOREACH(node, entry) {
+        if (string_has_prefix(entry->key, "com.docker.network.bridge.gateway_mode_ipv") &&
+                !is_one_of(entry->value, modes))
+            return true;
+    }
     return has_other_keys(node, known, "com.docker.network.");
 }
 

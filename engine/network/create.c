@@ -58,17 +58,21 @@ static int check_prefix(const char *value)
     return check_link_name(value) < 0 || strlen(value) > IFNAMSIZ - 4 ? -EINVAL : 0;
 }
 
-static int check_nat(const char *value)
-{
-    return string_is_equal(value, "nat") ? 0 : -EINVAL;
-}
-
 static int check_word(const char *value, const char *const *words)
 {
     for (; *words; words++)
         if (string_is_equal(value, *words))
             return 0;
     return -EINVAL;
+}
+
+/* Not "isolated": the name server has the bridge's address. */
+static int check_gateway_mode(const char *value)
+{
+    static const char *const words[] = { NETWORK_MODE_NAT, NETWORK_MODE_UNPROTECTED,
+        NETWORK_MODE_ROUTED, NULL };
+
+    return check_word(value, words);
 }
 
 static int check_macvlan_mode(const char *value)
@@ -119,8 +123,8 @@ static const struct driver_option {
 } driver_options[] = {
     { NETWORK_OPTION_ICC, BRIDGE, check_bool, "true or false" },
     { NETWORK_OPTION_MASQUERADE, BRIDGE, check_bool, "true or false" },
-    { "com.docker.network.bridge.gateway_mode_ipv4", BRIDGE, check_nat, "nat" },
-    { "com.docker.network.bridge.gateway_mode_ipv6", BRIDGE, check_nat, "nat" },
+    { NETWORK_OPTION_GATEWAY_MODE, BRIDGE, check_gateway_mode, "nat, nat-unprotected or routed" },
+    { NETWORK_OPTION_GATEWAY_MODE6, BRIDGE, check_gateway_mode, "nat, nat-unprotected or routed" },
     { NETWORK_OPTION_HOST_BINDING, BRIDGE, check_address, "an IPv4 address" },
     { NETWORK_OPTION_BRIDGE_NAME, BRIDGE, check_link_name,
             "the name of a link, at most 15 characters" },

@@ -7,8 +7,11 @@
  * Sets and maps
  *   bridges    links of our networks            internal  those without a way out
  *   within     link . link whose own traffic may be forwarded (all but enable_icc=false)
+ *   routed     links whose published ports are reached at the container's own address
+ *   unprotected  links of which all ports are
  *   subnets    addresses that only we route to  outward   subnets that are masqueraded
  *   ports      protocol . host address . port : container . port
+ *   open       protocol . container . port (of a routed network)
  *   ports_any  protocol . port : container . port (every address of the machine) */
 #pragma once
 

@@ -26,6 +26,9 @@ static const char chains4[] =
         "  set bridges { type ifname; }\n"
         "  set internal { type ifname; }\n"
         "  set within { type ifname . ifname; }\n"
+        "  set routed { type ifname; }\n"
+        "  set unprotected { type ifname; }\n"
+        "  set open { type inet_proto . ipv4_addr . inet_service; }\n"
         "  set subnets { type ipv4_addr; flags interval; }\n"
         "  set outward { type ipv4_addr; flags interval; }\n"
         "  map ports { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }\n"
@@ -58,6 +61,9 @@ static const char chains4[] =
         "    iifname @internal drop\n"
         "    oifname @internal drop\n"
         "    oifname @bridges ct status dnat accept\n"
+        "    iifname != @bridges oifname @unprotected accept\n"
+        "    iifname != @bridges oifname @routed meta l4proto icmp accept\n"
+        "    iifname != @bridges meta l4proto . ip daddr . th dport @open accept\n"
         "    oifname @bridges drop\n"
         "  }\n"
         "  chain postrouting {\n"
@@ -65,7 +71,7 @@ static const char chains4[] =
         "    oifname != @bridges ip saddr @outward masquerade\n"
         "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n"
         /* A container that talks to a published port: the answer must come back through the host. */
-        "    oifname @bridges ct status dnat ip saddr @subnets masquerade\n"
+        "    oifname @bridges ct status dnat ip saddr @outward masquerade\n"
         "  }\n";
 
 /* The same for IPv6, but for the loopback address: the kernel drops what comes in over a link from or to ::1, and
@@ -75,6 +81,9 @@ static const char chains6[] =
         "  set bridges { type ifname; }\n"
         "  set internal { type ifname; }\n"
         "  set within { type ifname . ifname; }\n"
+        "  set routed { type ifname; }\n"
+        "  set unprotected { type ifname; }\n"
+        "  set open { type inet_proto . ipv6_addr . inet_service; }\n"
         "  set subnets { type ipv6_addr; flags interval; }\n"
         "  set outward { type ipv6_addr; flags interval; }\n"
         "  map ports { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }\n"
@@ -107,12 +116,15 @@ static const char chains6[] =
         "    iifname @internal drop\n"
         "    oifname @internal drop\n"
         "    oifname @bridges ct status dnat accept\n"
+        "    iifname != @bridges oifname @unprotected accept\n"
+        "    iifname != @bridges oifname @routed meta l4proto icmpv6 accept\n"
+        "    iifname != @bridges meta l4proto . ip6 daddr . th dport @open accept\n"
         "    oifname @bridges drop\n"
         "  }\n"
         "  chain postrouting {\n"
         "    type nat hook postrouting priority srcnat; policy accept;\n"
         "    oifname != @bridges ip6 saddr @outward masquerade\n"
-        "    oifname @bridges ct status dnat ip6 saddr @subnets masquerade\n"
+        "    oifname @bridges ct status dnat ip6 saddr @outward masquerade\n"
         "  }\n";
 
 static const char *const chains[] = { [FIREWALL_IPV4] = chains4, [FIREWALL_IPV6] = chains6 };
@@ -135,10 +147,11 @@ void firewall_add_network(
     char subnet[ADDRESS6_NETWORK_TEXT_MAX];
     const char *bridge = network->bridge;
 
-    if (!network_has_bridge(network) ||
-            (state->family == FIREWALL_IPV4 ? !network->ipv4 : !network->ipv6))
+    bool ipv4 = state->family == FIREWALL_IPV4;
+
+    if (!network_has_bridge(network) || (ipv4 ? !network->ipv4 : !network->ipv6))
         return;
-    if (state->family == FIREWALL_IPV4)
+    if (ipv4)
         address_format_network(network->subnet, network->prefix_len, subnet);
     else
         address6_format_network(&network->subnet6, network->prefix6_len, subnet);
@@ -147,10 +160,17 @@ void firewall_add_network(
         add_element(arena, state, arena_printf(arena, "within \"%s\" . \"%s\"", bridge, bridge));
     if (network->internal)
         add_element(arena, state, arena_printf(arena, "internal \"%s\"", bridge));
-    if (network_has_masquerade(network))
+    bool masquerades = network_has_masquerade(network, ipv4);
+    bool is_unprotected = string_is_equal(
+            network_gateway_mode(network, ipv4), NETWORK_MODE_UNPROTECTED);
+    if (masquerades)
         add_element(arena, state, arena_printf(arena, "outward %s", subnet));
+    if (!network->internal && is_unprotected)
+        add_element(arena, state, arena_printf(arena, "unprotected \"%s\"", bridge));
+    if (!network->internal && network_is_routed(network, ipv4))
+        add_element(arena, state, arena_printf(arena, "routed \"%s\"", bridge));
     /* Without masquerade the answers to what containers send are routed to their addresses. */
-    if (network->internal || network_has_masquerade(network))
+    if (network->internal || (masquerades && !is_unprotected))
         add_element(arena, state, arena_printf(arena, "subnets %s", subnet));
 }
 
@@ -164,7 +184,10 @@ void firewall_add_port(
         return;
     address_format_any(&port->host_address, host);
     address_format_any(&port->address, inside);
-    if (!address_is_wildcard(&port->host_address))
+    if (port->host_port == 0)
+        add_element(arena, state,
+                arena_printf(arena, "open %s . %s . %u", protocol, inside, port->port));
+    else if (!address_is_wildcard(&port->host_address))
         add_element(arena, state,
                 arena_printf(arena, "ports %s . %s . %u : %s . %u", protocol, host, port->host_port,
                         inside, port->port));

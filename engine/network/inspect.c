@@ -303,6 +303,8 @@ static json_t *ports_object(const struct ports *ports)
 
         snprintf(key, sizeof(key), "%u/%s", port->port, sandbox_protocol_name(port->protocol));
         snprintf(number, sizeof(number), "%u", port->host_port);
+        if (port->host_port == 0) /* routed: it is reached at the container's address */
+            number[0] = '\0';
         if (!json_object_get(json, key))
             json_object_set_new(json, key, json_array());
         json_array_append_new(json_object_get(json, key),

@@ -22,6 +22,11 @@ struct stmt;
 #define NETWORK_OPTION_MTU_SHORT "mtu"
 #define NETWORK_OPTION_PREFIX "com.docker.network.container_iface_prefix"
 
+#define NETWORK_OPTION_GATEWAY_MODE "com.docker.network.bridge.gateway_mode_ipv4"
+#define NETWORK_OPTION_GATEWAY_MODE6 "com.docker.network.bridge.gateway_mode_ipv6"
+#define NETWORK_MODE_NAT "nat"
+#define NETWORK_MODE_UNPROTECTED "nat-unprotected"
+#define NETWORK_MODE_ROUTED "routed"
 #define NETWORK_OPTION_PARENT "parent"
 #define NETWORK_OPTION_MACVLAN_MODE "macvlan_mode"
 #define NETWORK_OPTION_IPVLAN_MODE "ipvlan_mode"
@@ -58,7 +63,10 @@ bool network_is_default(const struct network *network);
 bool network_has_bridge(const struct network *network);
 /* Is it what the user means by `ref` (name, id or beginning of the id)? */
 bool network_is_named(const struct network *network, const char *ref);
-bool network_has_masquerade(const struct network *network);
+bool network_has_masquerade(const struct network *network, bool ipv4);
+/* NETWORK_MODE_…: what the machine does for traffic of that family with the outside. */
+const char *network_gateway_mode(const struct network *network, bool ipv4);
+bool network_is_routed(const struct network *network, bool ipv4);
 
 /* Names are answered on user networks, as with Docker, by the bridge's address. */
 static inline bool network_has_names(const struct network *network)

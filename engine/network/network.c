@@ -126,9 +126,23 @@ bool network_is_named(const struct network *network, const char *ref)
            (network_is_default(network) && string_is_equal(ref, "default"));
 }
 
-bool network_has_masquerade(const struct network *network)
+const char *network_gateway_mode(const struct network *network, bool ipv4)
 {
-    return !network->internal && network_option_bool(network, NETWORK_OPTION_MASQUERADE, true);
+    const char *mode = network_option(
+            network, ipv4 ? NETWORK_OPTION_GATEWAY_MODE : NETWORK_OPTION_GATEWAY_MODE6);
+
+    return mode ? mode : NETWORK_MODE_NAT;
+}
+
+bool network_is_routed(const struct network *network, bool ipv4)
+{
+    return string_is_equal(network_gateway_mode(network, ipv4), NETWORK_MODE_ROUTED);
+}
+
+bool network_has_masquerade(const struct network *network, bool ipv4)
+{
+    return !network->internal && !network_is_routed(network, ipv4) &&
+           network_option_bool(network, NETWORK_OPTION_MASQUERADE, true);
 }
 
 int network_read_map(struct arena *arena, const char *text, const char *what, struct strmap *ret,

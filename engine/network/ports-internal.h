@@ -20,6 +20,8 @@ struct ports {
 struct ports_target {
     struct in6_addr ipv4, ipv6; /* of the container, IPv4 mapped; zero: it has none */
     uint32_t fallback_host;     /* instead of 0.0.0.0 and ::; 0: really every one */
+    bool routed_ipv4,
+            routed_ipv6; /* reached at the container's address: host port 0 stands for that */
 };
 
 /* Chooses a host port for each of `publish` and writes the rows, in the caller's transaction. One for every address is

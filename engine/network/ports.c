@@ -47,7 +47,8 @@ static bool is_allocated(const struct ports *taken, const struct sandbox_port *p
     for (size_t i = 0; i < taken->len; i++) {
         const struct sandbox_port *other = &taken->items[i];
 
-        if (other->protocol == port->protocol && other->host_port == port->host_port &&
+        if (other->host_port && other->protocol == port->protocol &&
+                other->host_port == port->host_port &&
                 is_same_host(&other->host_address, &port->host_address))
             return true;
     }
@@ -125,6 +126,7 @@ static int set_bind_failed(const struct sandbox_port *port, int code, struct err
 /* One port of the container and where it is published: one host port on one address, or on one of each family. */
 struct choice {
     struct sandbox_port ports[2];
+    bool direct[2]; /* without a host port */
     size_t len;
 };
 
@@ -135,7 +137,9 @@ static int try_choice(
     for (size_t i = 0; i < choice->len; i++) {
         struct sandbox_port *port = &choice->ports[i];
 
-        port->host_port = i > 0 ? choice->ports[0].host_port : number;
+        if (choice->direct[i])
+            continue;
+        port->host_port = number;
         if (port->host_port && is_allocated(taken, port))
             return set_allocated(port, err);
         int r = try_bind(port);
@@ -143,6 +147,7 @@ static int try_choice(
             return set_bind_failed(port, r, err);
         if (is_allocated(taken, port))
             return set_allocated(port, err);
+        number = port->host_port;
     }
     return 0;
 }
@@ -180,8 +185,15 @@ static int insert_port(struct engine *engine, const char *container_id,
 }
 
 static void add_host(struct choice *choice, const struct network_publish *publish,
-        struct in6_addr host, const struct in6_addr *inside)
+        const struct ports_target *target, struct in6_addr host)
 {
+    bool ipv4 = address_is_mapped(&host);
+    bool direct = ipv4 ? target->routed_ipv4 : target->routed_ipv6;
+    const struct in6_addr *inside = ipv4 ? &target->ipv4 : &target->ipv6;
+
+    if (direct)
+        host = ipv4 ? address_map(0) : in6addr_any;
+    choice->direct[choice->len] = direct;
     choice->ports[choice->len++] = (struct sandbox_port){
         .host_address = host,
         .address = *inside,
@@ -200,9 +212,9 @@ static int make_choice(const struct network_publish *publish, const struct ports
     *ret = (struct choice){ 0 };
     if (string_is_empty(publish->host_ip)) {
         if (has_ipv4)
-            add_host(ret, publish, address_map(target->fallback_host), &target->ipv4);
+            add_host(ret, publish, target, address_map(target->fallback_host));
         if (has_ipv6 && (!target->fallback_host || !has_ipv4))
-            add_host(ret, publish, in6addr_any, &target->ipv6);
+            add_host(ret, publish, target, in6addr_any);
         return 0;
     }
     if (address_parse_any(publish->host_ip, &host) < 0)
@@ -216,10 +228,10 @@ static int make_choice(const struct network_publish *publish, const struct ports
                 "cannot publish on host address %s: the container has no %s address",
                 publish->host_ip, address_is_mapped(&host) ? "IPv4" : "IPv6");
     /* The kernel takes nothing that comes in over a link for an answer to ::1. */
-    if (IN6_IS_ADDR_LOOPBACK(&host))
+    if (IN6_IS_ADDR_LOOPBACK(&host) && !target->routed_ipv6)
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "cannot publish on host address ::1: this is not supported, 127.0.0.1 is");
-    add_host(ret, publish, host, address_is_mapped(&host) ? &target->ipv4 : &target->ipv6);
+    add_host(ret, publish, target, host);
     return 0;
 }
 

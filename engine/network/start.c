@@ -161,7 +161,8 @@ static void fill_start(const struct network_endpoints *endpoints, const struct p
             ret->host_gateway6 = gateway6->network->gateway6;
     }
     for (size_t i = 0; i < ports->len; i++)
-        *ARRAY_APPEND(&ret->sandbox.ports) = ports->items[i];
+        if (ports->items[i].host_port)
+            *ARRAY_APPEND(&ret->sandbox.ports) = ports->items[i];
     choose_nameserver(endpoints, ret);
 }
 
@@ -246,10 +247,14 @@ static struct ports_target ports_target(const struct network_endpoints *endpoint
     struct ports_target target = { 0 };
 
     /* Who has the default route elsewhere would answer there. */
-    if (v4 && network_has_bridge(v4->network))
+    if (v4 && network_has_bridge(v4->network)) {
         target.ipv4 = address_map(v4->address);
-    if (v6 && network_has_bridge(v6->network))
+        target.routed_ipv4 = network_is_routed(v4->network, true);
+    }
+    if (v6 && network_has_bridge(v6->network)) {
         target.ipv6 = v6->address6;
+        target.routed_ipv6 = network_is_routed(v6->network, false);
+    }
     if (host)
         (void)address_parse(host, &target.fallback_host); /* checked when the network was made */
     return target;

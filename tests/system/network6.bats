@@ -326,3 +326,38 @@ $(address_of "$b")" in_container "$a" "$TOOLS/$peer" resolve "$(gateway_of "$a")
     tool down b
     [ "$(machine nft list table ip6 filter | grep -c comment)" -eq 0 ]
 }
+
+@test "in a routed network published ports are reached at the container's own address, and nothing is translated" {
+    check() {
+        expect "a $OUTSIDE" outside "$TOOLS/$peer" ask tcp "$(address_of "$a")" 80
+        expect_nothing outside "$TOOLS/$peer" ask tcp "$(address_of "$a")" 81
+        expect_nothing outside "$TOOLS/$peer" ask tcp "$MACHINE" 8080
+        expect_nothing in_container "$c" "$TOOLS/$peer" ask tcp "$(address_of "$a")" 80 # another network stays one
+        expect "out $(address_of "$a")" in_container "$a" "$TOOLS/$peer" ask tcp "$OUTSIDE" 7000
+        outside busybox ping -c 1 -W 5 "$(address_of "$a")"
+        # IPv4 of the same network is translated as ever.
+        outside "$TOOLS/$peer" ask tcp 198.51.100.1 8080 | grep '^four '
+        # Without protection all ports are reached, and the way out is translated.
+        expect "b $OUTSIDE" outside "$TOOLS/$peer" ask tcp "$(address_of "$b")" 81
+        expect "out $MACHINE" in_container "$b" "$TOOLS/$peer" ask tcp "$OUTSIDE" 7000
+        expect_nothing in_container "$c" "$TOOLS/$peer" ask tcp "$(address_of "$b")" 81
+    }
+    tool create routed ipv6 com.docker.network.bridge.gateway_mode_ipv6=routed
+    tool create open ipv6 com.docker.network.bridge.gateway_mode_ipv6=nat-unprotected
+    tool create other ipv6
+    a=$(tool up a routed -p :8080:80/tcp)
+    b=$(tool up b open)
+    c=$(tool up c other)
+    outside ip route add fd00::/8 via "$MACHINE"
+    serve outside "$TOOLS/$peer" serve tcp6 7000 out
+    serve in_container "$a" "$TOOLS/$peer" serve tcp6 80 a
+    serve in_container "$a" "$TOOLS/$peer" serve tcp6 81 a
+    serve in_container "$a" "$TOOLS/$peer" serve tcp 80 four
+    serve in_container "$b" "$TOOLS/$peer" serve tcp6 81 b
+    both_bridge_filters check
+    tool settings a | tr -d '\n ' | grep -F '"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostIp":"::","HostPort":""}]'
+    run -1 tool create isolated internal ipv6 com.docker.network.bridge.gateway_mode_ipv6=isolated
+    [[ $output = *"expected nat, nat-unprotected or routed"* ]]
+    for name in a b c; do tool down "$name"; done
+    expect_clean
+}

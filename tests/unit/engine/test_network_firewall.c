@@ -120,6 +120,37 @@ static void a_networks_options_decide_its_sets(void **state)
     assert_false(has(&routed, "subnets 172.17.0.0/16"));
 }
 
+static void the_mode_of_the_gateway_decides_what_is_reached_from_outside(void **state)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct firewall_state routed = { .table = "t" }, open = { .table = "t" };
+    struct network network = network_of("br-1", 0xac110000);
+    struct sandbox_port port = {
+        .host_address = address_map(0), .address = address_map(0xac110002), .port = 80
+    };
+
+    (void)state;
+    strmap_init_arena(&network.options, &arena);
+    strmap_set(&network.options, NETWORK_OPTION_GATEWAY_MODE, NETWORK_MODE_ROUTED);
+    firewall_add_network(&arena, &routed, &network);
+    firewall_add_port(&arena, &routed, &port);
+    assert_true(has(&routed, "routed \"br-1\""));
+    assert_true(has(&routed, "open tcp . 172.17.0.2 . 80"));
+    assert_false(has(&routed, "outward 172.17.0.0/16"));
+    assert_false(has(&routed, "subnets 172.17.0.0/16"));
+
+    strmap_set(&network.options, NETWORK_OPTION_GATEWAY_MODE, NETWORK_MODE_UNPROTECTED);
+    firewall_add_network(&arena, &open, &network);
+    assert_true(has(&open, "unprotected \"br-1\""));
+    assert_true(has(&open, "outward 172.17.0.0/16"));
+    assert_false(has(&open, "subnets 172.17.0.0/16"));
+    network.internal = true;
+    open.elements.len = 0;
+    firewall_add_network(&arena, &open, &network);
+    assert_false(has(&open, "unprotected \"br-1\""));
+    assert_true(has(&open, "subnets 172.17.0.0/16"));
+}
+
 static void the_whole_table_replaces_what_is_there_in_one_go(void **state)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
@@ -185,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_port_more_is_one_element_and_nothing_else),
         cmocka_unit_test(a_port_that_moves_is_deleted_before_it_is_added),
         cmocka_unit_test(a_networks_options_decide_its_sets),
+        cmocka_unit_test(the_mode_of_the_gateway_decides_what_is_reached_from_outside),
         cmocka_unit_test(each_family_has_its_own_elements),
         cmocka_unit_test(the_whole_table_replaces_what_is_there_in_one_go),
     };
