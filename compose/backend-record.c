@@ -10,71 +10,25 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strbuf.h"
+#include "compose/backend-record-internal.h"
 #include "compose/plan.h"
 #include "compose/project.h"
 
 #define TEXT_MAX_BYTES (16u << 20)
 
-struct fake_container {
-    struct observed_container seen;
-    struct strings
-            joins; /* ids of containers whose namespaces it shares; the first one's must run */
-    const char *replaces;
-    bool lingers; /* uses its networks whatever its status says */
-};
-
-struct failure {
-    const char *operation, *name;
-    int code;
-};
-
-struct record_engine {
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    struct arena arena;
-    struct {
-        struct fake_container **items;
-        size_t len, cap;
-    } containers;
-    struct {
-        struct observed_network *items;
-        size_t len, cap;
-    } networks;
-    struct {
-        struct observed_volume *items;
-        size_t len, cap;
-    } volumes;
-    struct observed_project project;
-    struct strmap images, offers; /* reference -> id */
-    struct strmap behaviours;     /* service -> record_behaviour */
-    struct {
-        struct failure *items;
-        size_t len, cap;
-    } failures;
-    struct strbuf log;
-    size_t calls_left;
-    uint64_t serial;
-};
-
-struct fake {
-    struct backend base;
-    struct record_engine *engine;
-};
-
-static struct record_engine *engine_of(struct backend *backend)
+struct record_engine *record_engine_of(struct backend *backend)
 {
     return ((struct fake *)backend)->engine;
 }
 
-static const char *new_id(struct record_engine *engine)
+const char *record_new_id(struct record_engine *engine)
 {
     return arena_printf(&engine->arena, "%016lx%048x", (unsigned long)++engine->serial, 0);
 }
 
 /* ------------------------------------------------------------------- each call */
 
-/* Locks, writes the call down and says whether it fails. The lock is held afterwards in any case. */
-static int begin(
+int record_begin(
         struct record_engine *engine, const char *operation, const char *name, struct error **err)
 {
     pthread_mutex_lock(&engine->lock);
@@ -90,13 +44,13 @@ static int begin(
     return 0;
 }
 
-static int end(struct record_engine *engine, int r)
+int record_end(struct record_engine *engine, int r)
 {
     pthread_mutex_unlock(&engine->lock);
     return r;
 }
 
-static struct fake_container *find_container(struct record_engine *engine, const char *id)
+struct fake_container *record_find_container(struct record_engine *engine, const char *id)
 {
     ARRAY_FOREACH(&engine->containers, c) {
         if (string_is_equal((*c)->seen.id, id))
@@ -105,7 +59,7 @@ static struct fake_container *find_container(struct record_engine *engine, const
     return NULL;
 }
 
-static struct fake_container *find_container_name(struct record_engine *engine, const char *name)
+struct fake_container *record_find_container_name(struct record_engine *engine, const char *name)
 {
     ARRAY_FOREACH(&engine->containers, c) {
         if (string_is_equal((*c)->seen.name, name))
@@ -114,7 +68,7 @@ static struct fake_container *find_container_name(struct record_engine *engine, 
     return NULL;
 }
 
-static struct observed_network *find_network(struct record_engine *engine, const char *name)
+struct observed_network *record_find_network(struct record_engine *engine, const char *name)
 {
     ARRAY_FOREACH(&engine->networks, n) {
         if (string_is_equal(n->name, name))
@@ -123,7 +77,7 @@ static struct observed_network *find_network(struct record_engine *engine, const
     return NULL;
 }
 
-static struct observed_volume *find_volume(struct record_engine *engine, const char *name)
+struct observed_volume *record_find_volume(struct record_engine *engine, const char *name)
 {
     ARRAY_FOREACH(&engine->volumes, v) {
         if (string_is_equal(v->name, name))
@@ -132,7 +86,7 @@ static struct observed_volume *find_volume(struct record_engine *engine, const c
     return NULL;
 }
 
-static void copy_labels(struct record_engine *engine, struct strmap *to, const struct strmap *from)
+void record_copy_labels(struct record_engine *engine, struct strmap *to, const struct strmap *from)
 {
     strmap_init_arena(to, &engine->arena);
     STRMAP_FOREACH(from, entry) {
@@ -151,7 +105,7 @@ static const char *copy_label(
 static int fake_open_worker(struct backend *backend, struct backend **ret, struct error **err)
 {
     (void)err;
-    *ret = record_open(engine_of(backend));
+    *ret = record_open(record_engine_of(backend));
     return 0;
 }
 
@@ -176,7 +130,7 @@ static size_t count_network_users(struct record_engine *engine, const struct obs
     return users;
 }
 
-static size_t count_volume_users(struct record_engine *engine, const char *volume)
+size_t record_count_volume_users(struct record_engine *engine, const char *volume)
 {
     size_t users = 0;
 
@@ -202,7 +156,7 @@ static bool is_asked_for(
 static int fake_observe(struct backend *backend, struct arena *arena,
         const struct backend_query *query, struct observed_state *state, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
+    struct record_engine *engine = record_engine_of(backend);
 
     (void)err;
     pthread_mutex_lock(&engine->lock);
@@ -229,7 +183,7 @@ static int fake_observe(struct backend *backend, struct arena *arena,
             continue;
         struct observed_volume *copy = ARRAY_APPEND_ARENA(arena, &state->volumes);
         *copy = *v;
-        copy->users = count_volume_users(engine, v->name);
+        copy->users = record_count_volume_users(engine, v->name);
     }
     ARRAY_FOREACH(&query->images, reference)
         *ARRAY_APPEND_ARENA(arena, &state->images) = (struct observed_image){
@@ -243,12 +197,12 @@ static int fake_observe(struct backend *backend, struct arena *arena,
 static int fake_examine(struct backend *backend, struct arena *arena, const char *id,
         const struct observed_facts **ret, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
+    struct record_engine *engine = record_engine_of(backend);
 
     (void)arena;
     (void)err;
     pthread_mutex_lock(&engine->lock);
-    const struct fake_container *container = find_container(engine, id);
+    const struct fake_container *container = record_find_container(engine, id);
     *ret = container ? container->seen.facts : NULL;
     pthread_mutex_unlock(&engine->lock);
     return 0;
@@ -257,25 +211,25 @@ static int fake_examine(struct backend *backend, struct arena *arena, const char
 static int fake_project_store(struct backend *backend, const char *project,
         const struct observed_project *what, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "store-project", project, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "store-project", project, err);
 
     if (r >= 0) {
         engine->project.directory = arena_strdup(&engine->arena, what->directory);
         if (what->applied)
             engine->project.applied = arena_strdup(&engine->arena, what->applied);
     }
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static int fake_project_forget(struct backend *backend, const char *project, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "forget-project", project, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "forget-project", project, err);
 
     if (r >= 0)
         engine->project = (struct observed_project){ 0 };
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 /* ------------------------------------------------------- images, networks, volumes */
@@ -291,8 +245,8 @@ static int get_image(
 static int fake_image_pull(struct backend *backend, const struct backend_pull_spec *spec,
         const struct backend_call *call, char **ret_id, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "pull-image", spec->image, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "pull-image", spec->image, err);
     const char *id = strmap_get(&engine->offers, spec->image);
 
     (void)call;
@@ -300,65 +254,65 @@ static int fake_image_pull(struct backend *backend, const struct backend_pull_sp
         r = error_set_plain(err, ENOENT, NULL, "pull access denied for %s", spec->image);
     if (r >= 0)
         r = get_image(engine, spec->image, id, ret_id);
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static int fake_image_build(struct backend *backend, const struct backend_build_spec *spec,
         const struct backend_call *call, char **ret_id, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "build-image", spec->image, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "build-image", spec->image, err);
     const char *id = strmap_get(&engine->offers, spec->image);
 
     (void)call;
     if (r >= 0)
         r = get_image(engine, spec->image,
                 id ? id : arena_printf(&engine->arena, "sha256:built-%s", spec->image), ret_id);
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static int fake_image_push(struct backend *backend, const struct backend_push_spec *spec,
         const struct backend_call *call, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "push-image", spec->image, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "push-image", spec->image, err);
 
     (void)call;
     if (r >= 0 && !strmap_has(&engine->images, spec->image))
         r = error_set_plain(err, ENOENT, NULL, "no such image: %s", spec->image);
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static int fake_image_remove(struct backend *backend, const char *image,
         const struct backend_call *call, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "remove-image", image, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "remove-image", image, err);
 
     (void)call;
     if (r >= 0)
         strmap_remove(&engine->images, image);
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static int fake_network_create(struct backend *backend, const struct backend_network_spec *spec,
         const struct backend_call *call, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "create-network", spec->name, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "create-network", spec->name, err);
 
     (void)call;
-    if (r >= 0 && find_network(engine, spec->name))
+    if (r >= 0 && record_find_network(engine, spec->name))
         r = error_set_plain(err, EEXIST, NULL, "network %s already exists", spec->name);
     if (r >= 0)
         *ARRAY_APPEND(&engine->networks) = (struct observed_network){
-            .id = new_id(engine),
+            .id = record_new_id(engine),
             .name = arena_strdup(&engine->arena, spec->name),
             .project = copy_label(engine, spec->labels, LABEL_PROJECT),
             .key = copy_label(engine, spec->labels, LABEL_NETWORK),
             .config_hash = copy_label(engine, spec->labels, LABEL_CONFIG_HASH),
         };
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static void drop_endpoints(struct record_engine *engine, const struct observed_network *network)
@@ -377,9 +331,9 @@ static void drop_endpoints(struct record_engine *engine, const struct observed_n
 static int fake_network_remove(struct backend *backend, const char *name,
         const struct backend_call *call, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "remove-network", name, err);
-    struct observed_network *network = find_network(engine, name);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "remove-network", name, err);
+    struct observed_network *network = record_find_network(engine, name);
 
     (void)call;
     if (r >= 0 && network && count_network_users(engine, network) > 0)
@@ -388,17 +342,17 @@ static int fake_network_remove(struct backend *backend, const char *name,
         drop_endpoints(engine, network);
         *network = engine->networks.items[--engine->networks.len];
     }
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
 static int fake_volume_create(struct backend *backend, const struct backend_volume_spec *spec,
         const struct backend_call *call, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "create-volume", spec->name, err);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "create-volume", spec->name, err);
 
     (void)call;
-    if (r >= 0 && find_volume(engine, spec->name))
+    if (r >= 0 && record_find_volume(engine, spec->name))
         r = error_set_plain(err, EEXIST, NULL, "volume %s already exists", spec->name);
     if (r >= 0)
         *ARRAY_APPEND(&engine->volumes) = (struct observed_volume){
@@ -407,10 +361,10 @@ static int fake_volume_create(struct backend *backend, const struct backend_volu
             .key = copy_label(engine, spec->labels, LABEL_VOLUME),
             .config_hash = copy_label(engine, spec->labels, LABEL_CONFIG_HASH),
         };
-    return end(engine, r);
+    return record_end(engine, r);
 }
 
-static void drop_volume(struct record_engine *engine, struct observed_volume *volume)
+void record_drop_volume(struct record_engine *engine, struct observed_volume *volume)
 {
     *volume = engine->volumes.items[--engine->volumes.len];
 }
@@ -418,408 +372,16 @@ static void drop_volume(struct record_engine *engine, struct observed_volume *vo
 static int fake_volume_remove(struct backend *backend, const char *name,
         const struct backend_call *call, struct error **err)
 {
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "remove-volume", name, err);
-    struct observed_volume *volume = find_volume(engine, name);
+    struct record_engine *engine = record_engine_of(backend);
+    int r = record_begin(engine, "remove-volume", name, err);
+    struct observed_volume *volume = record_find_volume(engine, name);
 
     (void)call;
-    if (r >= 0 && volume && count_volume_users(engine, name) > 0)
+    if (r >= 0 && volume && record_count_volume_users(engine, name) > 0)
         r = error_set_plain(err, EBUSY, NULL, "volume %s is in use", name);
     if (r >= 0 && volume)
-        drop_volume(engine, volume);
-    return end(engine, r);
-}
-
-/* --------------------------------------------------------------------- creating containers */
-
-static int connect_networks(struct record_engine *engine, struct fake_container *container,
-        const struct backend_container_spec *spec, struct error **err)
-{
-    ARRAY_FOREACH(spec->networks, attachment) {
-        const struct observed_network *network = find_network(engine, attachment->network);
-
-        if (!network)
-            return error_set_plain(err, ENOENT, NULL, "network %s not found", attachment->network);
-        *ARRAY_APPEND_ARENA(&engine->arena, &container->seen.networks) = (struct observed_endpoint){
-            .network_id = network->id,
-            .network_name = network->name,
-        };
-    }
-    return 0;
-}
-
-static void mount_volume(struct record_engine *engine, struct fake_container *container,
-        const char *volume, const char *target, bool anonymous)
-{
-    ARRAY_FOREACH(&container->seen.mounts, mount) {
-        if (strcmp(mount->target, target) == 0)
-            return;
-    }
-    *ARRAY_APPEND_ARENA(&engine->arena, &container->seen.mounts) = (struct observed_mount){
-        .volume = arena_strdup(&engine->arena, volume),
-        .target = arena_strdup(&engine->arena, target),
-        .anonymous = anonymous,
-    };
-}
-
-static int mount_volumes(struct record_engine *engine, struct fake_container *container,
-        const struct backend_container_spec *spec, struct error **err)
-{
-    ARRAY_FOREACH(spec->volumes, carried) {
-        if (!find_volume(engine, carried->volume))
-            return error_set_plain(err, ENOENT, NULL, "volume %s is gone", carried->volume);
-        mount_volume(engine, container, carried->volume, carried->target, true);
-    }
-    ARRAY_FOREACH(&spec->service->volumes, v) {
-        const struct project_volume *declared = v->source ? project_find_volume(
-                                                                    spec->project, v->source)
-                                                          : NULL;
-
-        if (v->type != MOUNT_VOLUME)
-            continue;
-        if (declared && !find_volume(engine, declared->name))
-            return error_set_plain(err, ENOENT, NULL, "volume %s not found", declared->name);
-        if (declared) {
-            mount_volume(engine, container, declared->name, v->target, false);
-            continue;
-        }
-        size_t before = container->seen.mounts.len;
-        const char *name = arena_printf(
-                &engine->arena, "anonymous-%lu", (unsigned long)++engine->serial);
-        mount_volume(engine, container, name, v->target, true);
-        if (container->seen.mounts.len > before)
-            *ARRAY_APPEND(&engine->volumes) = (struct observed_volume){ .name = name };
-    }
-    return 0;
-}
-
-static int join_container(struct record_engine *engine, struct fake_container *container,
-        const char *name, struct error **err)
-{
-    const struct fake_container *other = name ? find_container_name(engine, name) : NULL;
-
-    if (!name)
-        return 0;
-    if (!other)
-        return error_set_plain(err, ENOENT, NULL, "no such container: %s", name);
-    *ARRAY_APPEND_ARENA(&engine->arena, &container->joins) = arena_strdup(
-            &engine->arena, other->seen.id);
-    return 0;
-}
-
-static int create_container(struct record_engine *engine, const struct backend_container_spec *spec,
-        char **ret_id, struct error **err)
-{
-    struct arena *arena = &engine->arena;
-    const char *image_id = strmap_get(&engine->images, spec->image);
-    struct fake_container *container = ARENA_NEW(arena, struct fake_container);
-    int r;
-
-    if (find_container_name(engine, spec->name))
-        return error_set_plain(
-                err, EEXIST, NULL, "the container name \"/%s\" is already in use", spec->name);
-    if (!image_id)
-        return error_set_plain(err, ENOENT, NULL, "No such image: %s", spec->image);
-    container->seen = (struct observed_container){
-        .id = new_id(engine),
-        .name = arena_strdup(arena, spec->name),
-        .model = arena_strdup(arena, spec->model),
-        .image = arena_strdup(arena, spec->image),
-        .image_id = image_id,
-        .status = OBSERVED_CREATED,
-        .auto_remove = spec->auto_remove,
-        .created_nsec = (int64_t)++engine->serial,
-    };
-    copy_labels(engine, &container->seen.labels, spec->labels);
-    observed_container_read_labels(&container->seen);
-    container->replaces = arena_strdup(arena, spec->replaces);
-    if ((r = connect_networks(engine, container, spec, err)) < 0 ||
-            (r = mount_volumes(engine, container, spec, err)) < 0 ||
-            (r = join_container(engine, container, spec->join_network, err)) < 0 ||
-            (r = join_container(engine, container, spec->join_ipc, err)) < 0 ||
-            (r = join_container(engine, container, spec->join_pid, err)) < 0)
-        return r;
-    *ARRAY_APPEND(&engine->containers) = container;
-    *ret_id = mem_strdup(container->seen.id);
-    return 0;
-}
-
-static int fake_container_create(struct backend *backend, const struct backend_container_spec *spec,
-        const struct backend_call *call, char **ret_id, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    int r = begin(engine, "create-container", spec->name, err);
-
-    (void)call;
-    return end(engine, r < 0 ? r : create_container(engine, spec, ret_id, err));
-}
-
-/* -------------------------------------------------------------------- existing containers */
-
-/* begin() for a call on a container; *ret NULL when there is none. */
-static int begin_on(struct record_engine *engine, const char *operation, const char *id,
-        struct fake_container **ret, struct error **err)
-{
-    pthread_mutex_lock(&engine->lock);
-    struct fake_container *container = find_container(engine, id);
-    const char *name = container ? container->seen.name : id;
-    pthread_mutex_unlock(&engine->lock);
-    int r = begin(engine, operation, name, err);
-
-    *ret = find_container(engine, id);
-    return r;
-}
-
-static int missing(const char *id, struct error **err)
-{
-    return error_set_plain(err, ENOENT, NULL, "No such container: %s", id);
-}
-
-static const struct record_behaviour *behaviour_of(
-        struct record_engine *engine, const struct fake_container *container)
-{
-    static const struct record_behaviour plain = { 0 };
-    const struct record_behaviour *behaviour = strmap_get(
-            &engine->behaviours, container->seen.service);
-
-    return behaviour ? behaviour : &plain;
-}
-
-static int start_container(
-        struct record_engine *engine, struct fake_container *container, struct error **err)
-{
-    const struct record_behaviour *behaviour = behaviour_of(engine, container);
-    const struct fake_container *replaced = container->replaces
-                                                    ? find_container(engine, container->replaces)
-                                                    : NULL;
-
-    if (replaced && observed_container_is_active(&replaced->seen))
-        return error_set_plain(err, EADDRINUSE, NULL, "Address already in use");
-    ARRAY_FOREACH(&container->joins, id) {
-        const struct fake_container *other = find_container(engine, *id);
-
-        if (!other || !observed_container_is_active(&other->seen))
-            return error_set_plain(
-                    err, EINVAL, NULL, "cannot join namespace of a non running container");
-    }
-    ARRAY_FOREACH(&container->seen.networks, endpoint) {
-        const struct observed_network *network = find_network(engine, endpoint->network_name);
-
-        if (!network || strcmp(network->id, endpoint->network_id) != 0)
-            return error_set_plain(
-                    err, ENOENT, NULL, "network %s not found", endpoint->network_name);
-    }
-    container->seen.status = behaviour->exits ? OBSERVED_EXITED : OBSERVED_RUNNING;
-    container->seen.exit_code = behaviour->exit_code;
-    container->seen.health = behaviour->exits ? OBSERVED_HEALTH_NONE : behaviour->health;
-    return 0;
-}
-
-static int fake_container_start(struct backend *backend, const char *id,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "start-container", id, &container, err);
-
-    (void)call;
-    if (r >= 0)
-        r = container ? start_container(engine, container, err) : missing(id, err);
-    return end(engine, r);
-}
-
-static void stop_container(struct fake_container *container, int exit_code)
-{
-    if (!observed_container_is_active(&container->seen))
-        return;
-    container->seen.status = OBSERVED_EXITED;
-    container->seen.exit_code = exit_code;
-    container->seen.health = OBSERVED_HEALTH_NONE;
-}
-
-static int fake_container_stop(struct backend *backend, const char *id, int64_t timeout_usec,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "stop-container", id, &container, err);
-
-    (void)call;
-    (void)timeout_usec;
-    if (r >= 0 && container)
-        stop_container(container, 143);
-    return end(engine, r);
-}
-
-static int fake_container_restart(struct backend *backend, const char *id, int64_t timeout_usec,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "restart-container", id, &container, err);
-
-    (void)call;
-    (void)timeout_usec;
-    if (r >= 0 && container)
-        stop_container(container, 143);
-    if (r >= 0)
-        r = container ? start_container(engine, container, err) : missing(id, err);
-    return end(engine, r);
-}
-
-static int fake_container_kill(struct backend *backend, const char *id, int signo,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "kill-container", id, &container, err);
-
-    (void)call;
-    if (r >= 0 && container)
-        stop_container(container, 128 + signo);
-    return end(engine, r);
-}
-
-static int set_paused(struct backend *backend, const char *operation, const char *id,
-        enum observed_status from, enum observed_status to, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, operation, id, &container, err);
-
-    if (r >= 0 && !container)
-        r = missing(id, err);
-    if (r >= 0 && container->seen.status == from)
-        container->seen.status = to;
-    return end(engine, r);
-}
-
-static int fake_container_pause(struct backend *backend, const char *id,
-        const struct backend_call *call, struct error **err)
-{
-    (void)call;
-    return set_paused(backend, "pause-container", id, OBSERVED_RUNNING, OBSERVED_PAUSED, err);
-}
-
-static int fake_container_unpause(struct backend *backend, const char *id,
-        const struct backend_call *call, struct error **err)
-{
-    (void)call;
-    return set_paused(backend, "unpause-container", id, OBSERVED_PAUSED, OBSERVED_RUNNING, err);
-}
-
-static void drop_container(
-        struct record_engine *engine, struct fake_container *container, bool volumes)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < engine->containers.len; i++)
-        if (engine->containers.items[i] != container)
-            engine->containers.items[kept++] = engine->containers.items[i];
-    engine->containers.len = kept;
-    if (!volumes)
-        return;
-    ARRAY_FOREACH(&container->seen.mounts, mount) {
-        struct observed_volume *volume = find_volume(engine, mount->volume);
-
-        if (mount->anonymous && volume && count_volume_users(engine, mount->volume) == 0)
-            drop_volume(engine, volume);
-    }
-}
-
-static int fake_container_remove(struct backend *backend, const char *id, bool force, bool volumes,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "remove-container", id, &container, err);
-
-    (void)call;
-    if (r >= 0 && container && observed_container_is_active(&container->seen) && !force)
-        r = error_set_plain(err, EBUSY, NULL, "container %s is running", container->seen.name);
-    if (r >= 0 && container)
-        drop_container(engine, container, volumes);
-    return end(engine, r);
-}
-
-static int fake_container_rename(struct backend *backend, const char *id, const char *name,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "rename-container", id, &container, err);
-
-    (void)call;
-    if (r >= 0 && !container)
-        r = missing(id, err);
-    if (r >= 0 && find_container_name(engine, name) &&
-            find_container_name(engine, name) != container)
-        r = error_set_plain(
-                err, EEXIST, NULL, "the container name \"/%s\" is already in use", name);
-    if (r >= 0)
-        container->seen.name = arena_strdup(&engine->arena, name);
-    return end(engine, r);
-}
-
-static void decide_wait(const struct observed_container *seen,
-        enum backend_wait_condition condition, struct backend_wait_result *result)
-{
-    bool active = observed_container_is_active(seen);
-    bool asks_health = condition == BACKEND_WAIT_HEALTHY ||
-                       (condition == BACKEND_WAIT_READY && seen->health != OBSERVED_HEALTH_NONE);
-
-    result->exit_code = seen->exit_code;
-    if (condition == BACKEND_WAIT_COMPLETED)
-        result->outcome = active ? BACKEND_WAIT_TIMED_OUT : BACKEND_WAIT_MET;
-    else if (!active)
-        result->outcome = BACKEND_WAIT_EXITED;
-    else if (!asks_health || seen->health == OBSERVED_HEALTH_HEALTHY)
-        result->outcome = BACKEND_WAIT_MET;
-    else if (seen->health == OBSERVED_HEALTH_NONE)
-        result->outcome = BACKEND_WAIT_NO_HEALTHCHECK;
-    else if (seen->health == OBSERVED_HEALTH_UNHEALTHY) {
-        result->outcome = BACKEND_WAIT_UNHEALTHY;
-        result->output = mem_strdup("connection refused\n");
-    } else
-        result->outcome = BACKEND_WAIT_TIMED_OUT;
-}
-
-static int fake_container_wait(struct backend *backend, const char *id,
-        enum backend_wait_condition condition, int64_t timeout_usec,
-        const struct backend_call *call, struct backend_wait_result *ret, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "wait-container", id, &container, err);
-    struct backend_wait_result result = { .outcome = BACKEND_WAIT_GONE };
-
-    (void)timeout_usec;
-    while (r >= 0 && container && behaviour_of(engine, container)->hangs) {
-        if (call->cancel && atomic_load(call->cancel)) {
-            r = error_set_plain(err, ECANCELED, NULL, "cancelled");
-            break;
-        }
-        pthread_cond_wait(&engine->woken, &engine->lock);
-    }
-    if (r >= 0 && container)
-        decide_wait(&container->seen, condition, &result);
-    if (r >= 0)
-        *ret = result;
-    return end(engine, r);
-}
-
-static int fake_container_exec(struct backend *backend, const char *id, const struct hook *hook,
-        const struct backend_call *call, struct error **err)
-{
-    struct record_engine *engine = engine_of(backend);
-    struct fake_container *container;
-    int r = begin_on(engine, "exec-container", id, &container, err);
-
-    (void)hook;
-    (void)call;
-    if (r >= 0 && (!container || container->seen.status != OBSERVED_RUNNING))
-        r = error_set_plain(err, EINVAL, NULL, "container is not running");
-    return end(engine, r);
+        record_drop_volume(engine, volume);
+    return record_end(engine, r);
 }
 
 static const struct backend_ops fake_ops = {
@@ -839,17 +401,17 @@ static const struct backend_ops fake_ops = {
     .network_remove = fake_network_remove,
     .volume_create = fake_volume_create,
     .volume_remove = fake_volume_remove,
-    .container_create = fake_container_create,
-    .container_start = fake_container_start,
-    .container_stop = fake_container_stop,
-    .container_restart = fake_container_restart,
-    .container_kill = fake_container_kill,
-    .container_pause = fake_container_pause,
-    .container_unpause = fake_container_unpause,
-    .container_remove = fake_container_remove,
-    .container_rename = fake_container_rename,
-    .container_wait = fake_container_wait,
-    .container_exec = fake_container_exec,
+    .container_create = record_container_create,
+    .container_start = record_container_start,
+    .container_stop = record_container_stop,
+    .container_restart = record_container_restart,
+    .container_kill = record_container_kill,
+    .container_pause = record_container_pause,
+    .container_unpause = record_container_unpause,
+    .container_remove = record_container_remove,
+    .container_rename = record_container_rename,
+    .container_wait = record_container_wait,
+    .container_exec = record_container_exec,
 };
 
 /* ------------------------------------------------------------------------- public */
@@ -963,7 +525,8 @@ static const char *describe_container(
     strbuf_addf(&line, "container %s %s %s", seen->name, observed_status_name(seen->status),
             seen->image_id);
     ARRAY_FOREACH(&seen->networks, endpoint) {
-        const struct observed_network *network = find_network(engine, endpoint->network_name);
+        const struct observed_network *network = record_find_network(
+                engine, endpoint->network_name);
         bool current = network && strcmp(network->id, endpoint->network_id) == 0;
 
         strbuf_addf(&line, " net:%s%s", endpoint->network_name, current ? "" : "(gone)");
@@ -975,7 +538,7 @@ static const char *describe_container(
         }
     }
     ARRAY_FOREACH(&container->joins, id) {
-        const struct fake_container *other = find_container(engine, *id);
+        const struct fake_container *other = record_find_container(engine, *id);
 
         strbuf_addf(&line, " join:%s", other ? other->seen.name : "(gone)");
     }
@@ -1012,14 +575,14 @@ char *record_describe(struct record_engine *engine)
 
 struct observed_container *record_container(struct record_engine *engine, const char *name)
 {
-    struct fake_container *container = find_container_name(engine, name);
+    struct fake_container *container = record_find_container_name(engine, name);
 
     return container ? &container->seen : NULL;
 }
 
 void record_end_lingering(struct record_engine *engine, const char *name)
 {
-    struct fake_container *container = find_container_name(engine, name);
+    struct fake_container *container = record_find_container_name(engine, name);
 
     container->seen.status = OBSERVED_EXITED;
     container->lingers = true;
@@ -1027,5 +590,5 @@ void record_end_lingering(struct record_engine *engine, const char *name)
 
 struct observed_network *record_network(struct record_engine *engine, const char *name)
 {
-    return find_network(engine, name);
+    return record_find_network(engine, name);
 }
