@@ -22,30 +22,6 @@ make_machine() {
 }
 machine() { nsenter --net="/run/netns/$MACHINE" "$@"; }
 
-# What a container leaves when it is gone: nothing in any of these places.
-assert_nothing_left() {
-    local dir left=
-    for dir in "$BERTH_ROOT/containers" "$BERTH_ROOT/tmp" "$BERTH_RUN/containers" "$BERTH_RUN/netns"; do
-        [ -z "$(ls -A "$dir")" ] || left+=" $dir:$(ls -A "$dir")"
-    done
-    # Of the locks only those of no container stay.
-    ls "$BERTH_RUN/locks" | grep -E '^[0-9a-f]{64}$' && left+=" locks"
-    left+=$(berth_leftovers)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
-}
-
-monitor_of() {
-    pgrep -f "berth-monitor start $(berth inspect -f '{{.Id}}' "$1")"
-}
-
-state_of() {
-    berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1"
-}
-
-is_in_state() {
-    [ "$(state_of "$1")" = "$2" ]
-}
-
 @test "run gives the program's output and exit status and leaves nothing" {
     run berth run --rm --network none busybox sh -c 'echo out; echo err >&2; exit 7'
     assert_status 7

@@ -113,6 +113,31 @@ are_gone() {
     done
 }
 
+# What a container leaves when it is gone: nothing in any of these places.
+assert_nothing_left() {
+    local dir left=
+    for dir in "$BERTH_ROOT/containers" "$BERTH_ROOT/tmp" "$BERTH_RUN/containers" "$BERTH_RUN/netns"; do
+        [ -z "$(ls -A "$dir")" ] || left+=" $dir:$(ls -A "$dir")"
+    done
+    # Of the locks only those of no container stay.
+    ls "$BERTH_RUN/locks" | grep -E '^[0-9a-f]{64}$' && left+=" locks"
+    left+=$(berth_leftovers)
+    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
+}
+
+# Of a container: its monitor's process, its state and exit status ("running 0").
+monitor_of() {
+    pgrep -f "berth-monitor start $(berth inspect -f '{{.Id}}' "$1")"
+}
+
+state_of() {
+    berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1"
+}
+
+is_in_state() {
+    [ "$(state_of "$1")" = "$2" ]
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds; fails after that time. For what has no
 # event to wait on; a pass never depends on how long it took. Be generous: other work may run beside.
 wait_for() {

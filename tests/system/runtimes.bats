@@ -14,27 +14,6 @@ teardown() {
     berth_teardown
 }
 
-assert_nothing_left() {
-    local dir left=
-    for dir in "$BERTH_ROOT/containers" "$BERTH_ROOT/tmp" "$BERTH_RUN/containers" "$BERTH_RUN/netns"; do
-        [ -z "$(ls -A "$dir")" ] || left+=" $dir:$(ls -A "$dir")"
-    done
-    left+=$(berth_leftovers)
-    [ -z "$left" ] || { echo "left behind: $left" >&2; return 1; }
-}
-
-monitor_of() {
-    pgrep -f "berth-monitor start $(berth inspect -f '{{.Id}}' "$1")"
-}
-
-state_of() {
-    berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1"
-}
-
-is_in_state() {
-    [ "$(state_of "$1")" = "$2" ]
-}
-
 is_healthy() {
     [ "$(berth inspect -f '{{.State.Health.Status}}' "$1")" = healthy ]
 }
