@@ -40,8 +40,10 @@ int container_prune_print(
         auto_error struct error *failure = NULL;
         const struct container *container = containers.items[i];
 
-        if (container_is_running(container) || !prune_filter_takes(prune, container->created_nsec,
-                                                       label_of, &container->config.labels))
+        /* A pod's own container goes with the pod. */
+        if (container_is_running(container) || container->is_infra ||
+                !prune_filter_takes(
+                        prune, container->created_nsec, label_of, &container->config.labels))
             continue;
         uint64_t size = container_size(engine, container->id);
         if (container_remove(

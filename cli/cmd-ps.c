@@ -26,7 +26,7 @@ struct ps_options {
     const char *format;
     struct strings filters;
     int64_t last;
-    bool all, quiet, no_trunc, latest, size;
+    bool all, quiet, no_trunc, latest, size, pod;
 };
 static const struct ps_options ps_defaults = { .last = -1 };
 
@@ -41,7 +41,7 @@ static const struct opt ps_opts[] = { { .name = "all",
             .type = &opt_list,
             .arg = "KEY=VALUE",
             AT(filters),
-            .help = "id, name, label, exited, status, ancestor, before, since, volume, network, publish, expose, health" },
+            .help = "id, name, label, exited, status, ancestor, before, since, volume, network, publish, expose, health, pod" },
     { .name = "format",
             .type = &opt_string,
             .arg = "FORMAT",
@@ -59,6 +59,11 @@ static const struct opt ps_opts[] = { { .name = "all",
             AT(latest),
             .help = "The newest, running or not" },
     { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten columns" },
+    { .name = "pod",
+            .letter = 'p',
+            .type = &opt_flag,
+            AT(pod),
+            .help = "Also the pods that they are in" },
     { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "Only ids" },
     { .name = "size",
             .letter = 's',
@@ -77,9 +82,11 @@ static const struct list_column ps_columns[] = {
     { "STATUS", "Status" },
     { "PORTS", "Ports" },
     { "NAMES", "Names" },
+    { "SIZE", "Size" },
+    { "POD ID", "Pod" },
+    { "PODNAME", "PodName" },
     { "CREATED AT", "CreatedAt" },
     { "STATE", "State" },
-    { "SIZE", "Size" },
     { "LABELS", "Labels" },
     { "LOCAL VOLUMES", "LocalVolumes" },
     { "MOUNTS", "Mounts" },
@@ -87,26 +94,29 @@ static const struct list_column ps_columns[] = {
     { "PLATFORM", "Platform" },
     { NULL, NULL },
 };
+#define PS_USUAL_COLUMNS 7
 
-/* With --size. */
-static const struct list_column ps_size_columns[] = {
-    { "CONTAINER ID", "ID" },
-    { "IMAGE", "Image" },
-    { "COMMAND", "Command" },
-    { "CREATED", "RunningFor" },
-    { "STATUS", "Status" },
-    { "PORTS", "Ports" },
-    { "NAMES", "Names" },
-    { "SIZE", "Size" },
-    { "CREATED AT", "CreatedAt" },
-    { "STATE", "State" },
-    { "LABELS", "Labels" },
-    { "LOCAL VOLUMES", "LocalVolumes" },
-    { "MOUNTS", "Mounts" },
-    { "NETWORKS", "Networks" },
-    { "PLATFORM", "Platform" },
-    { NULL, NULL },
-};
+/* Those that --size and --pod add come before the rest, which only templates name. */
+static const struct list_column *choose_columns(
+        struct arena *arena, const struct ps_options *o, unsigned *ret_default)
+{
+    struct list_column *columns = ARENA_NEW_ARRAY(arena, ARRAY_LEN(ps_columns), struct list_column);
+    unsigned n = 0;
+
+    for (int wanted = 1; wanted >= 0; wanted--) {
+        for (size_t i = 0; ps_columns[i].key; i++) {
+            bool is_wanted = i < PS_USUAL_COLUMNS ||
+                             (o->size && strcmp(ps_columns[i].key, "Size") == 0) ||
+                             (o->pod && string_has_prefix(ps_columns[i].key, "Pod"));
+
+            if (is_wanted == (wanted != 0))
+                columns[n++] = ps_columns[i];
+        }
+        if (wanted)
+            *ret_default = n;
+    }
+    return columns;
+}
 
 static void append(struct arena *arena, struct strings *list, const char *value)
 {
@@ -119,7 +129,7 @@ static int read_filters(struct arena *arena, const struct strings *words,
 {
     struct strings ids = { 0 }, names = { 0 }, labels = { 0 }, statuses = { 0 }, exited = { 0 },
                    ancestors = { 0 }, networks = { 0 }, volumes = { 0 }, health = { 0 },
-                   publish = { 0 }, expose = { 0 };
+                   publish = { 0 }, expose = { 0 }, pods = { 0 };
     const struct {
         const char *key;
         struct strings *list;
@@ -136,6 +146,7 @@ static int read_filters(struct arena *arena, const struct strings *words,
         { "health", &health, &filter->health },
         { "publish", &publish, &filter->publish },
         { "expose", &expose, &filter->expose },
+        { "pod", &pods, &filter->pods },
     };
 
     for (size_t i = 0; i < words->len; i++) {
@@ -266,6 +277,13 @@ static json_t *ps_row(struct cli *cli, struct engine *engine, const struct conta
     json_t *row = container_row(&cli->arena, c, options->no_trunc, now);
     auto_(image_free_p) struct image *image = NULL;
 
+    if (options->pod) {
+        const char *id = c->pod_id ? c->pod_id : "";
+
+        json_object_set_new(row, "Pod",
+                json_string(options->no_trunc || !*id ? id : format_short_id(&cli->arena, id)));
+        json_object_set_new(row, "PodName", json_string(c->pod_name ? c->pod_name : ""));
+    }
     if (!options->size)
         return row;
     uint64_t size = container_size(engine, c->id);
@@ -307,10 +325,9 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
         json_array_append_new(rows, ps_row(cli, engine, containers.items[i], options, now));
     struct list_format format = {
         .format = options->format,
-        .columns = options->size ? ps_size_columns : ps_columns,
-        .default_columns = options->size ? 8 : 7,
         .min_width = TABLE_MIN_WIDTH,
     };
+    format.columns = choose_columns(&cli->arena, options, &format.default_columns);
     return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
 }
 

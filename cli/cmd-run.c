@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/foreground.h"
 #include "cli/image-progress.h"
+#include "cli/pods.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
@@ -104,15 +105,20 @@ static int replace(struct engine *engine, const char *name, struct error **err)
 }
 
 /* Everything up to and including the creation; exit status. */
-static int create(struct cli *cli, const struct run_options *o, int argc, char **argv,
+static int create(struct cli *cli, const struct run_options *given, int argc, char **argv,
         char id[static CONTAINER_ID_HEX + 1])
 {
+    struct run_options own = *given, *o = &own;
     auto_error struct error *err = NULL;
     auto_(diag_release) struct diag diag = DIAG_INIT;
     struct container_config config;
     struct engine *engine = NULL;
     int r = check_options(o, &err);
 
+    if (r >= 0 && (o->pod || o->pod_id_file) && !(engine = cli_engine(cli, &err)))
+        r = -EPERM;
+    if (r >= 0 && engine)
+        r = pods_for_run(cli, engine, o, &o->pod, &err);
     if (r >= 0)
         r = run_config_fill(cli, o, argc, argv, &config, &err);
 

@@ -68,6 +68,7 @@ static const struct command *const commands[] = {
     &command_image,
     &command_container,
     &command_network,
+    &command_pod,
     &command_secret,
     &command_volume,
     &command_system,

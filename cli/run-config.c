@@ -89,6 +89,7 @@ static int fill_process(struct cli *cli, const struct run_options *o,
         config->entrypoint[0] = *o->entrypoint ? arena_strdup(arena, o->entrypoint) : NULL;
     }
     config->name = o->name;
+    config->pod = o->pod;
     config->user = o->user;
     config->working_dir = o->workdir;
     config->hostname = o->hostname;
@@ -215,14 +216,21 @@ static int fill_network(struct cli *cli, const struct run_options *o,
 
     for (size_t i = 0; i < o->networks.len && r >= 0; i++)
         r = spec_parse_network(arena, o->networks.items[i], config, err);
-    if (o->networks.len == 0)
+    bool joins_pod = o->pod && o->networks.len == 0;
+    if (o->networks.len == 0 && !joins_pod)
         *ARRAY_APPEND_ARENA(
                 arena, &config->networks) = (struct container_network){ .network = "bridge" };
     for (size_t i = 0; i < o->publish.len && r >= 0; i++)
         r = spec_parse_publish(arena, o->publish.items[i], &config->ports, err);
     if (r < 0)
         return r;
-    if (o->ip || o->ip6 || o->mac_address || o->network_aliases.len || o->link_local_ips.len) {
+    bool has_details = o->ip || o->ip6 || o->mac_address || o->network_aliases.len ||
+                       o->link_local_ips.len;
+    if (joins_pod && has_details)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid config provided: networks must be defined when the pod is created: "
+                "network cannot be configured when it is shared with a pod");
+    if (has_details) {
         if (config->networks.len != 1)
             return error_set_plain(err, EINVAL, NULL,
                     "--ip, --ip6, --link-local-ip, --mac-address and --network-alias need exactly one "

@@ -57,6 +57,7 @@ struct run_options {
     bool no_hosts, no_hostname, remove_image, unset_all_env;
     struct strings cgroup_conf, unset_env, links, storage_opts;
     const char *health_on_failure, *pidfile, *conmon_pidfile;
+    const char *pod, *pod_id_file;
     bool replace, disable_content_trust;
     const char *isolation, *arch, *os, *variant;
     const char *pull, *platform, *cidfile;

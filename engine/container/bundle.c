@@ -22,6 +22,7 @@
 #include "base/timefmt.h"
 #include "engine/container/cdi.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/joined.h"
 #include "engine/container/log-attrs.h"
 #include "engine/container/log-drivers.h"
 #include "engine/container/mount-layers.h"
@@ -60,6 +61,7 @@ struct bundle {
     const char *netns_path;
     struct oci_mount_source *mounts;
     struct container_links links;
+    struct container_joined joined;
     struct oci_devices devices;
     struct oci_io_device *io_devices;
     uint64_t capabilities;
@@ -323,7 +325,9 @@ static int write_spec(struct bundle *b, int run_dir_fd, struct error **err)
         .device_count = b->devices.len,
         .io_devices = b->io_devices,
         .link_env = b->links.env,
+        .shm_dir = b->joined.shm_dir,
     };
+    memcpy(input.joined, b->joined.paths, sizeof(input.joined));
     auto_json json_t *spec = NULL;
     int r = container_id_mappings(
             &b->arena, &b->c->config, &input.uid_mappings, &input.gid_mappings, err);
@@ -552,6 +556,9 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .network = b->network_mode,
         .sandbox = &b->network.sandbox,
         .netns_path = b->netns_path,
+        .joined = b->joined.processes,
+        .shm_path = string_is_equal(config->ipc_mode, "shareable") ? b->joined.shm_dir : NULL,
+        .shm_size_bytes = config->shm_size_bytes ? config->shm_size_bytes : OCI_SHM_DEFAULT_BYTES,
         .seccomp_path = b->seccomp_path,
         .init = config->init,
         .libexec_dir = b->engine->options.libexec_dir,
@@ -632,6 +639,8 @@ int container_write_bundle(struct engine *engine, struct container *c,
         return r;
     fault_point("container.start.network");
     r = container_resolve_links(engine, &b->arena, c, &b->links, err);
+    if (r >= 0)
+        r = container_find_joined(engine, &b->arena, c, &b->joined, err);
     if (r >= 0)
         r = prepare_directory(b, err);
     if (r >= 0)

@@ -247,7 +247,7 @@ struct container_config {
     char **cdi_devices; /* "vendor/class=name" */
     struct container_pairs sysctls;
     const char *pid_mode, *ipc_mode, *uts_mode, *cgroupns_mode,
-            *userns_mode; /* NULL, "host", "private", … */
+            *userns_mode; /* NULL, "host", "private", "container:NAME" (joined.h; not userns), ipc: "shareable" */
 
     /* Limits. */
     int64_t memory_bytes, memory_swap_bytes /* -1: unlimited */, memory_reservation_bytes;
@@ -292,6 +292,7 @@ struct container_config {
     const char *project, *service;
     int64_t number;
     bool oneoff;
+    const char *pod; /* name or id of the pod it belongs to; its own column, not part of the JSON */
     const char
             *model; /* JSON text of the normalised service; its own column, not part of the JSON */
 };

@@ -100,7 +100,19 @@ char *container_generate_name(struct arena *arena); /* adjective_surname */
 /* Valid and free (create.c), or Docker's words. */
 int container_check_name(struct engine *engine, const char *name, struct error **err);
 
-/* ---- creating (merge.c, mounts.c) ---- */
+/* The wanted name, or one that is free now; the transaction has the last word. In the arena. */
+int container_choose_name(struct engine *engine, struct arena *arena, const char *wanted,
+        const char **ret, struct error **err);
+
+/* ---- creating (create.c, merge.c, mounts.c) ---- */
+
+struct pod;
+
+/* container_create; with a pod (NULL: none) the container becomes its infra container, which has no image, and the pod's
+ * row is made with it. */
+int container_create_in(struct engine *engine, const struct container_config *config,
+        const struct pod *pod, char ret_id[static CONTAINER_ID_HEX + 1], struct diag *diag,
+        struct error **err);
 
 /* What the container will be: `config` over the image's, checked; everything in the arena. */
 int container_merge_config(struct arena *arena, const struct container_config *config,
@@ -217,6 +229,14 @@ int container_finish_run(struct engine *engine, const char *id, int run_dir_fd,
 
 /* With container_lock held: waits until nobody owns the run, and makes it final if nobody did. */
 int container_settle(struct engine *engine, const char *id, struct error **err);
+
+/* container_remove also of a pod's infra container. */
+int container_remove_in(struct engine *engine, const char *reference,
+        const struct container_remove_options *options, struct error **err);
+
+/* Tells a container to stop, as container_stop does, and does not wait for it. 0 also when it does not run. */
+int container_begin_stop(
+        struct engine *engine, const char *id, int64_t timeout_sec, struct error **err);
 
 /* Removes RUN/containers/ID. */
 int container_remove_run_dir(struct engine *engine, const char *id, struct error **err);

@@ -186,7 +186,9 @@ int container_open_dir(struct engine *engine, const char *id, struct error **err
 
 #define CONTAINER_COLUMNS                                                                    \
     "id, name, image_id, image_name, created_nsec, config, model, status, exit_code, error," \
-    " oom_killed, started_nsec, finished_nsec, restart_count, health"
+    " oom_killed, started_nsec, finished_nsec, restart_count, health, pod_id,"               \
+    " (SELECT name FROM pods WHERE pods.id = pod_id),"                                       \
+    " EXISTS (SELECT 1 FROM pods WHERE pods.infra_id = containers.id)"
 
 static int read_columns(
         struct arena *arena, struct stmt *stmt, struct container *ret, struct error **err)
@@ -209,6 +211,10 @@ static int read_columns(
     ret->config.name = ret->name;
     ret->config.image = ret->image_name;
     ret->config.model = ret->model;
+    ret->pod_id = arena_strdup(arena, stmt_text(stmt, 15));
+    ret->pod_name = arena_strdup(arena, stmt_text(stmt, 16));
+    ret->is_infra = stmt_int(stmt, 17) != 0;
+    ret->config.pod = ret->pod_id;
     ret->state = (struct container_state){
         .status = status_parse(stmt_text(stmt, 7)),
         .exit_code = (int)stmt_int(stmt, 8),

@@ -70,7 +70,9 @@ struct container {
     int64_t created_nsec;
     struct container_config config; /* merged with the image's */
     struct container_state state;
-    const char *model; /* NULL when it is none of compose's */
+    const char *model;             /* NULL when it is none of compose's */
+    const char *pod_id, *pod_name; /* NULL: it is in none */
+    bool is_infra;                 /* it keeps the pod's namespaces */
     struct {
         struct container_endpoint *items;
         size_t len, cap;
@@ -111,6 +113,7 @@ struct container_filter {
     char **exited;       /* exit codes as texts */
     char **ancestors;    /* image id or name */
     char **networks, **volumes, **health, **publish, **expose;
+    char **pods;                /* names of pods, or beginnings of their ids */
     const char *before, *since; /* references */
     size_t last;                /* at most so many, newest; implies all. 0: no limit */
 };

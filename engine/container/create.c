@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/joined.h"
+#include "engine/container/pod-internal.h"
 #include "engine/container/runtimes.h"
 #include "engine/container/user-namespace.h"
 #include "engine/image/image.h"
@@ -25,40 +27,48 @@
 
 /* ---- Names ---- */
 
+/* Containers and pods have their names together. */
 static int find_name(struct engine *engine, const char *name,
-        char ret_id[static CONTAINER_ID_HEX + 1], struct error **err)
+        char ret_id[static CONTAINER_ID_HEX + 1], bool *ret_is_pod, struct error **err)
 {
     auto_(stmt_done_p) struct stmt *stmt = NULL;
-    int r = db_query(engine->db, &stmt, err, "SELECT id FROM containers WHERE name = ?", "t", name);
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT id, 0 FROM containers WHERE name = ?1"
+            " UNION ALL SELECT id, 1 FROM pods WHERE name = ?1",
+            "t", name);
 
     if (r >= 0)
         r = stmt_step(stmt, err);
-    if (r > 0)
+    if (r > 0) {
         snprintf(ret_id, CONTAINER_ID_HEX + 1, "%s", stmt_text(stmt, 0));
+        *ret_is_pod = stmt_int(stmt, 1) != 0;
+    }
     return r;
 }
 
 int container_check_name(struct engine *engine, const char *name, struct error **err)
 {
     char id[CONTAINER_ID_HEX + 1];
+    bool is_pod;
 
     if (!container_name_is_valid(name))
         return error_set_plain(err, EINVAL, NULL,
                 "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
-    int r = find_name(engine, name, id, err);
+    int r = find_name(engine, name, id, &is_pod, err);
     if (r <= 0)
         return r;
+    const char *what = is_pod ? "pod" : "container";
     return error_set_plain(err, EEXIST, NULL,
-            "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
-            "You have to remove (or rename) that container to be able to reuse that name.",
-            name, id);
+            "Conflict. The container name \"/%s\" is already in use by %s \"%s\". "
+            "You have to remove (or rename) that %s to be able to reuse that name.",
+            name, what, id, what);
 }
 
-/* The wanted name, or one that is free now; the transaction has the last word. */
-static int choose_name(struct engine *engine, struct arena *arena, const char *wanted,
+int container_choose_name(struct engine *engine, struct arena *arena, const char *wanted,
         const char **ret, struct error **err)
 {
     char id[CONTAINER_ID_HEX + 1];
+    bool is_pod;
 
     if (!string_is_empty(wanted)) {
         *ret = wanted[0] == '/' ? wanted + 1 : wanted;
@@ -66,7 +76,7 @@ static int choose_name(struct engine *engine, struct arena *arena, const char *w
     }
     for (unsigned i = 0; i < NAME_ATTEMPTS; i++) {
         char *name = container_generate_name(arena);
-        int r = find_name(engine, name, id, err);
+        int r = find_name(engine, name, id, &is_pod, err);
 
         if (r > 0)
             continue;
@@ -88,19 +98,23 @@ static int insert_container(struct engine *engine, const char *id, const struct 
 
     int r = db_exec(engine->db, err,
             "INSERT INTO containers (id, name, image_id, image_name, created_nsec, config, model,"
-            " project, service, number, oneoff, status)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'created')",
+            " project, service, number, oneoff, pod_id, status)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'created')",
             "ttttitttt"
-            "ii",
+            "iit",
             id, config->name, image->id, config->image, time_realtime_nsec(), text, config->model,
-            config->project, config->service, config->number, (int64_t)config->oneoff);
+            config->project, config->service, config->number, (int64_t)config->oneoff, config->pod);
     return r < 0 ? r : 0;
 }
 
 /* That of the configuration; one of nothing for a container with a root file system of its own. */
-static int find_image(struct engine *engine, const struct container_config *config,
+static int find_image(struct engine *engine, const struct container_config *config, bool is_infra,
         struct image **ret, struct error **err)
 {
+    if (is_infra) {
+        *ret = image_new_empty();
+        return 0;
+    }
     if (!config->rootfs)
         return image_require(engine, config->image, ret, err);
     if (config->rootfs[0] != '/' || config->rootfs[1] == '\0')
@@ -173,11 +187,16 @@ static int connect_networks(struct engine *engine, struct arena *arena, const ch
 }
 
 static int insert_rows(struct engine *engine, struct arena *arena, const char *id,
-        const struct image *image, struct container_config *config, struct error **err)
+        const struct image *image, struct container_config *config, const struct pod *pod,
+        struct error **err)
 {
     auto_(db_rollback_p) struct db *transaction = NULL;
     int r = db_begin(engine->db, &transaction, err);
 
+    if (r >= 0 && pod)
+        r = pod_insert(engine, pod, id, err);
+    if (r >= 0 && !pod)
+        r = pod_check_member(engine, config->pod, err);
     if (r >= 0)
         r = container_check_name(engine, config->name, err);
     if (r >= 0)
@@ -243,14 +262,25 @@ static int resolve_network_container(struct engine *engine, struct arena *arena,
 int container_create(struct engine *engine, const struct container_config *config,
         char ret_id[static CONTAINER_ID_HEX + 1], struct diag *diag, struct error **err)
 {
+    return container_create_in(engine, config, NULL, ret_id, diag, err);
+}
+
+int container_create_in(struct engine *engine, const struct container_config *config,
+        const struct pod *pod, char ret_id[static CONTAINER_ID_HEX + 1], struct diag *diag,
+        struct error **err)
+{
     auto_(image_free_p) struct image *image = NULL;
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(sweep_release) struct sweep sweep = SWEEP_INIT;
     struct container_config given = *config, merged;
     const char *runtime; /* looked up again at each start */
     char id[CONTAINER_ID_HEX + 1];
-    int r = find_image(engine, config, &image, err);
+    int r = find_image(engine, config, pod != NULL, &image, err);
 
+    if (r >= 0 && !pod)
+        r = pod_adopt(engine, &arena, &given, err);
+    if (r >= 0)
+        r = container_resolve_joined(engine, &arena, &given, err);
     if (r >= 0)
         r = container_adopt_user_namespace(&arena, &given, err);
     if (r >= 0)
@@ -266,7 +296,7 @@ int container_create(struct engine *engine, const struct container_config *confi
     if (r >= 0)
         r = runtime_find(&arena, &engine->options, &merged, &runtime, err);
     if (r >= 0)
-        r = choose_name(engine, &arena, config->name, &merged.name, err);
+        r = container_choose_name(engine, &arena, config->name, &merged.name, err);
     if (r >= 0)
         r = resolve_network_container(engine, &arena, &merged, err);
     if (r < 0)
@@ -287,7 +317,7 @@ int container_create(struct engine *engine, const struct container_config *confi
     if (r < 0)
         return r;
     fault_point("container.create.prepared");
-    r = insert_rows(engine, &arena, id, image, &merged, err);
+    r = insert_rows(engine, &arena, id, image, &merged, pod, err);
     if (r < 0)
         return r;
     fault_point("container.create.rows");

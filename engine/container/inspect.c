@@ -472,6 +472,10 @@ int container_inspect(
                     jsonx_text(arena_printf(&arena, "%s/work", dir)), "Name", "overlay2"));
     json_object_set_new(object, "Mounts", inspect_mounts(engine, &arena, c));
     json_object_set_new(object, "Config", build_config(c));
+    if (c->pod_id) { /* Podman's */
+        json_object_set_new(object, "Pod", json_string(c->pod_id));
+        json_object_set_new(object, "IsInfra", json_boolean(c->is_infra));
+    }
     add_predefined_network(engine, c, network);
     json_object_set_new(object, "NetworkSettings", TAKE(network));
     *ret = object;

@@ -133,6 +133,11 @@ static bool expose_fits(const struct container *c, const char *value)
     return false;
 }
 
+static bool pod_fits(const struct container *c, const char *value)
+{
+    return c->pod_id && (strcmp(c->pod_name, value) == 0 || string_has_prefix(c->pod_id, value));
+}
+
 /* What names in a filter stand for, looked up once. */
 struct resolved {
     struct strings ancestors;
@@ -195,7 +200,8 @@ static bool fits(const struct container_filter *f, const struct resolved *resolv
            any_fits(f->statuses, status_fits, c) && any_fits(f->exited, exited_fits, c) &&
            any_fits(f->health, health_fits, c) && any_fits(f->networks, network_fits, c) &&
            any_fits(f->volumes, volume_fits, c) && any_fits(f->publish, publish_fits, c) &&
-           any_fits(f->expose, expose_fits, c) && ancestor_fits(f, resolved, c) &&
+           any_fits(f->expose, expose_fits, c) && any_fits(f->pods, pod_fits, c) &&
+           ancestor_fits(f, resolved, c) &&
            (!resolved->before || c->created_nsec < resolved->before->created_nsec) &&
            (!resolved->since || c->created_nsec > resolved->since->created_nsec);
 }

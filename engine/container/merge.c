@@ -341,10 +341,6 @@ static int check_namespaces(
 {
     struct id_mappings uids, gids;
 
-    if (!string_is_empty(c->cgroupns_mode) && strcmp(c->cgroupns_mode, "host") != 0 &&
-            strcmp(c->cgroupns_mode, "private") != 0)
-        return error_set_plain(
-                err, EINVAL, NULL, "invalid cgroup namespace mode: %s", c->cgroupns_mode);
     return container_id_mappings(arena, c, &uids, &gids, err);
 }
 

@@ -18,7 +18,6 @@
 
 /* Podman's place for it, which programs in images may know. */
 #define NOTIFY_TARGET "/run/notify"
-#define SHM_DEFAULT_BYTES (UINT64_C(64) << 20)
 #define CPU_PERIOD_DEFAULT_USEC INT64_C(100000)
 #define NANO_PER_CPU INT64_C(1000000000)
 #define OCI_VERSION "1.2.0"
@@ -331,11 +330,20 @@ static void add_default_mounts(const struct oci_spec_input *input, json_t *mount
                 append_text(mount_options(mount), default_mounts[i].options[k]);
         json_array_append_new(mounts, mount);
     }
-    if (user_mounts(config, "/dev/shm"))
+    if (user_mounts(config, "/dev/shm") || string_is_equal(config->ipc_mode, "none"))
         return;
+    if (input->shm_dir) {
+        shm = mount_new("/dev/shm", "bind", input->shm_dir);
+        append_text(mount_options(shm), "bind");
+        append_text(mount_options(shm), "nosuid");
+        append_text(mount_options(shm), "noexec");
+        append_text(mount_options(shm), "nodev");
+        json_array_append_new(mounts, shm);
+        return;
+    }
     snprintf(size, sizeof(size), "size=%llu",
             (unsigned long long)(config->shm_size_bytes ? config->shm_size_bytes
-                                                        : SHM_DEFAULT_BYTES));
+                                                        : OCI_SHM_DEFAULT_BYTES));
     shm = mount_new("/dev/shm", "tmpfs", "shm");
     append_text(mount_options(shm), "nosuid");
     append_text(mount_options(shm), "noexec");
@@ -771,24 +779,30 @@ static json_t *build_namespaces(const struct oci_spec_input *input)
 {
     const struct container_config *c = &input->container->config;
     json_t *list = json_array();
+    const char *const *joined = input->joined;
     const struct {
         const char *type;
         bool wanted;
+        const char *path;
     } namespaces[] = {
-        { "mount", true },
-        { "uts", !is_host(c->uts_mode) },
-        { "ipc", !is_host(c->ipc_mode) },
-        { "pid", !is_host(c->pid_mode) },
-        { "network", c->network_mode != CONTAINER_NETWORK_HOST },
+        { "mount", true, NULL },
+        { "uts", !is_host(c->uts_mode), joined[OCI_JOINED_UTS] },
+        { "ipc", !is_host(c->ipc_mode), joined[OCI_JOINED_IPC] },
+        { "pid", !is_host(c->pid_mode), joined[OCI_JOINED_PID] },
+        { "network", c->network_mode != CONTAINER_NETWORK_HOST, NULL },
         /* On v1 the host's view is Docker's default. */
-        { "cgroup", c->cgroupns_mode ? strcmp(c->cgroupns_mode, "private") == 0
-                                     : input->cgroup_v2 && !c->privileged },
-        { "user", input->uid_mappings.count > 0 },
+        { "cgroup",
+                joined[OCI_JOINED_CGROUP] ||
+                        (c->cgroupns_mode ? strcmp(c->cgroupns_mode, "private") == 0
+                                          : input->cgroup_v2 && !c->privileged),
+                joined[OCI_JOINED_CGROUP] },
+        { "user", input->uid_mappings.count > 0, NULL },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
         if (namespaces[i].wanted)
-            json_array_append_new(list, json_pack("{s:s}", "type", namespaces[i].type));
+            json_array_append_new(list, json_pack("{s:s, s:s*}", "type", namespaces[i].type, "path",
+                                                namespaces[i].path));
     return list;
 }
 
@@ -887,9 +901,10 @@ int oci_spec_build(const struct oci_spec_input *input, json_t **ret, struct erro
     spec = json_pack("{s:s, s:o, s:{s:s, s:b}, s:o, s:o}", "ociVersion", OCI_VERSION, "process",
             build_process(input), "root", "path", "rootfs", "readonly", config->read_only, "mounts",
             build_mounts(input), "linux", linux_part);
-    if (!is_host(config->uts_mode))
+    bool own_names = !is_host(config->uts_mode) && !input->joined[OCI_JOINED_UTS];
+    if (own_names)
         json_object_set_new(spec, "hostname", jsonx_text(input->hostname));
-    if (!is_host(config->uts_mode) && !string_is_empty(config->domainname))
+    if (own_names && !string_is_empty(config->domainname))
         json_object_set_new(spec, "domainname", jsonx_text(config->domainname));
     if (config->annotations.len > 0) {
         json_t *annotations = json_object();

@@ -57,6 +57,17 @@ struct oci_io_device {
 int oci_io_devices_resolve(struct arena *arena, const struct container_config *config,
         struct oci_io_device **ret, struct error **err);
 
+#define OCI_SHM_DEFAULT_BYTES (UINT64_C(64) << 20)
+
+/* Namespaces that can be another container's (joined.h). */
+enum oci_joined {
+    OCI_JOINED_IPC,
+    OCI_JOINED_PID,
+    OCI_JOINED_UTS,
+    OCI_JOINED_CGROUP,
+    OCI_JOINED_MAX_
+};
+
 struct oci_spec_input {
     const struct container *container;
     const char *hostname;
@@ -77,6 +88,8 @@ struct oci_spec_input {
     const struct oci_device *devices; /* asked for, or with privileged all of the host's */
     size_t device_count;
     const struct oci_io_device *io_devices; /* one per entry of config.io_limits */
+    const char *joined[OCI_JOINED_MAX_];    /* paths of other containers' namespaces; NULL: none */
+    const char *shm_dir; /* what is mounted on /dev/shm; NULL: memory of its own */
 };
 
 /* The bounding set: Docker's default, adds and drops, within what the engine has itself. */

@@ -10,6 +10,21 @@ int container_remove(struct engine *engine, const char *reference,
         const struct container_remove_options *options, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct container *c = NULL;
+    int r = container_get(engine, &arena, reference, &c, err);
+
+    if (r >= 0 && c->is_infra)
+        return error_set_plain(err, EBUSY, NULL,
+                "container %s is the infra container of pod %s and cannot be removed without "
+                "removing the pod",
+                c->id, c->pod_id);
+    return r < 0 ? r : container_remove_in(engine, reference, options, err);
+}
+
+int container_remove_in(struct engine *engine, const char *reference,
+        const struct container_remove_options *options, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_close int lock = -EBADF;
     enum container_status status;
     struct container *c = NULL;

@@ -52,6 +52,8 @@ int container_base_dirs(struct engine *engine, struct arena *arena, const char *
 {
     struct stat st;
 
+    if (!config->rootfs && !*image_id) /* a pod's own container: there is nothing */
+        return 0;
     if (!config->rootfs)
         return image_layer_dirs(engine, image_id, arena, ret, err);
     if (stat(config->rootfs, &st) < 0)

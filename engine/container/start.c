@@ -10,6 +10,8 @@
 #include "base/fdio.h"
 #include "base/strbuf.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/joined.h"
+#include "engine/container/pod-internal.h"
 #include "engine/monitor/control.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/network/network.h"
@@ -73,6 +75,7 @@ static void undo_run(struct engine *engine, struct container *c, int exit_code, 
         error_format(why, &text);
     outcome.error = text.data;
     (void)network_teardown(engine, c->id, NULL);
+    (void)container_remove_shared(engine, c->id, NULL);
     /* A monitor that was killed may have left what another runtime had made by then. */
     (void)cgroup_remove(container_cgroup_path(&arena, c->config.cgroup_parent, c->id), NULL);
     (void)container_row_finished(engine, c->id, &outcome, NULL);
@@ -141,9 +144,11 @@ int container_run(struct engine *engine, struct container *c,
     auto_error struct error *cause = NULL;
     auto_close int run_dir_fd = -EBADF, lock = -EBADF;
     int exit_code = EXIT_ENGINE_FAILED;
-    int r = open_run(engine, c->id, &run_dir_fd, &lock, err);
+    int r = pod_ensure_infra(engine, c, err);
 
     *ret_exit_code = EXIT_ENGINE_FAILED;
+    if (r >= 0)
+        r = open_run(engine, c->id, &run_dir_fd, &lock, err);
     if (r >= 0)
         r = clear_run(run_dir_fd, err);
     if (r < 0)

@@ -201,6 +201,31 @@ int container_stop(struct engine *engine, const char *reference, int64_t timeout
     return r;
 }
 
+int container_begin_stop(
+        struct engine *engine, const char *id, int64_t timeout_sec, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(control_close_p) struct control *control = NULL;
+    auto_close int lock = -EBADF;
+    struct container *c = NULL;
+    int r = begin_stop(engine, &arena, id, &c, &lock, err);
+
+    if (r >= 0 && container_row_is_running(engine, c->id))
+        r = container_connect(engine, c->id, &control, err);
+    if (r >= 0 && control) {
+        auto_error struct error *cause = NULL;
+
+        r = control_begin_stop(control, 0, timeout_usec(timeout_sec), &cause);
+        if (is_ended(r))
+            return 0;
+        if (r >= 0)
+            container_event(engine, c->id, "stop", NULL, NULL);
+        else
+            return error_move(err, TAKE(cause));
+    }
+    return r < 0 ? r : 0;
+}
+
 int container_end_run(struct engine *engine, const struct container *c, struct error **err)
 {
     return stop_locked(engine, c, SIGKILL, 0, err);

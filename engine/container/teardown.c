@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/joined.h"
+#include "engine/container/pod-internal.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/monitor/state-file.h"
 #include "engine/network/network.h"
@@ -155,6 +157,7 @@ const char *container_cgroup_path(struct arena *arena, const char *cgroup_parent
 struct finishing {
     bool is_running, auto_remove, same_boot;
     const char *cgroup_parent; /* in the arena; NULL: the default */
+    const char *pod_id;        /* likewise; NULL: it is in none */
     int exit_code;
     int restart_count;
     int64_t started_nsec, finished_nsec;
@@ -168,7 +171,7 @@ static int read_finishing(struct engine *engine, struct arena *arena, const char
             "SELECT status = 'running', json_extract(config, '$.auto_remove')"
             " AND desired <> 'restarting', boot_id = ?,"
             " exit_code, restart_count, started_nsec, finished_nsec,"
-            " json_extract(config, '$.cgroup_parent') FROM containers WHERE id = ?",
+            " json_extract(config, '$.cgroup_parent'), pod_id FROM containers WHERE id = ?",
             "tt", engine->boot_id, id);
 
     *ret = (struct finishing){ 0 };
@@ -185,6 +188,7 @@ static int read_finishing(struct engine *engine, struct arena *arena, const char
         .started_nsec = stmt_int(stmt, 5),
         .finished_nsec = stmt_int(stmt, 6),
         .cgroup_parent = arena_strdup(arena, stmt_text(stmt, 7)),
+        .pod_id = arena_strdup(arena, stmt_text(stmt, 8)),
     };
     return 0;
 }
@@ -250,13 +254,20 @@ int container_finish_run(struct engine *engine, const char *id, int run_dir_fd,
             r = cgroup_remove(container_cgroup_path(&arena, row.cgroup_parent, id), err);
         if (r < 0)
             return error_wrap(err, r, "cannot remove the control groups of container %.12s", id);
-        if (row.auto_remove)
-            return container_remove_all(engine, id, true, err);
+        r = container_remove_shared(engine, id, err);
+        if (r < 0)
+            return r;
+        if (row.auto_remove) {
+            r = container_remove_all(engine, id, true, err);
+            pod_container_ended(engine, row.pod_id, id);
+            return r;
+        }
         struct container_outcome outcome = outcome_of(&arena, &row, state, run_dir_fd >= 0);
         r = container_row_finished(engine, id, &outcome, err);
         if (r < 0)
             return r;
         fault_point("container.finish.row");
+        pod_container_ended(engine, row.pod_id, id);
     }
     return run_dir_fd >= 0 ? container_remove_run_dir(engine, id, err) : 0;
 }

@@ -3,6 +3,9 @@
  * nothing.
  *
  *     /sbin/docker-init -- PROGRAM [ARGUMENT]...
+ *     /sbin/docker-init --pause
+ *
+ * The second form starts nothing: it keeps the namespaces of a pod until it is told to end.
  *
  * Called as berth-guard it is what guard.h says: standard input is the pipe, standard output the pidfd. */
 #include <errno.h>
@@ -75,6 +78,26 @@ static int guard(void)
     return 0;
 }
 
+/* Also where the pod shares its processes, and orphans become ours. */
+static int keep_namespaces(void)
+{
+    sigset_t awaited;
+
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGTERM);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &awaited, NULL);
+    for (;;) {
+        siginfo_t info;
+        int signo = sigwaitinfo(&awaited, &info);
+
+        if (signo == SIGTERM || signo == SIGINT)
+            return 0;
+        (void)reap(-1);
+    }
+}
+
 int main(int argc, char **argv)
 {
     sigset_t all, before;
@@ -82,6 +105,8 @@ int main(int argc, char **argv)
 
     if (argc > 0 && strcmp(argv[0], PROGRAM_GUARD_NAME) == 0)
         return guard();
+    if (argc == 2 && strcmp(argv[1], "--pause") == 0)
+        return keep_namespaces();
     if (first >= argc) {
         complain("no program given");
         return EXIT_USAGE;

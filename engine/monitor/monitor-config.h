@@ -132,6 +132,13 @@ struct monitor_config {
     enum monitor_network network;
     struct sandbox_config *sandbox; /* MONITOR_NETWORK_PRIVATE */
     const char *netns_path;         /* pin: where to make it (PRIVATE) or which to join (JOIN) */
+    /* "PID:TICKS" of the processes whose namespaces config.json names by their numbers: they must still be these once
+     * the namespaces are held. NULL-terminated or NULL. */
+    char **joined;
+    /* Where the memory that others share is mounted: an absolute path on which a tmpfs is made at each start; NULL:
+     * there is none, or another container's. */
+    const char *shm_path;
+    uint64_t shm_size_bytes;
     /* compiled filter, absolute; NULL: unconfined. See engine/runtime/seccomp.h */
     const char *seccomp_path;
     bool init; /* berth-init as PID 1, from libexec_dir, at /sbin/docker-init */

@@ -51,6 +51,7 @@
 #include "engine/monitor/control.h"
 #include "engine/monitor/event-log.h"
 #include "engine/monitor/monitor-internal.h"
+#include "engine/monitor/sharing.h"
 #include "engine/network/sandbox.h"
 #include "engine/runtime/hooks.h"
 #include "engine/runtime/seccomp-filter.h"
@@ -283,7 +284,9 @@ static int create_process(struct monitor *m, struct stream_ends *ends, struct er
     if (r < 0)
         return r;
     stream_ends_release(ends);
-    r = guard_begin(&m->guard, m->config->libexec_dir, m->config->id, m->process.pidfd, err);
+    r = joined_check(m->config, err);
+    if (r >= 0)
+        r = guard_begin(&m->guard, m->config->libexec_dir, m->config->id, m->process.pidfd, err);
     if (r >= 0)
         r = streams_begin(m, TAKE_FD(m->process.console_fd), err);
     if (r >= 0)
@@ -336,6 +339,8 @@ int monitor_start_container(struct monitor *m, int *ret_exit_code, struct error 
     assert(m->phase == PHASE_SETUP || m->phase == PHASE_WAITING);
     *ret_exit_code = 128;
     r = open_network(m, err);
+    if (r >= 0)
+        r = shared_memory_make(m->config, err);
     if (r >= 0 && !m->foreign.program)
         r = cgroup_create(&m->cgroup, cgroup_path(m), &m->spec->resources, err);
     if (r >= 0)

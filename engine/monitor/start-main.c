@@ -42,6 +42,9 @@ static void add_init(struct monitor *m)
     };
     spec->mounts = mounts;
     spec->mount_count++;
+    /* Asked for by its name, it is the program itself: what keeps a pod's namespaces. */
+    if (spec->process.args[0] && strcmp(spec->process.args[0], PROGRAM_INIT_TARGET) == 0)
+        return;
     while (spec->process.args[argc])
         argc++;
     char **args = ARENA_NEW_ARRAY(&m->arena, argc + 3, char *);

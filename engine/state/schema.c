@@ -155,6 +155,19 @@ static const char *const steps[] = {
     "ALTER TABLE endpoints ADD COLUMN fixed_ipv6 INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE endpoints ADD COLUMN link_local TEXT NOT NULL DEFAULT '[]';"
     "CREATE UNIQUE INDEX endpoints_address6 ON endpoints(network_id, ipv6) WHERE ipv6 IS NOT NULL;",
+    /* 6 */
+    "CREATE TABLE pods ("
+    " id TEXT PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " created_nsec INTEGER NOT NULL,"
+    " config TEXT NOT NULL," /* struct pod_config */
+    " infra_id TEXT UNIQUE"  /* the container that keeps its namespaces; null: it has none */
+    ") STRICT, WITHOUT ROWID;"
+    "ALTER TABLE containers ADD COLUMN pod_id TEXT REFERENCES pods(id);"
+    "CREATE INDEX containers_pod ON containers(pod_id) WHERE pod_id IS NOT NULL;"
+    /* With the container that keeps its namespaces the pod is gone; while there are others neither can go. */
+    "CREATE TRIGGER pods_infra AFTER DELETE ON containers WHEN OLD.pod_id IS NOT NULL BEGIN"
+    " DELETE FROM pods WHERE infra_id = OLD.id; END;",
 };
 
 int schema_version(void)

@@ -49,6 +49,7 @@ berth_teardown() {
     [ -n "${STATE:-}" ] || return 0
     local ids mount pid
     cd /
+    [ -z "$(berth pod ps -q 2>/dev/null)" ] || berth pod rm -f -a >/dev/null 2>&1 || echo "# pod rm failed" >&3
     ids=$(berth ps -aq 2>/dev/null) || ids=
     # shellcheck disable=SC2086 # one word per container
     [ -z "$ids" ] || berth rm -f -v $ids >/dev/null 2>&1 || echo "# rm -f failed for: $ids" >&3

@@ -1,0 +1,339 @@
+/* Starting, stopping and removing pods. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "engine/container/container-internal.h"
+#include "engine/container/pod-internal.h"
+#include "engine/monitor/control.h"
+
+/* ---- In the life of one container ---- */
+
+/* Told to end because no member was left, and still at it. */
+static int is_ending(struct engine *engine, const char *infra_id, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT 1 FROM containers WHERE id = ? AND status = 'running'"
+            " AND desired = '" CONTAINER_DESIRED_STOPPED "'",
+            "t", infra_id);
+
+    return r < 0 ? r : stmt_step(stmt, err);
+}
+
+/* The service manager that started this command is one container's, at most: the others have nobody to tell. */
+static int start_untold(struct engine *engine, const char *id, struct error **err)
+{
+    const char *socket = engine->options.notify_socket;
+
+    engine->options.notify_socket = NULL;
+    int r = container_start(engine, id, NULL, err);
+    engine->options.notify_socket = socket;
+    return r;
+}
+
+/* With a service (NULL: none) the container becomes its, unless it runs already. */
+static int start_infra(struct engine *engine, const char *id,
+        const struct container_service *service, struct error **err)
+{
+    int r = is_ending(engine, id, err);
+
+    if (r > 0)
+        r = container_stop(engine, id, CONTAINER_STOP_TIMEOUT_UNSET, NULL, err);
+    if (r < 0 || !service)
+        return r < 0 ? r : start_untold(engine, id, err);
+    if (!container_row_is_running(engine, id))
+        r = container_set_service(engine, id, service, err);
+    return r < 0 ? r : container_start(engine, id, NULL, err);
+}
+
+int pod_ensure_infra(struct engine *engine, const struct container *c, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct pod *pod = NULL;
+
+    if (!c->pod_id || c->is_infra)
+        return 0;
+    int r = pod_get(engine, &arena, c->pod_id, &pod, err);
+    if (r < 0 || !pod->infra_id)
+        return r;
+    r = start_infra(engine, pod->infra_id, NULL, err);
+    return r < 0 ? error_wrap(err, r, "cannot start the infra container of pod %s", pod->name) : 0;
+}
+
+/* In one statement, so that a member which is made meanwhile either keeps the pod up or sees that it ends
+ * (pod_ensure_infra). One that was made and not started yet counts: it is about to. */
+static const char *mark_idle_infra(
+        struct engine *engine, struct arena *arena, const char *pod_id, const char *ended)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, NULL,
+            "UPDATE containers SET desired = '" CONTAINER_DESIRED_STOPPED
+            "' WHERE status = 'running'"
+            " AND id = (SELECT infra_id FROM pods WHERE id = ?1 AND infra_id <> ?2"
+            "  AND json_extract(config, '$.exit_policy') = 'stop' AND NOT EXISTS"
+            "  (SELECT 1 FROM containers m WHERE m.pod_id = ?1 AND m.id <> infra_id AND"
+            "   (m.status IN ('created', 'running')"
+            "    OR m.desired = '" CONTAINER_DESIRED_RESTARTING "'))) RETURNING id",
+            "tt", pod_id, ended);
+
+    return r >= 0 && stmt_step(stmt, NULL) > 0 ? arena_strdup(arena, stmt_text(stmt, 0)) : NULL;
+}
+
+void pod_container_ended(struct engine *engine, const char *pod_id, const char *id)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(control_close_p) struct control *control = NULL;
+    const char *infra_id = pod_id ? mark_idle_infra(engine, &arena, pod_id, id) : NULL;
+
+    if (!infra_id)
+        return;
+    fault_point("pod.ended");
+    if (container_connect(engine, infra_id, &control, NULL) >= 0 && control)
+        (void)control_begin_stop(control, 0, CONTROL_TIMEOUT_DEFAULT, NULL);
+}
+
+/* ---- All of them ---- */
+
+/* The pod's lock, and the pod as it is once that is held. */
+static int begin(struct engine *engine, struct arena *arena, const char *reference,
+        struct pod **ret, int *ret_lock, struct error **err)
+{
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL;
+    int r = pod_get(engine, arena, reference, &pod, err);
+
+    if (r < 0)
+        return r;
+    const char *id = pod->id;
+    lock = engine_lock(engine, id, true, err);
+    if (lock < 0)
+        return lock;
+    r = pod_get(engine, arena, id, ret, err);
+    if (r == -ENOENT)
+        engine_lock_remove(engine, id); /* removed while we waited */
+    if (r < 0)
+        return r;
+    *ret_lock = TAKE_FD(lock);
+    return 0;
+}
+
+/* Keeps the first failure. */
+static int note(int r, int first, struct error *failure, struct error **err)
+{
+    if (r >= 0 || first < 0) {
+        error_free(failure);
+        return first;
+    }
+    return error_move(err, failure);
+}
+
+typedef int (*each_fn)(
+        struct engine *engine, const struct container *c, const void *userdata, struct error **err);
+
+/* Members in their order, the infra container before or after them. */
+static int for_each(struct engine *engine, const struct pod *pod, bool infra_first, each_fn fn,
+        const void *userdata, struct error **err)
+{
+    int first = 0;
+
+    for (int pass = 0; pass < 2; pass++)
+        ARRAY_FOREACH(&pod->containers, item) {
+            struct error *failure = NULL;
+
+            if ((*item)->is_infra != ((pass == 0) == infra_first))
+                continue;
+            int r = fn(engine, *item, userdata, &failure);
+            first = note(r, first, failure, err);
+        }
+    return first;
+}
+
+static int start_one(
+        struct engine *engine, const struct container *c, const void *userdata, struct error **err)
+{
+    return c->is_infra ? start_infra(engine, c->id, userdata, err)
+                       : start_untold(engine, c->id, err);
+}
+
+static int start_all(struct engine *engine, const struct pod *pod,
+        const struct container_service *service, struct error **err)
+{
+    return for_each(engine, pod, true, start_one, service, err);
+}
+
+int pod_start(struct engine *engine, const char *reference, const struct container_service *service,
+        struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL;
+    int r = begin(engine, &arena, reference, &pod, &lock, err);
+
+    return r < 0 ? r : start_all(engine, pod, service, err);
+}
+
+/* Each is told to stop before any is waited for: the pod takes as long as its slowest. */
+static int stop_all(
+        struct engine *engine, const struct pod *pod, int64_t timeout_sec, struct error **err)
+{
+    const struct container *infra = pod_infra(pod);
+    int first = 0;
+
+    ARRAY_FOREACH(&pod->containers, item) {
+        struct error *failure = NULL;
+
+        if ((*item)->is_infra)
+            continue;
+        int r = container_begin_stop(engine, (*item)->id, timeout_sec, &failure);
+        first = note(r, first, failure, err);
+    }
+    fault_point("pod.stop.told");
+    ARRAY_FOREACH(&pod->containers, item) {
+        struct error *failure = NULL;
+        int exit_code;
+
+        if ((*item)->is_infra)
+            continue;
+        int r = container_wait(engine, (*item)->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER,
+                &exit_code, &failure);
+        if (r == -ENOENT) { /* --rm has removed it */
+            error_free(TAKE(failure));
+            r = 0;
+        }
+        first = note(r, first, failure, err);
+    }
+    fault_point("pod.stop.members");
+    if (infra) {
+        struct error *failure = NULL;
+        int r = container_stop(engine, infra->id, timeout_sec, NULL, &failure);
+
+        first = note(r, first, failure, err);
+    }
+    return first;
+}
+
+int pod_stop(struct engine *engine, const char *reference, int64_t timeout_sec, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL;
+    int r = begin(engine, &arena, reference, &pod, &lock, err);
+
+    return r < 0 ? r : stop_all(engine, pod, timeout_sec, err);
+}
+
+int pod_restart(struct engine *engine, const char *reference, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL, *now = NULL;
+    int r = begin(engine, &arena, reference, &pod, &lock, err);
+
+    if (r >= 0)
+        r = stop_all(engine, pod, CONTAINER_STOP_TIMEOUT_UNSET, err);
+    if (r >= 0) /* without those that --rm has removed */
+        r = pod_get(engine, &arena, pod->id, &now, err);
+    return r < 0 ? r : start_all(engine, now, NULL, err);
+}
+
+static int kill_one(
+        struct engine *engine, const struct container *c, const void *userdata, struct error **err)
+{
+    return container_is_running(c) ? container_kill(engine, c->id, userdata, err) : 0;
+}
+
+int pod_kill(struct engine *engine, const char *reference, const char *signal, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct pod *pod = NULL;
+    int r = pod_get(engine, &arena, reference, &pod, err);
+
+    return r < 0 ? r : for_each(engine, pod, false, kill_one, signal, err);
+}
+
+static int pause_one(
+        struct engine *engine, const struct container *c, const void *userdata, struct error **err)
+{
+    (void)userdata;
+    return c->state.status == CONTAINER_RUNNING ? container_pause(engine, c->id, err) : 0;
+}
+
+static int unpause_one(
+        struct engine *engine, const struct container *c, const void *userdata, struct error **err)
+{
+    (void)userdata;
+    return c->state.status == CONTAINER_PAUSED ? container_unpause(engine, c->id, err) : 0;
+}
+
+int pod_pause(struct engine *engine, const char *reference, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL;
+    int r = begin(engine, &arena, reference, &pod, &lock, err);
+
+    return r < 0 ? r : for_each(engine, pod, false, pause_one, NULL, err);
+}
+
+int pod_unpause(struct engine *engine, const char *reference, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL;
+    int r = begin(engine, &arena, reference, &pod, &lock, err);
+
+    return r < 0 ? r : for_each(engine, pod, true, unpause_one, NULL, err);
+}
+
+/* ---- Removing ---- */
+
+static int check_removable(const struct pod *pod, struct error **err)
+{
+    ARRAY_FOREACH(&pod->containers, item)
+        if (container_is_running(*item) && !((*item)->is_infra && pod->containers.len == 1))
+            return error_set_plain(err, EBUSY, NULL,
+                    "not all containers could be removed from pod %s: container %s is running: "
+                    "stop the pod before removing or force remove",
+                    pod->id, (*item)->name);
+    return 0;
+}
+
+static int remove_one(
+        struct engine *engine, const struct container *c, const void *userdata, struct error **err)
+{
+    (void)userdata;
+    int r = container_remove_in(engine, c->id,
+            &(struct container_remove_options){ .force = true, .volumes = true }, err);
+
+    return r == -ENOENT ? 0 : r; /* --rm has removed it */
+}
+
+int pod_remove(struct engine *engine, const char *reference,
+        const struct pod_remove_options *options, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_close int lock = -EBADF;
+    struct pod *pod = NULL;
+    int r = begin(engine, &arena, reference, &pod, &lock, err);
+
+    if (r >= 0 && !options->force)
+        r = check_removable(pod, err);
+    if (r >= 0)
+        r = stop_all(engine, pod, options->timeout_sec, err);
+    if (r < 0)
+        return r;
+    fault_point("pod.remove.stopped");
+    /* The infra container last, and the pod's row with it. */
+    r = for_each(engine, pod, false, remove_one, NULL, err);
+    if (r >= 0 && !pod->infra_id)
+        r = db_exec(engine->db, err, "DELETE FROM pods WHERE id = ?", "t", pod->id);
+    if (r < 0)
+        return error_wrap(err, r, "cannot remove pod %s", pod->name);
+    engine_lock_remove(engine, pod->id);
+    return 0;
+}
