@@ -1,4 +1,5 @@
-/* [Pod]: `pod create` before, `pod start` and `pod stop`, `pod rm` after. */
+/* [Pod]: `pod create` before, `pod start` and `pod stop`, `pod rm` after. With Podman the service's main process is told by
+ * a file; with berth the monitor of the infra container, which lives in the service's control group, tells it itself. */
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -48,15 +49,25 @@ void translate_pod(struct translation *t)
             arena_printf(t->arena, "--time=%s", timeout ? timeout : "10"));
     add_pod_command(t, "ExecStopPost", "rm", "--ignore", "--force");
 
+    bool has_pid_file = t->options->engine == QUADLET_ENGINE_PODMAN;
     command_begin(t, &t->main_command);
-    COMMAND_ADD_ALL(t, "pod", "create", "--infra-conmon-pidfile=%t/%N.pid", "--replace");
+    COMMAND_ADD_ALL(t, "pod", "create");
+    if (has_pid_file)
+        command_add(t, "--infra-conmon-pidfile=%t/%N.pid");
+    command_add(t, "--replace");
     translate_rows(t);
     command_end(t, "ExecStartPre", "");
 
     unitfile_add(&t->service, "Service", "Environment", "PODMAN_SYSTEMD_UNIT=%n");
-    unitfile_set(&t->service, "Service", "Type", "forking");
+    unitfile_set(&t->service, "Service", "Type", has_pid_file ? "forking" : "notify");
     /* Podman up to version 5 puts its own in place of what the file asks for. */
     if (!has_restart || quadlet_keeps_quirks(t->options))
         unitfile_set(&t->service, "Service", "Restart", "on-failure");
-    unitfile_set(&t->service, "Service", "PIDFile", "%t/%N.pid");
+    if (has_pid_file) {
+        unitfile_set(&t->service, "Service", "PIDFile", "%t/%N.pid");
+        return;
+    }
+    unitfile_set(&t->service, "Service", "NotifyAccess", "all");
+    service_default(t, "KillMode", "mixed");
+    unitfile_add(&t->service, "Service", "Delegate", "yes");
 }

@@ -76,7 +76,7 @@ setup() {
     run -1 "$berth" quadlet install "${flags[@]}" bad.container
     [[ $output == *"bad.container:3:1: unsupported key 'Voluem' in group 'Container'"* ]]
     [[ $output == *'hint: did you mean "Volume"?'* ]]
-    [[ $output == *"bad.container:5:5: Pod= is not supported by berth"* ]]
+    [[ $output == *"bad.container:5:5: quadlet pod unit x.pod does not exist"* ]]
     [[ $output != *"n.network was not found"* ]]
     [ ! -e installed/bad.container ]
     run -1 "$berth" quadlet check bad.container
