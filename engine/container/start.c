@@ -21,6 +21,16 @@
 #define EXIT_START_FAILED 128
 #define PID_TEXT_MAX 16
 
+/* Whether the directory is still that of the container's run, and not one that is being removed. */
+static bool is_in_place(struct engine *engine, const char *id, int dir_fd)
+{
+    auto_close int there = container_open_run_dir(engine, id, false, NULL);
+    struct stat own, found;
+
+    return there >= 0 && fstat(dir_fd, &own) == 0 && fstat(there, &found) == 0 &&
+           own.st_dev == found.st_dev && own.st_ino == found.st_ino;
+}
+
 /* A run directory with its lock. The teardown of an earlier run may remove it while we wait for the lock. */
 static int open_run(
         struct engine *engine, const char *id, int *ret_dir_fd, int *ret_lock, struct error **err)
@@ -37,7 +47,7 @@ static int open_run(
             continue;
         if (lock < 0)
             return lock;
-        if (fstat(lock, &st) < 0 || st.st_nlink == 0)
+        if (fstat(lock, &st) < 0 || st.st_nlink == 0 || !is_in_place(engine, id, dir_fd))
             continue;
         *ret_dir_fd = TAKE_FD(dir_fd);
         *ret_lock = TAKE_FD(lock);

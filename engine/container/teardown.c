@@ -24,6 +24,7 @@
 #include "engine/volume/volume-internal.h"
 
 #define EXIT_KILLED 137 /* 128 + SIGKILL: the container died with its monitor */
+#define GONE_SUFFIX ".gone"
 #define EXIT_REBOOT 255 /* what Docker says of containers that a crash of the machine ended */
 
 /* ---- Removing everything ---- */
@@ -73,7 +74,18 @@ int container_remove_run_dir(struct engine *engine, const char *id, struct error
     if (dir_fd < 0)
         return error_set(
                 err, errno, NULL, "cannot open \"%s/containers\"", engine->options.run_dir);
-    return fs_remove_tree(dir_fd, id, err);
+    /* Out of the way at once: who starts the container meanwhile must not find a directory whose lock is gone and whose
+     * other files are going. */
+    char gone[CONTAINER_ID_HEX + sizeof(GONE_SUFFIX)];
+    snprintf(gone, sizeof(gone), "%s" GONE_SUFFIX, id);
+    int r = fs_remove_tree(dir_fd, gone, err);
+    if (r < 0)
+        return r;
+    if (renameat(dir_fd, id, dir_fd, gone) < 0)
+        return errno == ENOENT ? 0
+                               : error_set(err, errno, NULL, "cannot move \"%s/containers/%s\"",
+                                         engine->options.run_dir, id);
+    return fs_remove_tree(dir_fd, gone, err);
 }
 
 static int remove_files(
