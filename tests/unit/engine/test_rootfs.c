@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,7 +20,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fdio.h"
 #include "base/fs.h"
+#include "engine/rootfs/chown.h"
 #include "engine/rootfs/copy.h"
 #include "engine/rootfs/view-internal.h"
 #include "engine/rootfs/view.h"
@@ -341,6 +344,55 @@ static void a_cancelled_copy_ends(void **state)
     assert_int_equal(copy_all(f, &options, NULL), -ECANCELED);
 }
 
+static void check_owner(int fd, const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(st.st_uid, 1234);
+    assert_int_equal(st.st_gid, 2345);
+}
+
+static void a_tree_of_any_depth_changes_its_owner_with_few_descriptors(void **state)
+{
+    enum { DEPTH = 1500, DESCRIPTORS = 100 };
+    const struct fixture *f = *state;
+    struct rlimit old, few;
+    auto_close int top = -EBADF;
+    auto_close int fd = fd_dup(f->dir_fd);
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdirat(fd, "deep", 0755), 0);
+    top = openat(fd, "deep", O_PATH | O_CLOEXEC);
+    for (int i = 0; i < DEPTH; i++) {
+        int below = openat(fd, i == 0 ? "deep" : "m", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        assert_true(below >= 0);
+        close(fd);
+        fd = below;
+        put(fd, "a", "before");
+        assert_int_equal(mkdirat(fd, "m", 0755), 0);
+        assert_int_equal(symlinkat("/etc/passwd", fd, "z"), 0);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = (struct rlimit){ DESCRIPTORS, old.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int r = tree_chown(top, 1234, 2345);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(r, 0);
+    close(fd);
+    fd = fd_dup(top);
+    for (int i = 0; i < DEPTH; i++) {
+        check_owner(fd, "a");
+        check_owner(fd, "m");
+        check_owner(fd, "z");
+        int below = openat(fd, "m", O_PATH | O_CLOEXEC);
+        close(fd);
+        fd = below;
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -357,6 +409,7 @@ int main(void)
         TEST(a_copy_replaces_files_and_links_but_no_directory),
         TEST(a_copy_leaves_out_what_is_excluded),
         TEST(a_cancelled_copy_ends),
+        TEST(a_tree_of_any_depth_changes_its_owner_with_few_descriptors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
