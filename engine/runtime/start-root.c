@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fs.h"
+#include "base/fdio.h"
 #include "base/str.h"
 #include "engine/runtime/container.h"
 #include "engine/runtime/mount-tree.h"
@@ -106,14 +106,18 @@ static bool is_below(const char *path, const char *directory)
  * no masked path protects. */
 static void hide_kernel_mounts(const struct start *start)
 {
-    auto_free char *text = NULL;
+    static char text
+            [MOUNTINFO_MAX_BYTES]; /* whole before anything changes; this process executes soon */
     struct str rest, line;
     char path[PATH_MAX];
-    size_t len = 0;
+    auto_close int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -errno : fd_read_full(fd, text, sizeof(text));
 
-    if (fs_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX_BYTES, &text, &len, NULL) < 0)
+    if (len < 0 || (size_t)len == sizeof(text)) {
+        errno = len < 0 ? (int)-len : EFBIG;
         start_fail(start->process.sync_fd, STAGE_PIVOT, 0);
-    rest = (struct str){ text, len };
+    }
+    rest = (struct str){ text, (size_t)len };
     while (str_split_next(&rest, '\n', &line)) {
         if (!parse_kernel_mount(line, path) || is_below(path, start->options->rootfs.mount_point))
             continue;
