@@ -1,6 +1,7 @@
 /* compose publish: the files of a project as an artifact in a registry, in the form that Docker Compose reads. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -66,8 +67,9 @@ struct publishing {
         struct artifact_part *items;
         size_t len, cap;
     } parts;
-    struct strmap env_files; /* absolute path -> name in the artifact */
-    struct strings names;    /* of the parts */
+    struct strmap env_files;     /* absolute path -> name in the artifact */
+    struct strmap extends_files; /* the same, of files whose services others extend */
+    struct strings names;        /* of the parts */
 };
 
 /* ------------------------------------------------------------------ what may be published */
@@ -153,41 +155,57 @@ struct replacements {
 };
 
 /* Paths of this machine say too much, and lead nowhere elsewhere: the file goes along under another name. */
-static int replace_env_file(struct publishing *p, const struct node *node,
-        struct replacements *list, struct error **err)
+static int replace_path(struct publishing *p, const char *base, const struct node *node,
+        struct strmap *files, const char *extension, struct replacements *list, struct error **err)
 {
     char digest[DIGEST_TEXT_MAX];
 
-    if (node->kind == NODE_MAP)
-        node = node_get(node, "path");
-    if (!node || node->kind != NODE_TEXT)
-        return 0;
     if (strchr(node->text, '$'))
         return error_set_plain(err, ENOTSUP, &node->at,
-                "publishing an env_file with a variable in its path is not supported yet");
-    const char *path = path_join(p->arena, p->compose->project->working_dir, node->text);
+                "publishing a file with a variable in its path is not supported");
+    const char *path = path_join(p->arena, base, node->text);
     digest_sha256(path, strlen(path), digest);
-    const char *name = arena_printf(p->arena, "%s.env", digest_hex(digest));
-    strmap_set(&p->env_files, path, (void *)(uintptr_t)name);
+    const char *name = arena_printf(p->arena, "%s%s", digest_hex(digest), extension);
+    strmap_set(files, path, (void *)(uintptr_t)name);
     *ARRAY_APPEND_ARENA(p->arena, list) = (struct replacement){ node, name };
     return 0;
 }
 
-static int look_at_service(struct publishing *p, const struct node *service,
+static int replace_env_file(struct publishing *p, const char *base, const struct node *node,
+        struct replacements *list, struct error **err)
+{
+    if (node->kind == NODE_MAP)
+        node = node_get(node, "path");
+    if (!node || node->kind != NODE_TEXT)
+        return 0;
+    return replace_path(p, base, node, &p->env_files, ".env", list, err);
+}
+
+static int look_at_service(struct publishing *p, const char *base, const struct node *service,
         struct replacements *list, struct error **err)
 {
     const struct node *extends = node_get(service, "extends");
     const struct node *env_file = node_get(service, "env_file");
+    const struct node *file = extends && extends->kind == NODE_MAP ? node_get(extends, "file")
+                                                                   : NULL;
     int r = 0;
 
-    if (extends && extends->kind == NODE_MAP && node_get(extends, "file"))
-        return error_set_plain(err, ENOTSUP, &extends->at,
-                "publishing a service that extends another file's is not supported yet");
-    if (env_file && env_file->kind != NODE_LIST)
-        return replace_env_file(p, env_file, list, err);
+    if (file && file->kind == NODE_TEXT)
+        r = replace_path(p, base, file, &p->extends_files, ".yaml", list, err);
+    if (r >= 0 && env_file && env_file->kind != NODE_LIST)
+        return replace_env_file(p, base, env_file, list, err);
     for (uint32_t i = 0; env_file && i < env_file->len && r >= 0; i++)
-        r = replace_env_file(p, env_file->items[i], list, err);
+        r = replace_env_file(p, base, env_file->items[i], list, err);
     return r;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct source *x = &((const struct replacement *)a)->node->at;
+    const struct source *y = &((const struct replacement *)b)->node->at;
+    int r = (x->line > y->line) - (x->line < y->line);
+
+    return r ? r : (x->column > y->column) - (x->column < y->column);
 }
 
 /* The text with the replacements, each of which must stand where its node says, with or without quotes. */
@@ -208,7 +226,7 @@ static int write_replaced(const struct yaml_text *text, const struct replacement
         if (offset < done || offset + len > text->len ||
                 memcmp(text->data + offset, it->node->text, len) != 0)
             return error_set_plain(err, ENOTSUP, at,
-                    "publishing an env_file that is written like this is not supported yet");
+                    "publishing the name of a file that is written like this is not supported");
         strbuf_add(out, text->data + done, offset - done);
         strbuf_adds(out, it->text);
         done = offset + len;
@@ -219,7 +237,9 @@ static int write_replaced(const struct yaml_text *text, const struct replacement
                    : 0;
 }
 
-static int add_file(struct publishing *p, const char *path, struct error **err)
+/* `base`: where the paths in it begin; `name`: what it is called in the artifact. */
+static int add_file(struct publishing *p, const char *path, const char *base, const char *name,
+        bool is_extended, struct error **err)
 {
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(2 * LIMIT_COMPOSE_FILE_BYTES);
@@ -230,8 +250,7 @@ static int add_file(struct publishing *p, const char *path, struct error **err)
     int r;
 
     if (strcmp(path, "-") == 0)
-        return error_set_plain(
-                err, ENOTSUP, NULL, "publishing standard input is not supported yet");
+        return error_set_plain(err, ENOTSUP, NULL, "publishing standard input is not supported");
     r = fs_read_file(AT_FDCWD, path, LIMIT_COMPOSE_FILE_BYTES, &data, &len, err);
     if (r < 0)
         return r;
@@ -252,14 +271,37 @@ static int add_file(struct publishing *p, const char *path, struct error **err)
             continue;
         NODE_FOREACH(services, entry) {
             if (r >= 0 && entry->value->kind == NODE_MAP)
-                r = look_at_service(p, entry->value, &list, err);
+                r = look_at_service(p, base, entry->value, &list, err);
         }
     }
+    if (list.len > 1)
+        qsort(list.items, list.len, sizeof(*list.items), compare_places);
     if (r >= 0)
         r = write_replaced(&text, &list, &out, err);
-    if (r >= 0)
-        add_part(p, TYPE_FILE, "com.docker.compose.file", path_last(path),
-                arena_dup(p->arena, out.data, out.len + 1), out.len);
+    if (r < 0)
+        return r;
+    add_part(p, TYPE_FILE, "com.docker.compose.file", name,
+            arena_dup(p->arena, out.data, out.len + 1), out.len);
+    if (is_extended) { /* it is there to be extended, and no file of the project's */
+        struct artifact_part *part = &p->parts.items[p->parts.len - 1];
+
+        part->annotations[2][0] = "com.docker.compose.extends";
+        part->annotations[2][1] = "true";
+    }
+    return 0;
+}
+
+/* Those that they extend in turn come behind them. */
+static int add_extended_files(struct publishing *p, struct error **err)
+{
+    int r = 0;
+
+    for (size_t done = 0; r >= 0 && done < p->extends_files.len; done++) {
+        const struct strmap_entry *file = &p->extends_files.entries[done];
+        const char *path = arena_strdup(p->arena, file->key);
+
+        r = add_file(p, path, path_parent(p->arena, path), file->value, true, err);
+    }
     return r;
 }
 
@@ -344,8 +386,12 @@ static int publish(struct compose *compose, const struct publish_options *o, con
     int status = check_project(compose, o), r = 0;
 
     strmap_init_arena(&p.env_files, p.arena);
+    strmap_init_arena(&p.extends_files, p.arena);
     for (size_t i = 0; status == 0 && i < compose->project->file_paths.len && r >= 0; i++)
-        r = add_file(&p, compose->project->file_paths.items[i], &err);
+        r = add_file(&p, compose->project->file_paths.items[i], compose->project->working_dir,
+                path_last(compose->project->file_paths.items[i]), false, &err);
+    if (status == 0 && r >= 0)
+        r = add_extended_files(&p, &err);
     if (status == 0 && r >= 0 && o->with_env)
         r = add_env_files(&p, &err);
     if (r < 0)

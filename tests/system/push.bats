@@ -122,6 +122,24 @@ YAML
     [ "$(get "blobs/$(jq -r '.layers[2].digest' manifest)")" = PASSWORD=x ]
     get "blobs/$(jq -r '.layers[3].digest' manifest)" | grep -q "image: \"$REGISTRY/team/web:latest@sha256:"
     run -0 berth compose publish -y --with-env --oci-version 1.0 "$REGISTRY/team/old"
+    mkdir -p bases
+    printf 'services: { base: { image: busybox, extends: { file: deeper.yaml, service: deep } } }\n' >bases/base.yaml
+    printf 'services: { deep: { labels: { deep: "1" }, env_file: deep.env } }\n' >bases/deeper.yaml
+    echo DEEP=1 >bases/deep.env
+    printf 'services:\n  web:\n    env_file: secret.env\n    extends:\n      service: base\n      file: "bases/base.yaml"\n' >extends.yaml
+    run -0 berth compose -f extends.yaml publish -y --with-env "$REGISTRY/team/stack:2"
+    get manifests/2 >manifest
+    [ "$(jq -r '.layers[].annotations | [."com.docker.compose.extends", has("com.docker.compose.envfile")] | join(" ")' manifest | tr '\n' ' ')" = \
+        " false true false true false  true  true " ]
+    mkdir fetched
+    for i in 0 1 2 3 4; do
+        name=$(jq -r ".layers[$i].annotations | (.\"com.docker.compose.file\" // .\"com.docker.compose.envfile\")" manifest)
+        get "blobs/$(jq -r ".layers[$i].digest" manifest)" >"fetched/$name"
+    done
+    ! grep -r bases fetched
+    run -0 --separate-stderr berth compose -f fetched/extends.yaml config --format json
+    [ "$(jq -c '.services.web | [.image, .labels, .environment]' <<<"$output")" = \
+        '["busybox",{"deep":"1"},{"DEEP":"1","PASSWORD":"x"}]' ]
     printf 'services: { other: { image: busybox } }\n' >included.yaml
     sed -i '1i include: [included.yaml]' compose.yaml
     run -1 berth compose publish -y --with-env "$REGISTRY/team/stack"
