@@ -415,7 +415,10 @@ static int run_port(struct cli *cli, const void *data, int argc, char **argv)
 
         if (b->container_port != port || !string_is_equal(b->protocol, o->protocol))
             continue;
-        cli_print(cli, strchr(ip, ':') ? "[%s]:%u\n" : "%s:%u\n", ip, b->host_port);
+        cli_print(cli, strchr(ip, ':') ? "[%s]:" : "%s:", ip);
+        if (b->host_port) /* none in a routed network */
+            cli_print(cli, "%u", b->host_port);
+        cli_print(cli, "\n");
         return 0;
     }
     return report_failure(

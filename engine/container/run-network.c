@@ -136,6 +136,8 @@ int container_write_names(struct arena *arena, const struct container *c, const 
         .domainname = config->domainname,
         .host_network = config->network_mode == CONTAINER_NETWORK_HOST,
         .without_interfaces = config->network_mode == CONTAINER_NETWORK_NONE,
+        .without_ipv6 = string_is_equal(
+                container_pairs_get(&config->sysctls, "net.ipv6.conf.all.disable_ipv6"), "1"),
         .extra_hosts = (const char *const *)hosts.items,
         .extra_hosts_len = hosts.len,
         .dns = (const char *const *)config->dns,

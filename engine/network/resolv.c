@@ -277,12 +277,13 @@ int resolv_format_hosts(const struct resolv_config *config, const char *host_tex
         if (out->len > 0 && out->data[out->len - 1] != '\n')
             strbuf_addc(out, '\n');
     } else {
-        strbuf_adds(out, "127.0.0.1\tlocalhost\n"
-                         "::1\tlocalhost ip6-localhost ip6-loopback\n"
-                         "fe00::\tip6-localnet\n"
-                         "ff00::\tip6-mcastprefix\n"
-                         "ff02::1\tip6-allnodes\n"
-                         "ff02::2\tip6-allrouters\n");
+        strbuf_adds(out, "127.0.0.1\tlocalhost\n");
+        if (!config->without_ipv6)
+            strbuf_adds(out, "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                             "fe00::\tip6-localnet\n"
+                             "ff00::\tip6-mcastprefix\n"
+                             "ff02::1\tip6-allnodes\n"
+                             "ff02::2\tip6-allrouters\n");
     }
     for (size_t i = 0; i < config->extra_hosts_len; i++) {
         r = add_extra_host(config, config->extra_hosts[i], out, err);
@@ -290,6 +291,8 @@ int resolv_format_hosts(const struct resolv_config *config, const char *host_tex
             return r;
     }
     for (size_t i = 0; config->hostname && i < config->addresses.len; i++) {
+        if (config->without_ipv6 && !address_is_mapped(&config->addresses.items[i]))
+            continue;
         strbuf_addf(out, "%s\t", address_format_any(&config->addresses.items[i], address));
         if (!string_is_empty(config->domainname))
             strbuf_addf(out, "%s.%s ", config->hostname, config->domainname);

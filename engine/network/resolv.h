@@ -28,6 +28,7 @@ struct resolv_config {
     bool host_network; /* the host's own hosts and resolv.conf are the base, nothing is added but
                                 what the user asked for */
     bool without_interfaces; /* network mode none */
+    bool without_ipv6;       /* switched off in the container: no IPv6 addresses in hosts */
     bool internal_resolver;  /* `nameservers` are berth's own (on the bridges' gateways) */
     struct {
         struct in6_addr *items; /* IPv4 mapped; in the order of the interfaces */

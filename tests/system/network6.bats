@@ -361,3 +361,18 @@ $(address_of "$b")" in_container "$a" "$TOOLS/$peer" resolve "$(gateway_of "$a")
     for name in a b c; do tool down "$name"; done
     expect_clean
 }
+
+@test "networks have IPv6 on a machine that has it switched off by default" {
+    machine sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    tool create one ipv6 no-ipv4
+    a=$(tool up a one -p :8080:80/tcp)
+    b=$(tool up b one)
+    serve in_container "$b" "$TOOLS/$peer" serve tcp6 80 b
+    expect "b $(address_of "$a")" in_container "$a" "$TOOLS/$peer" ask tcp "$(address_of "$b")" 80
+    expect "0
+$(address_of "$b")" in_container "$a" "$TOOLS/$peer" resolve "$(gateway_of "$a")" b 28
+    tool down a
+    tool down b
+    expect 1 machine cat /proc/sys/net/ipv6/conf/up0/disable_ipv6
+    expect_clean
+}
