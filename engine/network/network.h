@@ -174,8 +174,8 @@ int network_prepare_start(struct engine *engine, const struct network_start_opti
         struct network_start *ret, struct error **err);
 
 /* The same for a container that runs, whose networks have changed since: *ret is what its monitor should have now.
- * Host ports stay the same while there is a network that they can lead to. When this fails the rows are as
- * they were, but not what network_connect made of them. */
+ * Host ports stay the same while there is a network that they can lead to. When this fails, take
+ * back what was changed and call it again. */
 int network_update(struct engine *engine, const struct network_start_options *options,
         struct network_start *ret, struct error **err);
 

@@ -235,6 +235,19 @@ static int make_choice(const struct network_publish *publish, const struct ports
     return 0;
 }
 
+/* Is it reached at the container's address already? Published twice it is so once. */
+static bool is_direct(const struct ports *ports, const struct sandbox_port *port)
+{
+    for (size_t i = 0; i < ports->len; i++) {
+        const struct sandbox_port *it = &ports->items[i];
+
+        if (it->host_port == 0 && it->port == port->port && it->protocol == port->protocol &&
+                address6_is_equal(&it->host_address, &port->host_address))
+            return true;
+    }
+    return false;
+}
+
 static int allocate_one(struct engine *engine, const char *container_id,
         const struct network_publish *publish, const struct ports_target *target, bool lenient,
         struct ports *taken, struct ports *ret, struct error **err)
@@ -245,6 +258,8 @@ static int allocate_one(struct engine *engine, const char *container_id,
     if (r >= 0 && choice.len > 0)
         r = choose_port(taken, publish, &choice, err);
     for (size_t i = 0; r >= 0 && i < choice.len; i++) {
+        if (choice.direct[i] && is_direct(ret, &choice.ports[i]))
+            continue;
         r = insert_port(engine, container_id, &choice.ports[i], err);
         *ARRAY_APPEND(taken) = choice.ports[i];
         *ARRAY_APPEND(ret) = choice.ports[i];
@@ -279,50 +294,84 @@ static bool has_family(const struct ports *ports, bool ipv4)
     return false;
 }
 
-/* The ports for every address, on the same host ports in the family that has none yet. */
+/* The host port that the other family has for the same of the container's, unless it is given out again already; 0. */
+static uint16_t find_counterpart(
+        const struct ports *ports, const struct network_publish *publish, bool ipv4)
+{
+    uint16_t last = publish->host_last > publish->host_first ? publish->host_last
+                                                             : publish->host_first;
+
+    for (size_t i = 0; i < ports->len; i++) {
+        const struct sandbox_port *port = &ports->items[i];
+        bool given_out = false;
+
+        if (address_is_mapped(&port->host_address) == ipv4 || port->port != publish->port ||
+                port->protocol != publish->protocol ||
+                (publish->host_first &&
+                        (port->host_port < publish->host_first || port->host_port > last)))
+            continue;
+        for (size_t j = 0; j < ports->len; j++)
+            given_out = given_out || (address_is_mapped(&ports->items[j].host_address) == ipv4 &&
+                                             ports->items[j].protocol == port->protocol &&
+                                             ports->items[j].host_port == port->host_port);
+        if (!given_out)
+            return port->host_port;
+    }
+    return 0;
+}
+
+/* The ports of a family that has none yet; those for every address are the other one's. */
 static int add_family(struct engine *engine, const struct network_start_options *options,
         const struct ports_target *target, bool ipv4, struct ports *ret, struct error **err)
 {
+    struct ports_target only = *target;
     struct ports taken = { 0 };
-    size_t len = ret->len;
     int r = ports_read(engine, NULL, &taken, err);
 
-    for (size_t i = 0; r >= 0 && i < len; i++) {
-        struct network_publish publish = { .host_ip = ipv4 ? "0.0.0.0" : "::",
-            .host_first = ret->items[i].host_port,
-            .port = ret->items[i].port,
-            .protocol = ret->items[i].protocol };
-        bool for_all = false;
+    *(ipv4 ? &only.ipv6 : &only.ipv4) = (struct in6_addr){ 0 };
+    for (size_t i = 0; r >= 0 && i < options->publish_len; i++) {
+        struct network_publish publish = options->publish[i];
+        bool for_all = string_is_empty(publish.host_ip);
+        uint16_t counterpart = for_all ? find_counterpart(ret, &publish, ipv4) : 0;
 
-        for (size_t j = 0; j < options->publish_len; j++)
-            for_all = for_all || (string_is_empty(options->publish[j].host_ip) &&
-                                         options->publish[j].port == publish.port &&
-                                         options->publish[j].protocol == publish.protocol);
-        if (for_all && address_is_wildcard(&ret->items[i].host_address))
-            r = allocate_one(
-                    engine, options->container_id, &publish, target, true, &taken, ret, err);
+        /* The address that stands for every one has another family. */
+        if (for_all && !ipv4 && target->fallback_host && !address6_is_zero(&target->ipv4))
+            continue;
+        if (counterpart)
+            publish.host_first = publish.host_last = counterpart;
+        r = allocate_one(engine, options->container_id, &publish, &only, true, &taken, ret, err);
     }
     ARRAY_RELEASE(&taken);
     return r;
+}
+
+/* Rows that lead nowhere any more, or in a way that the network now in question has not. */
+static int drop_stale(struct engine *engine, const char *container_id, bool ipv4, bool has_target,
+        bool routed, struct error **err)
+{
+    int r = db_exec(engine->db, err,
+            "DELETE FROM ports WHERE container_id = ?1 AND (instr(host_ip, ':') = 0) = ?2"
+            " AND (NOT ?3 OR (host_port = 0) <> ?4)",
+            "tiii", container_id, (int64_t)ipv4, (int64_t)has_target, (int64_t)routed);
+
+    return r < 0 ? r : 0;
 }
 
 int ports_adapt(struct engine *engine, const struct network_start_options *options,
         const struct ports_target *target, struct ports *ret, struct error **err)
 {
     bool has_target[] = { !address6_is_zero(&target->ipv6), !address6_is_zero(&target->ipv4) };
+    bool routed[] = { target->routed_ipv6, target->routed_ipv4 };
     int r = 0;
 
     for (int ipv4 = 0; r >= 0 && ipv4 < 2; ipv4++)
-        if (!has_target[ipv4])
-            r = db_exec(engine->db, err,
-                    "DELETE FROM ports WHERE container_id = ?1 AND (instr(host_ip, ':') = 0) = ?2",
-                    "ti", options->container_id, (int64_t)ipv4);
+        r = drop_stale(engine, options->container_id, ipv4, has_target[ipv4], routed[ipv4], err);
     if (r >= 0)
         r = ports_read(engine, options->container_id, ret, err);
     if (r >= 0 && ret->len == 0)
         return allocate_all(engine, options, target, true, ret, err);
     for (int ipv4 = 0; r >= 0 && ipv4 < 2; ipv4++)
-        if (has_target[ipv4] && !has_family(ret, ipv4) && !target->fallback_host)
+        if (has_target[ipv4] && !has_family(ret, ipv4))
             r = add_family(engine, options, target, ipv4, ret, err);
     return r;
 }

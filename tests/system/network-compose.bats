@@ -96,13 +96,18 @@ services:
     init: true
     command: [sh, -c, "mkdir w; echo here >w/index.html; exec httpd -f -p 80 -h w"]
     stop_grace_period: 0s
-    ports: ["$port:80"]
+    ports: ["$port:80", "80", "[::]:$((port + 1)):80"]
 networks:
   default: { enable_ipv6: true }
 YAML
     asks() { python3 -c 'import sys, urllib.request as u; print(u.urlopen("http://%s:%s/" % tuple(sys.argv[1:]), timeout=5).read().decode().strip())' "$1" "$port"; }
     berth compose up -d
-    [ "$(berth port net6-a-1 | sort | tr '\n' ' ')" = "80/tcp -> 0.0.0.0:$port 80/tcp -> [::]:$port " ]
+    before=$(berth port net6-a-1 | sort)
+    [ "$(wc -l <<<"$before")" -eq 5 ]
+    grep -qx "80/tcp -> 0.0.0.0:$port" <<<"$before"
+    grep -qx "80/tcp -> \[::\]:$port" <<<"$before"
+    other=$(grep -F 0.0.0.0 <<<"$before" | grep -v ":$port\$" | sed 's/.*://') # the same in both families
+    grep -qx "80/tcp -> \[::\]:$other" <<<"$before"
     [ "$(asks 127.0.0.1)" = here ]
     [ "$(asks localhost)" = here ]
     gateway=$(berth network inspect -f '{{(index .IPAM.Config 1).Gateway}}' net6_default)
@@ -113,12 +118,21 @@ YAML
     [ "$(asks 127.0.0.1)" = here ]
     [ "$(asks "[$gateway]")" = here ]
     berth network disconnect net6_default net6-a-1
-    [ "$(berth port net6-a-1)" = "80/tcp -> 0.0.0.0:$port" ]
+    [ "$(berth port net6-a-1 | sort)" = "$(grep -F 0.0.0.0 <<<"$before")" ]
     [ "$(asks 127.0.0.1)" = here ]
     berth network connect --ip6 fd00::1 four net6-a-1 && false
     berth network connect net6_default net6-a-1
-    [ "$(berth port net6-a-1 | wc -l)" -eq 2 ]
+    [ "$(berth port net6-a-1 | sort)" = "$before" ]
     [ "$(asks "[$gateway]")" = here ]
+    # To a routed network and back.
+    berth network create -o com.docker.network.bridge.gateway_mode_ipv4=routed routed >/dev/null
+    berth network connect --gw-priority 2 routed net6-a-1
+    berth port net6-a-1 | grep -qx "80/tcp -> 0.0.0.0:"
+    run ! asks 127.0.0.1
+    berth network disconnect routed net6-a-1
+    [ "$(berth port net6-a-1 | sort)" = "$before" ]
+    [ "$(asks 127.0.0.1)" = here ]
+    berth network rm routed
     berth compose down -t 0
     berth network rm four
 }
