@@ -11,6 +11,7 @@
 #define VARIABLE "{\"$ref\":\"#/$defs/variable\"}"
 #define DIGITS "[0-9](_?[0-9])*"
 #define NUMERAL "[+]?(" DIGITS "([.](" DIGITS ")?)?|[.]" DIGITS ")([eE][-+]?" DIGITS ")?"
+#define HEXADECIMAL "0[xX]_?[0-9a-fA-F.][0-9a-fA-F_.]*[pP][-+]?" DIGITS
 
 /* What the types refer to. Patterns are written for ECMAScript and POSIX alike. */
 static const struct {
@@ -24,10 +25,11 @@ static const struct {
     { "integer", "{\"anyOf\":[{\"type\":\"integer\"},{\"type\":\"string\",\"pattern\":"
                  "\"^[-+]?[0-9][0-9a-zA-Z_]*$\"}," VARIABLE "]}" },
     { "number", "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":"
-                "\"^[-+]?[0-9._]+([eE][-+]?[0-9]+)?$\"}," VARIABLE "]}" },
+                "\"^[-+]?([0-9._]+([eE][-+]?[0-9]+)?|" HEXADECIMAL ")$\"}," VARIABLE "]}" },
     { "size", "{\"description\":\"Bytes; units are b, k, m, g, t and p, powers of 1024.\","
               "\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\",\"pattern\":"
-              "\"^(-?[0-9]+|" NUMERAL " ?([bB]|[kmgtpKMGTP]([iI]?[bB])?)?)$\"}," VARIABLE "]}" },
+              "\"^(-?[0-9]+|(" NUMERAL "|[+]?" HEXADECIMAL
+              ") ?([bB]|[kmgtpKMGTP]([iI]?[bB])?)?)$\"}," VARIABLE "]}" },
     { "duration",
             "{\"description\":\"Such as 1m30s; units are us, ms, s, m, h, d and w.\",\"anyOf\":"
             "[{\"type\":\"string\",\"pattern\":\"^[-+]?(0|([0-9]*[.]?[0-9]*([num]?s|\xc2\xb5s|"

@@ -379,6 +379,8 @@ static void forms_of_one_value_are_told_apart(void **state)
         { "services: {a: {image: x, init: 'yes', tty: '${X}'}}", true },
         { "services: {a: {image: x, init: maybe}}", false },
         { "services: {a: {image: x, mem_limit: 1.5gb, shm_size: 64}}", true },
+        { "services: {a: {image: x, mem_limit: 0x1.8p4m, cpus: \"0x1p-1\"}}", true },
+        { "services: {a: {image: x, mem_limit: 0x1m}}", false },
         { "services: {a: {image: x, mem_limit: much}}", false },
         { "services: {a: {image: x, environment: {A: 1, B: null}}}", true },
         { "services: {a: {image: x, environment: {A: [1]}}}", false },
