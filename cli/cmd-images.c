@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json/json.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
@@ -268,7 +269,6 @@ static const struct opt pull_opts[] = { { .name = "platform",
     { .name = "all-tags",
             .letter = 'a',
             .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED,
             AT(all_tags),
             .help = "All tags of the repository" },
     { .name = "disable-content-trust",
@@ -278,6 +278,28 @@ static const struct opt pull_opts[] = { { .name = "platform",
             .help = "Skip the check of signatures" },
     OPT_END };
 #undef AT
+
+/* Each tag as if it were asked for; the first that fails ends it, as with Docker. */
+static int pull_all_tags(struct cli *cli, struct engine *engine, const struct image_ref *ref,
+        const struct pull_options *options, struct error **err)
+{
+    auto_free char *repository = image_ref_repository(ref);
+    char **tags = NULL;
+    int r = image_list_remote_tags(engine, &cli->arena, repository, &tags, err);
+
+    for (; r >= 0 && *tags; tags++) {
+        const char *name = arena_printf(&cli->arena, "%s:%s", repository, *tags);
+
+        r = image_progress_pull(cli, engine, image_ref_familiar(name), IMAGE_PULL_ALWAYS,
+                options->platform, options->quiet, err);
+    }
+    return r;
+}
+
+static bool names_tag_or_digest(const char *name)
+{
+    return strchr(name, '@') || strchr(path_last(name), ':');
+}
 
 static int run_pull(struct cli *cli, const void *data, int argc, char **argv)
 {
@@ -293,15 +315,21 @@ static int run_pull(struct cli *cli, const void *data, int argc, char **argv)
     auto_(image_ref_release) struct image_ref ref = IMAGE_REF_INIT;
     if (image_ref_parse(argv[0], &ref, &err) < 0)
         return report_error(cli, err);
+    if (options->all_tags && names_tag_or_digest(argv[0])) {
+        error_set_plain(&err, EINVAL, NULL, "tag can't be used with --all-tags/-a");
+        return report_error(cli, err);
+    }
     cli_interrupt_begin(cli);
-    int r = image_progress_pull(
-            cli, engine, argv[0], IMAGE_PULL_ALWAYS, options->platform, options->quiet, &err);
+    int r = options->all_tags ? pull_all_tags(cli, engine, &ref, options, &err)
+                              : image_progress_pull(cli, engine, argv[0], IMAGE_PULL_ALWAYS,
+                                        options->platform, options->quiet, &err);
     cli_interrupt_end(cli);
     if (r < 0 && atomic_load(&cli->interrupted))
         return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
     if (r < 0)
         return report_error(cli, err);
-    auto_free char *canonical = image_ref_canonical(&ref);
+    auto_free char *canonical = options->all_tags ? image_ref_repository(&ref)
+                                                  : image_ref_canonical(&ref);
     cli_print(cli, "%s\n", canonical);
     return 0;
 }

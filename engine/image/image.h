@@ -107,6 +107,11 @@ struct image_pull_options {
             *progress; /* Docker's words per layer; borrowed; called from one thread at a time */
 };
 
+/* The tags that a repository ("alpine", "registry:5000/a/b") has at its registry, in its order: NULL-terminated, in
+ * `arena`. */
+int image_list_remote_tags(struct engine *engine, struct arena *arena, const char *repository,
+        char ***ret, struct error **err);
+
 /* Pulls `ref`; *ret (given, NULL ret is fine) is the image. Everything is verified before it is known
  * to the store: on failure, and when the process dies, what existed before is intact and nothing else is left.
  * -ECANCELED when the engine's cancel flag is set. Text events without id carry "Digest: …" and

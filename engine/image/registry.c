@@ -31,6 +31,7 @@
     "application/vnd.docker.distribution.manifest.list.v2+json, " \
     "application/vnd.docker.distribution.manifest.v2+json"
 #define REDIRECTS_MAX 10
+#define TAGS_PAGE 1000
 #define FAILURES_MAX 5        /* without progress between them */
 #define TOTAL_FAILURES_MAX 50 /* whatever the progress */
 #define PROGRESS_BYTES (1u << 20)
@@ -526,6 +527,22 @@ int registry_get_manifest(struct registry *registry, struct http_client *client,
     }
     return r < 0 ? error_wrap(err, r, "cannot get the manifest of %s", image_ref_familiar(name))
                  : 0;
+}
+
+int registry_get_tags(struct registry *registry, struct http_client *client, const char *last,
+        const atomic_bool *cancel, char **ret, size_t *ret_len, struct error **err)
+{
+    /* What tags are made of needs no escapes in a URL. */
+    auto_free char *what = mem_printf(
+            "tags/list?n=%d%s%s", TAGS_PAGE, last ? "&last=" : "", last ? last : "");
+    auto_free char *name = mem_printf("%s/%s", registry->domain, registry->path);
+    struct http_request request = { .cancel = cancel };
+    struct http_response response;
+    int r = open_patiently(registry, client, what, &request, &response, err);
+
+    if (r >= 0)
+        r = http_read_all(client, LIMIT_MANIFEST_BYTES, ret, ret_len, err);
+    return r < 0 ? error_wrap(err, r, "cannot get the tags of %s", image_ref_familiar(name)) : 0;
 }
 
 /* ---- blobs ---- */

@@ -35,6 +35,11 @@ int registry_get_manifest(struct registry *registry, struct http_client *client,
         const char *reference, const atomic_bool *cancel, char **ret, size_t *ret_len,
         struct error **err);
 
+/* A page of the repository's tags after `last` (NULL: from the first): the JSON as the registry sends it, terminated,
+ * given. -ENOENT when there is no such repository. */
+int registry_get_tags(struct registry *registry, struct http_client *client, const char *last,
+        const atomic_bool *cancel, char **ret, size_t *ret_len, struct error **err);
+
 /* A blob as a source of exactly what the registry sends, from the first byte to the end, across cut
  * connections. Neither size nor digest are verified here, but no more than size_bytes + 1 bytes come. */
 struct registry_blob {

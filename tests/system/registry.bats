@@ -469,3 +469,29 @@ nothing_left_of_resolving() {
     [[ $output == *'services.a.image: cannot resolve the digest of "'"$(ref denied)"'"'* ]]
     [[ $output == *denied* && $output != *services.b* ]]
 }
+
+berth() {
+    "${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build/dev}/bin/berth" "$@"
+}
+
+@test "all tags of a repository are pulled, however the registry pages them" {
+    for name in good no-pages token; do
+        [ "$(berth pull -q --all-tags "127.0.0.1:$PORT/$name/test")" = "127.0.0.1:$PORT/$name/test" ]
+        for tag in 1 2 beta; do
+            berth image inspect "127.0.0.1:$PORT/$name/test:$tag" >/dev/null
+        done
+    done
+}
+
+@test "a list of tags that is none is refused" {
+    run berth pull -a "127.0.0.1:$PORT/evil/test"
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"names a tag of 127.0.0.1:$PORT/evil/test that is none"* ]]
+    run berth pull -a "127.0.0.1:$PORT/nonsense/test"
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"sends no list of tags"* ]]
+    run berth pull -a "127.0.0.1:$PORT/good/test:1"
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"tag can't be used with --all-tags/-a"* ]]
+    [ -z "$(berth images -q)" ]
+}

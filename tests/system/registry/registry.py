@@ -124,6 +124,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         handler = getattr(self, "%s_%s" % (kind, self.fault.replace("-", "_")), None)
         if handler:
             return handler(reference)
+        if kind == "tags":
+            return self.tags(urllib.parse.parse_qs(url.query))
         return self.manifests(reference) if kind == "manifests" else self.blobs(reference)
 
     # ---- what a good registry does ----
@@ -132,6 +134,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = data or BLOBS.get(reference, MANIFEST)
         media_type = json.loads(data).get("mediaType", MANIFEST_TYPE)
         self.answer(200, data, {"Content-Type": media_type, "Docker-Content-Digest": digest(data)})
+
+    def tags(self, query, page=2):
+        tags = [tag for tag in ("1", "2", "beta") if tag > query.get("last", [""])[0]]
+        self.answer(200, json.dumps({"name": self.fault, "tags": tags[:page] or None}).encode())
+
+    def tags_no_pages(self, reference):
+        self.tags({}, 100)
+
+    def tags_evil(self, reference):
+        self.answer(200, json.dumps({"tags": ["1", "../../other/blobs/x"]}).encode())
+
+    def tags_nonsense(self, reference):
+        self.answer(200, b'{"tags": {"1": 2}}')
 
     def blobs(self, reference):
         data = BLOBS.get(reference)
