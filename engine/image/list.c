@@ -31,22 +31,38 @@ static bool name_matches(const char *canonical, const char *pattern)
            fnmatch(pattern, canonical, FNM_PATHNAME) == 0;
 }
 
-static bool matches_reference(const struct image *image, const char *pattern)
+static bool digest_matches(const char *digest, const char *pattern)
 {
+    const char *familiar = image_ref_familiar(digest);
+    auto_free char *repository = mem_strndup(familiar, strcspn(familiar, "@"));
+
+    return fnmatch(pattern, familiar, FNM_PATHNAME) == 0 ||
+           fnmatch(pattern, repository, FNM_PATHNAME) == 0;
+}
+
+static void keep_matching(
+        struct strings *names, const char *pattern, bool (*matches)(const char *, const char *))
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < names->len; i++)
+        if (matches(names->items[i], pattern))
+            names->items[kept++] = names->items[i];
+    names->len = kept;
+}
+
+/* An image is listed by those of its names alone that were asked for. */
+static bool matches_reference(struct image *image, const char *pattern)
+{
+    bool has_tags = image->tags.len > 0;
+
     if (!pattern)
         return true;
-    ARRAY_FOREACH(&image->tags, tag)
-        if (name_matches(*tag, pattern))
-            return true;
-    ARRAY_FOREACH(&image->digests, digest) {
-        const char *familiar = image_ref_familiar(*digest);
-        auto_free char *repository = mem_strndup(familiar, strcspn(familiar, "@"));
-
-        if (fnmatch(pattern, familiar, FNM_PATHNAME) == 0 ||
-                (image->tags.len == 0 && fnmatch(pattern, repository, FNM_PATHNAME) == 0))
-            return true;
-    }
-    return false;
+    keep_matching(&image->tags, pattern, name_matches);
+    if (image->tags.len == 0 && has_tags && !strchr(pattern, '@'))
+        return false;
+    keep_matching(&image->digests, pattern, digest_matches);
+    return image->tags.len > 0 || image->digests.len > 0;
 }
 
 static bool matches_labels(const struct image *image, const struct image_list_options *options)

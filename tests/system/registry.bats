@@ -495,3 +495,15 @@ berth() {
     [[ "$output" == *"tag can't be used with --all-tags/-a"* ]]
     [ -z "$(berth images -q)" ]
 }
+
+@test "images of a repository are listed by that name alone" {
+    berth pull -q "$(ref good)"
+    "$TOOL" tag "$(ref good)" other:2
+    run berth images --format '{{.Repository}}:{{.Tag}}' other
+    [ "$output" = other:2 ]
+    run berth images --format '{{.Repository}}:{{.Tag}}' "127.0.0.1:$PORT/good/test"
+    [ "$output" = "$(ref good)" ]
+    run berth images --format '{{.Repository}}:{{.Tag}}' --filter 'reference=oth*:*'
+    [ "$output" = other:2 ]
+    [ "$(berth images --digests --format '{{.Digest}}' "127.0.0.1:$PORT/good/*")" != "<none>" ]
+}
