@@ -342,6 +342,25 @@ static int remove_groups(void **state)
     return 0;
 }
 
+void box_check_output(const char *const *args, int code, const char *expected)
+{
+    struct box *box = box_new(args);
+
+    assert_int_equal(box_run(box), code);
+    assert_string_equal(box->out.data, expected);
+    box_free(box);
+}
+
+void box_check_contains(const char *const *args, const char *expected)
+{
+    struct box *box = box_new(args);
+
+    assert_int_equal(box_run(box), 0);
+    if (!strstr(box->out.data, expected))
+        fail_msg("\"%s\" is not in: %s", expected, box->out.data);
+    box_free(box);
+}
+
 int box_main(const char *group, const struct CMUnitTest *tests, size_t count)
 {
     if (geteuid() != 0) {

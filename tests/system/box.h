@@ -70,5 +70,9 @@ void box_wait_output(struct box *box, const char *text);
 int box_wait(struct box *box);
 int box_run(struct box *box);
 
+/* Runs the payload in a default container: it has to say that, or hold it and succeed. */
+void box_check_output(const char *const *args, int code, const char *expected);
+void box_check_contains(const char *const *args, const char *expected);
+
 /* The main function of such a test: 77 without root, BERTH_TEST filters by name. */
 int box_main(const char *group, const struct CMUnitTest *tests, size_t count);
