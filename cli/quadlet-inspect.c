@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/quadlet-inspect-internal.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
 #include "quadlet/quadlet.h"
@@ -37,12 +38,6 @@ static const struct {
 } config_texts[] = {
     { "StopSignal", "StopSignal" },
     { "WorkingDir", "WorkingDir" },
-};
-
-struct source_objects {
-    struct quadlet *quadlet;
-    struct arena *arena;
-    const json_t *config, *host, *image; /* image: its configuration; NULL when it is gone */
 };
 
 static const json_t *get(const json_t *object, const char *key)
@@ -321,7 +316,10 @@ int quadlet_from_container(struct cli *cli, struct quadlet_set *set, const char 
 
     if (!engine)
         return -EIO;
-    int r = container_inspect(engine, container, &object, err);
+    struct container *there = NULL;
+    int r = container_get(engine, set->arena, container, &there, err);
+    if (r >= 0)
+        r = container_inspect(engine, container, &object, err);
     if (r < 0)
         return r;
     const json_t *config = get(object, "Config");
@@ -352,6 +350,7 @@ int quadlet_from_container(struct cli *cli, struct quadlet_set *set, const char 
     add_networks(&s, get(object, "NetworkSettings"));
     add_named_mounts(&s, get(object, "Mounts"), diag);
     add_limits(&s);
+    quadlet_inspect_host(&s, object, &there->config, diag);
     add_health(&s);
     add_restart(&s);
     add_command(&s);

@@ -26,3 +26,26 @@ teardown() {
     [[ $output != *PATH=* ]]
     run -1 berth quadlet convert -c nothing
 }
+
+@test "rights, devices, limits and namespaces of a container become keys or arguments" {
+    berth create --name web2 --ulimit nofile=10:20 --device /dev/null:/dev/x:r --security-opt no-new-privileges \
+        --security-opt seccomp=unconfined --security-opt unmask=/proc/kcore --security-opt apparmor=unconfined \
+        --hostname h --pid host --ipc host --cpus 1.5 --cpu-shares 7 --oom-score-adj 5 --stop-timeout 3 \
+        --log-driver json-file --log-opt max-size=1m --annotation 'a=b c' -t busybox
+    run -0 --separate-stderr berth quadlet convert -c web2
+    for line in 'Ulimit=nofile=10:20' 'AddDevice=/dev/null:/dev/x:r' 'NoNewPrivileges=true' \
+        'SeccompProfile=unconfined' 'Unmask=/proc/kcore' 'PodmanArgs=--security-opt=apparmor=unconfined' \
+        'HostName=h' 'PodmanArgs=--pid=host' 'PodmanArgs=--ipc=host' 'PodmanArgs=--cpus=1.500' \
+        'PodmanArgs=--cpu-shares=7' 'PodmanArgs=--oom-score-adj=5' 'StopTimeout=3' 'LogDriver=json-file' \
+        'LogOpt=max-size=1m' 'Annotation="a=b c"' 'PodmanArgs=--tty'; do
+        [[ $output == *"$line"* ]] || { echo "no $line in:"; echo "$output"; false; }
+    done
+    # What nobody asked for is not said.
+    berth create --name plain busybox true
+    run -0 --separate-stderr berth quadlet convert -c plain
+    [ "$output" = "$(printf '[Container]\nImage=busybox\nContainerName=plain\nExec=true')" ]
+    berth pod create --name pp >/dev/null
+    berth create --name member --pod pp busybox true
+    run -0 berth quadlet convert -c member
+    assert_output_has "it is in the pod"
+}
