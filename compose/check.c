@@ -417,23 +417,37 @@ static void check_addresses(const struct checker *checker, const struct service 
     }
 }
 
+#define EVERY "every_"
+
 /* One of the words, or "every_" with a number and a unit. Docker Compose asks only that one of them is
  * somewhere in the value. */
+static bool holds_interval(const char *text)
+{
+    const char *every = strstr(text, EVERY);
+
+    if (!every)
+        return false;
+    every += strlen(EVERY);
+    size_t digits = strspn(every, "0123456789");
+
+    return digits > 0 && every[digits] && strchr("wdhms", every[digits]);
+}
+
 static void check_pull_policy(const struct checker *checker, const struct service *service)
 {
     static const char *const words[] = { "always", "never", "build", "if_not_present", "missing",
-        "refresh", "daily", "weekly", "every_" };
+        "refresh", "daily", "weekly" };
     struct diag_entry *entry;
     const char *nearest;
 
-    if (!service->pull_policy)
+    if (!service->pull_policy || holds_interval(service->pull_policy))
         return;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strstr(service->pull_policy, words[i]))
             return;
     entry = complain_of_value(
             checker, service, "pull_policy", "", "no such policy: \"%s\"", service->pull_policy);
-    nearest = str_nearest(service->pull_policy, words, ARRAY_LEN(words) - 1);
+    nearest = str_nearest(service->pull_policy, words, ARRAY_LEN(words));
     if (nearest)
         diag_hint(checker->diag, entry, "did you mean \"%s\"?", nearest);
 }
@@ -554,10 +568,22 @@ static void check_cycles(const struct checker *checker)
             visit_from(checker, i, visits);
 }
 
+void project_check_values(const struct project *project, struct diag *diag)
+{
+    const struct checker checker = { .project = project, .diag = diag };
+
+    ARRAY_FOREACH(&project->services, service) {
+        check_pull_policy(&checker, service);
+        check_container_name(&checker, service);
+        check_addresses(&checker, service);
+    }
+}
+
 void project_check(const struct project *project, struct diag *diag)
 {
     const struct checker checker = { .project = project, .diag = diag };
 
+    project_check_values(project, diag);
     ARRAY_FOREACH(&project->services, service) {
         check_build(&checker, service);
         check_networks(&checker, service);
@@ -569,11 +595,8 @@ void project_check(const struct project *project, struct diag *diag)
         check_models(&checker, service);
         check_pairs_of_limits(&checker, service);
         check_scale(&checker, service);
-        check_pull_policy(&checker, service);
-        check_container_name(&checker, service);
         check_watch(&checker, service);
         check_targets(&checker, service);
-        check_addresses(&checker, service);
     }
     check_cycles(&checker);
 }

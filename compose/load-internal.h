@@ -104,5 +104,7 @@ void loader_resolve_label_files(struct loader *loader, struct node *service);
 
 /* check.c: what is wrong between the parts of a project. */
 void project_check(const struct project *project, struct diag *diag);
+/* What is wrong with single values, whatever else there is; part of project_check. */
+void project_check_values(const struct project *project, struct diag *diag);
 /* The same of what only matters between services that are wanted at once. */
 void project_check_chosen(const struct project *project, struct diag *diag);

@@ -470,6 +470,8 @@ int loader_load(struct loader *loader, struct project **ret_project, struct erro
         *ret_project = build_project(loader, model);
         if (!loader->options->no_consistency)
             project_check(*ret_project, loader->diag); /* also what is not chosen */
+        else if (!loader->options->no_interpolate)
+            project_check_values(*ret_project, loader->diag);
         choose_services(loader, *ret_project);
         if (!loader->options->no_consistency)
             project_check_chosen(*ret_project, loader->diag);

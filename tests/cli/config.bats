@@ -488,6 +488,24 @@ YAML
     run -0 "$berth" compose config --no-consistency a
 }
 
+@test "values that are none are refused without consistency, too" {
+    cat >compose.yaml <<'YAML'
+services:
+  a:
+    image: x
+    pull_policy: every_x
+    container_name: "-"
+    ports: [{target: 80, host_ip: x}]
+  b: {image: x, pull_policy: every_1w2d}
+YAML
+    for how in '' --no-consistency; do
+        # shellcheck disable=SC2086
+        run -1 "$berth" compose config $how -q
+        [ "$(grep -c '^compose.yaml:' <<<"$output")" -eq 3 ]
+        [[ $output == *'no such policy: "every_x"'*'"-" is no valid name'*'invalid IP address "x"'* ]]
+    done
+}
+
 @test "names with variables stay in lists where nothing is interpolated" {
     cat >compose.yaml <<'YAML'
 services:
