@@ -63,6 +63,18 @@ static int take_answer(const char *text, size_t len, struct error **err)
     return error_wrap(err, error_move(err, error_decode(text, len)), "the name server failed");
 }
 
+/* It has seen by itself that its files went, and is about to end, or has ended. Without a process to wait for its lock is
+ * waited for, which it lets go last. */
+static void wait_for_end(int dns_dir_fd, int pidfd, int64_t deadline)
+{
+    auto_close int lock = -EBADF;
+
+    if (pidfd >= 0)
+        (void)proc_wait_pidfd(pidfd, deadline);
+    else
+        lock = fs_lock(dns_dir_fd, DNS_LOCK_FILE, true, true);
+}
+
 int names_server_sync(int dns_dir_fd, bool expect_end, enum names_server *ret, struct error **err)
 {
     int64_t deadline = time_monotonic_usec() + ANSWER_TIMEOUT_SEC * USEC_PER_SEC;
@@ -73,19 +85,20 @@ int names_server_sync(int dns_dir_fd, bool expect_end, enum names_server *ret, s
     int r;
 
     *ret = NAMES_SERVER_ABSENT;
-    if (fd < 0)
-        return fd == -ECONNREFUSED || fd == -ENOENT
-                       ? 0
-                       : error_set(err, fd, NULL, "cannot reach the name server");
-    if (send(fd, DNS_SYNC_MESSAGE, sizeof(DNS_SYNC_MESSAGE) - 1, MSG_NOSIGNAL) < 0)
-        return 0; /* it ended just now */
+    if (fd < 0 && fd != -ECONNREFUSED && fd != -ENOENT)
+        return error_set(err, fd, NULL, "cannot reach the name server");
+    if (fd < 0 || send(fd, DNS_SYNC_MESSAGE, sizeof(DNS_SYNC_MESSAGE) - 1, MSG_NOSIGNAL) < 0) {
+        if (expect_end)
+            wait_for_end(dns_dir_fd, pidfd, deadline);
+        return 0;
+    }
     r = fd_wait(fd, POLLIN, deadline);
     if (r <= 0)
         return error_set(err, r < 0 ? r : -ETIMEDOUT, NULL, "the name server does not answer");
     got = recv(fd, answer, ERROR_ENCODED_MAX_BYTES, 0);
-    if (got <= 0) { /* it has seen the files, and is about to end */
-        if (pidfd >= 0)
-            (void)proc_wait_pidfd(pidfd, deadline);
+    if (got <= 0) {
+        if (expect_end)
+            wait_for_end(dns_dir_fd, pidfd, deadline);
         return 0;
     }
     *ret = NAMES_SERVER_SYNCED;
