@@ -213,10 +213,8 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
     compose_sort_by_name(&containers);
     strmap_init_arena(&services, &compose->arena);
     ARRAY_FOREACH(&containers, item) {
-        struct container *container = NULL;
+        const struct container *container = (*item)->origin;
 
-        if (container_lookup(cli->engine, &compose->arena, (*item)->id, &container, &err) < 0)
-            return report_error(cli, err);
         if (!container || !is_shown(compose, o, &statuses, container))
             continue;
         if (o->quiet) {

@@ -90,6 +90,7 @@ static void close_backend(struct backend *backend)
 static void observe_container(
         struct arena *arena, const struct container *from, struct observed_container *to)
 {
+    to->origin = from;
     to->id = from->id;
     to->name = from->name;
     to->model = from->model;
@@ -143,17 +144,6 @@ static const char *map_text(const struct strmap *map, const char *key)
     return strmap_get(map, key);
 }
 
-static struct strings keys_of(struct arena *arena, json_t *object)
-{
-    struct strings keys = { 0 };
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(object, key, value) *
-            ARRAY_APPEND_ARENA(arena, &keys) = arena_strdup(arena, key);
-    return keys;
-}
-
 static int observe_networks(struct engine *engine, struct arena *arena,
         const struct backend_query *query, struct observed_state *state, struct error **err)
 {
@@ -163,12 +153,12 @@ static int observe_networks(struct engine *engine, struct arena *arena,
 
     for (size_t i = 0; i < count && r >= 0; i++) {
         const char *project = map_text(&networks[i].labels, LABEL_PROJECT);
-        auto_json json_t *object = NULL;
+        struct strings users;
 
         if (!string_is_equal(project, query->project) &&
                 !list_has(&query->networks, networks[i].name))
             continue;
-        r = network_inspect(engine, networks[i].id, &object, err);
+        r = network_users(engine, arena, networks[i].id, &users, err);
         *ARRAY_APPEND_ARENA(arena, &state->networks) = (struct observed_network){
             .id = networks[i].id,
             .name = networks[i].name,
@@ -176,7 +166,7 @@ static int observe_networks(struct engine *engine, struct arena *arena,
             .key = map_text(&networks[i].labels, LABEL_NETWORK),
             .config_hash = map_text(&networks[i].labels, LABEL_CONFIG_HASH),
             .driver = networks[i].driver,
-            .users = keys_of(arena, json_object_get(object, "Containers")),
+            .users = users,
         };
     }
     return r;

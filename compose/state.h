@@ -93,6 +93,7 @@ struct observed_container {
     struct observed_endpoints networks;
     struct observed_mounts mounts;
     const struct observed_facts *facts; /* NULL: not looked at */
+    const void *origin; /* what the backend has it from, for who knows the backend; NULL: nothing */
 };
 
 struct observed_network {

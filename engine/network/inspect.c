@@ -166,6 +166,21 @@ static json_t *network_object(
     return json;
 }
 
+int network_users(struct engine *engine, struct arena *arena, const char *id, struct strings *ret,
+        struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT container_id FROM endpoints WHERE network_id = ? AND active_boot = ?"
+            " ORDER BY container_id",
+            "tt", id, engine->boot_id);
+
+    *ret = (struct strings){ 0 };
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
+        *ARRAY_APPEND_ARENA(arena, ret) = arena_strdup(arena, stmt_text(stmt, 0));
+    return r < 0 ? r : 0;
+}
+
 int network_inspect(struct engine *engine, const char *ref, json_t **ret, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;

@@ -85,6 +85,11 @@ int network_lookup(struct engine *engine, struct arena *arena, const char *ref,
 int network_list(struct engine *engine, struct arena *arena, struct network **ret, size_t *ret_len,
         struct error **err);
 
+/* Ids of the containers that run on it. In the arena. */
+struct strings;
+int network_users(struct engine *engine, struct arena *arena, const char *id, struct strings *ret,
+        struct error **err);
+
 /* Docker-shaped objects as `network inspect` and `network ls` show them; also for "host" and "none".
  * -ENOENT "network X not found". Given. */
 int network_inspect(struct engine *engine, const char *ref, json_t **ret, struct error **err);
