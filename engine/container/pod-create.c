@@ -182,6 +182,23 @@ static int lend_mounts(struct engine *engine, struct arena *arena, const struct 
     return r;
 }
 
+/* The control group above it, and devices, unless the member says otherwise. A service's own group is that one's. */
+static void lend_rest(
+        struct arena *arena, const struct container *infra, struct container_config *config)
+{
+    const struct container_config *from = &infra->config;
+    struct container_devices devices = { 0 };
+
+    if (string_is_empty(config->cgroup_parent) && !config->monitor_in_parent &&
+            !from->monitor_in_parent)
+        config->cgroup_parent = from->cgroup_parent;
+    ARRAY_FOREACH(&from->devices, device)
+        *ARRAY_APPEND_ARENA(arena, &devices) = *device;
+    ARRAY_FOREACH(&config->devices, device)
+        *ARRAY_APPEND_ARENA(arena, &devices) = *device;
+    config->devices = devices;
+}
+
 int pod_adopt(struct engine *engine, struct arena *arena, struct container_config *config,
         struct error **err)
 {
@@ -201,5 +218,6 @@ int pod_adopt(struct engine *engine, struct arena *arena, struct container_confi
     if (!infra)
         return 0;
     r = share_namespaces(arena, pod, infra, config, err);
+    lend_rest(arena, infra, config);
     return r < 0 ? r : lend_mounts(engine, arena, infra, config, err);
 }

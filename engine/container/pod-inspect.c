@@ -82,6 +82,8 @@ json_t *pod_inspect(struct arena *arena, const struct pod *pod)
             pod_exit_policy_names[pod->config.exit_policy], "State", pod_status_names[pod->status],
             "Hostname", pod->config.hostname ? pod->config.hostname : "", "CreateInfra",
             infra != NULL, "InfraContainerID", infra ? infra->id : "");
+    if (infra && infra->config.cgroup_parent)
+        json_object_set_new(object, "CgroupParent", jsonx_text(infra->config.cgroup_parent));
     if (pod->config.labels.len > 0)
         json_object_set_new(object, "Labels", container_pairs_to_json(&pod->config.labels));
     if (pod->config.restart != CONTAINER_RESTART_NO)

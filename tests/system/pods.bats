@@ -188,6 +188,19 @@ state_of() { berth inspect --format '{{.State.Status}}' "$1"; }
     berth run --rm --pod pp busybox df -k /dev/shm | grep -q 4096
 }
 
+@test "a pod's control group and devices are its members', unless they say otherwise" {
+    berth pod create --name pp --cgroup-parent "/berth-test-$$" --device /dev/null:/dev/lent >/dev/null
+    berth run -d --name aa --pod pp --device /dev/zero:/dev/own busybox sleep 1000
+    berth exec aa test -c /dev/lent
+    berth exec aa test -c /dev/own
+    grep -q "/berth-test-$$/" "/proc/$(berth inspect --format '{{.State.Pid}}' aa)/cgroup"
+    [ "$(berth pod inspect --format '{{.CgroupParent}}' pp)" = "/berth-test-$$" ]
+    berth run -d --name bb --pod pp --cgroup-parent "/berth-other-$$" busybox sleep 1000
+    grep -q "/berth-other-$$/" "/proc/$(berth inspect --format '{{.State.Pid}}' bb)/cgroup"
+    berth pod rm -f -t 0 pp
+    find /sys/fs/cgroup -maxdepth 2 -name "berth-*-$$" -exec rmdir {} +
+}
+
 @test "pod ps, inspect and logs say what there is" {
     run -0 berth pod ps
     [[ $output =~ ^"POD ID"\ +NAME\ +STATUS\ +CREATED\ +"INFRA ID"\ +"# OF CONTAINERS"$ ]]
