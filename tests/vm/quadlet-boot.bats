@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Quadlets with berth as their engine over a reboot: a container, its network and its volume as services of systemd.
+# Quadlets with berth as their engine over a reboot: containers, their network, a volume and a pod as services of systemd.
 # vm: --reboot
 load ../system/lib
 load quadlets
@@ -14,7 +14,7 @@ setup() {
     write_quadlets
     run -0 berth quadlet check /etc/containers/systemd
     systemctl daemon-reload
-    systemctl start front.service
+    systemctl start front.service team-pod.service
     assert_all_up
 }
 
@@ -28,6 +28,7 @@ setup() {
 @test "after: the machine's shutdown has stopped them by their signal, and their data stayed" {
     run -0 cat "$(berth volume inspect --format '{{.Mountpoint}}' data)/stops"
     [ "$output" = clean ]
+    journalctl -b -1 -q -u mate.service -o cat | grep -qx "mate ends"
     [ "$(grep -c start "$(berth volume inspect --format '{{.Mountpoint}}' data)/starts")" = 2 ]
 }
 
@@ -42,8 +43,20 @@ setup() {
     assert_all_up
 }
 
+@test "after: a container of a pod that fails is started again in it" {
+    before=$(systemctl show -P InvocationID mate.service)
+    kill -9 "$(berth inspect -f '{{.State.Pid}}' mate)"
+    started_again() {
+        [ "$(systemctl show -P InvocationID mate.service)" != "$before" ] && systemctl -q is-active mate.service
+    }
+    wait_for 120 started_again
+    assert_all_up
+}
+
 @test "after: what is stopped is gone, with nothing left of it but the volume" {
-    systemctl stop web.service
+    systemctl stop web.service team-pod.service
+    [ "$(systemctl is-active team-pod.service mate.service | tr '\n' ' ')" = "inactive inactive " ]
+    [ -z "$(berth pod ps -q)" ]
     [ "$(systemctl is-active web.service front.service | tr '\n' ' ')" = "inactive inactive " ]
     [ -z "$(berth ps -aq)" ]
     [ "$(systemctl show -P Result web.service)" = success ]
