@@ -357,7 +357,7 @@ static void check_healthcheck(const struct checker *checker, const struct servic
 
     if (test->len && strcmp(test->items[0], "CMD") != 0 &&
             strcmp(test->items[0], "CMD-SHELL") != 0 && strcmp(test->items[0], "NONE") != 0) {
-        struct diag_entry *entry = complain_of_value(checker, service, "healthcheck.test", "",
+        struct diag_entry *entry = complain_of_value(checker, service, "healthcheck.test", "[0]",
                 "must start with \"CMD\", \"CMD-SHELL\" or \"NONE\", not \"%s\"", test->items[0]);
 
         diag_hint(checker->diag, entry,
