@@ -231,6 +231,7 @@ static json_t *build_env(const struct oci_spec_input *input)
 {
     const struct container_config *config = &input->container->config;
     json_t *env = json_array();
+    char uuid[sizeof("container_uuid=") + 32];
     char hostname[sizeof("HOSTNAME=") + 256];
 
     snprintf(hostname, sizeof(hostname), "HOSTNAME=%s", input->hostname);
@@ -240,6 +241,12 @@ static json_t *build_env(const struct oci_spec_input *input)
             append_text(env, defaults[i]);
     if (input->notify_dir)
         append_text(env, "NOTIFY_SOCKET=" NOTIFY_TARGET "/" MONITOR_NOTIFY_SOCKET);
+    /* As Podman: what systemd makes the machine id of, the same at each boot. Not part of the configuration, which a
+     * commit would pass on. */
+    if (config->systemd) {
+        snprintf(uuid, sizeof(uuid), "container_uuid=%.32s", input->container->id);
+        append_text(env, uuid);
+    }
     for (char **entry = input->link_env; entry && *entry; entry++)
         env_set(env, *entry);
     for (char **entry = config->env; entry && *entry; entry++)
