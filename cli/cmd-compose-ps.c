@@ -478,7 +478,7 @@ static int run_top(struct cli *cli, const void *data, int argc, char **argv)
 
         if (!observed_container_is_active(*item))
             continue;
-        if (container_top(cli->engine, &compose->arena, (*item)->id, &processes, &err) < 0)
+        if (container_top(cli->engine, &compose->arena, (*item)->id, NULL, &processes, &err) < 0)
             status = report_error(cli, err);
         else
             add_processes(&table, *item, &processes);

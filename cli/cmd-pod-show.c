@@ -591,7 +591,8 @@ static int run_top(struct cli *cli, const void *data, int argc, char **argv)
 
         if (!container_is_running(*item))
             continue;
-        if (container_top(cli_engine(cli, NULL), &cli->arena, (*item)->id, &processes, &err) < 0)
+        if (container_top(cli_engine(cli, NULL), &cli->arena, (*item)->id, NULL, &processes, &err) <
+                0)
             return report_error(cli, err);
         if (!has_heading)
             table_row(&table);

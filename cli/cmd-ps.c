@@ -535,12 +535,12 @@ const struct command command_inspect = {
 
 /* ------------------------------------------------------------------ top */
 
-int top_print(struct cli *cli, struct engine *engine, const char *container, unsigned min_width,
-        struct error **err)
+int top_print(struct cli *cli, struct engine *engine, const char *container, char *const *ps_words,
+        unsigned min_width, struct error **err)
 {
     auto_(table_release) struct table table = TABLE_INIT(min_width);
     struct container_processes processes = { 0 };
-    int r = container_top(engine, &cli->arena, container, &processes, err);
+    int r = container_top(engine, &cli->arena, container, ps_words, &processes, err);
 
     if (r < 0)
         return r;
@@ -559,21 +559,22 @@ int top_print(struct cli *cli, struct engine *engine, const char *container, uns
 static int run_top(struct cli *cli, const void *data, int argc, char **argv)
 {
     auto_error struct error *err = NULL;
-    int status = cli_check_arguments(cli, &command_top, argc, 1, 1);
+    int status = cli_check_arguments(cli, &command_top, argc, 1, -1);
 
     (void)data;
     if (status)
         return status;
     struct engine *engine = cli_engine(cli, &err);
-    return !engine || top_print(cli, engine, argv[0], TABLE_COMPOSE_MIN_WIDTH, &err) < 0
+    return !engine || top_print(cli, engine, argv[0], argv + 1, TABLE_COMPOSE_MIN_WIDTH, &err) < 0
                    ? report_error(cli, err)
                    : 0;
 }
 
 const struct command command_top = {
     .name = "top",
-    .usage = "CONTAINER",
+    .usage = "CONTAINER [PS OPTIONS]",
     .summary = "Show the processes of a container",
+    .stop_at_first_argument = true,
     .run = run_top,
 };
 

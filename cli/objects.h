@@ -54,5 +54,5 @@ int container_prune_print(
 int events_show(struct cli *cli, const char *since, const char *until, struct events_options *how);
 
 /* The processes of a container as a table. */
-int top_print(struct cli *cli, struct engine *engine, const char *container, unsigned min_width,
-        struct error **err);
+int top_print(struct cli *cli, struct engine *engine, const char *container, char *const *ps_words,
+        unsigned min_width, struct error **err);

@@ -276,6 +276,7 @@ struct container_processes {
     char ***rows; /* NULL-terminated vectors of as many texts as titles */
     size_t title_count, row_count;
 };
-/* `top`: what runs in the container. In the arena. */
+/* `top`: what runs in the container; with words for ps (NULL-terminated; NULL: none) that program's table of it. In the
+ * arena. */
 int container_top(struct engine *engine, struct arena *arena, const char *reference,
-        struct container_processes *ret, struct error **err);
+        char *const *ps_words, struct container_processes *ret, struct error **err);

@@ -167,3 +167,20 @@ EOF
         assert_status 1
     done
 }
+
+@test "top has a table of its own, or that which ps makes with the words given" {
+    berth run -d --name x1 --network none busybox sh -c 'sleep 1000 & exec sleep 2000' >/dev/null
+    both() { [ "$(berth top x1 | grep -c 'sleep [12]000')" = 2 ]; }
+    wait_for 120 both
+    pid=$(berth inspect -f '{{.State.Pid}}' x1)
+    [ "$(berth top x1 -o pid,args | awk -v pid="$pid" '$1 == pid { $1 = ""; print }')" = " sleep 2000" ]
+    [ "$(berth top x1 -o pid,comm | wc -l)" = 3 ]
+    [ "$(berth top x1 aux | head -n 1 | awk '{ print $1, $2 }')" = "USER PID" ]
+    [ "$(berth top x1 aux | wc -l)" = 3 ]
+    run berth top x1 -o args
+    [ "$status" -eq 1 ]
+    assert_output_has "Couldn't find PID field in ps output"
+    run berth top x1 --no-such-option
+    [ "$status" -eq 1 ]
+    assert_output_has "ps ended with exit status"
+}
