@@ -262,6 +262,21 @@ static void parents_are_made_and_existing_ones_left_alone(void **state)
     assert_int_equal(fs_mkdir_parents(tmp_fd, "", 0700, NULL), -ENOENT);
 }
 
+static void removing_a_file_that_is_not_there_is_fine_and_a_directory_is_refused(void **state)
+{
+    auto_error struct error *err = NULL;
+
+    (void)state;
+    assert_int_equal(mkdirat(tmp_fd, "case", 0700), 0);
+    write_file(tmp_fd, "case/mark", "x");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fs_remove_file(tmp_fd, "case/mark", NULL), 0);
+    assert_int_equal(faccessat(tmp_fd, "case/mark", F_OK, 0), -1);
+    assert_int_equal(fs_remove_file(tmp_fd, "nowhere/mark", NULL), 0);
+    assert_int_equal(fs_remove_file(tmp_fd, "case", &err), -EISDIR);
+    assert_non_null(strstr(err->message, "cannot remove \"case\""));
+}
+
 static void removing_a_tree_does_not_follow_links(void **state)
 {
     (void)state;
@@ -410,6 +425,7 @@ int main(void)
         cmocka_unit_test(replacing_works_below_a_directory_and_leaves_nothing_when_it_fails),
         cmocka_unit_test(directories_that_are_made_have_their_mode_whatever_the_umask_is),
         cmocka_unit_test(parents_are_made_and_existing_ones_left_alone),
+        cmocka_unit_test(removing_a_file_that_is_not_there_is_fine_and_a_directory_is_refused),
         cmocka_unit_test(removing_a_tree_does_not_follow_links),
         cmocka_unit_test(removing_copes_with_trees_deeper_than_descriptors),
         cmocka_unit_test(removing_stops_at_a_bind_mount_of_the_same_file_system),
