@@ -479,8 +479,10 @@ static int make_opaque(int dir_fd, const char *path, struct error **err)
 
 /* A whiteout speaks of lower layers only. What this layer has under that name stays, but a directory
  * must not let the lower one shine through. */
-static int make_whiteout(int dir_fd, const char *name, const char *path, struct error **err)
+static int make_whiteout(int dir_fd, const char *name, const char *path,
+        const struct tar_entry *entry, struct error **err)
 {
+    struct timespec times[2] = { entry->mtime, entry->mtime };
     struct stat st;
 
     if (!fs_name_is_plain(name))
@@ -497,6 +499,8 @@ static int make_whiteout(int dir_fd, const char *name, const char *path, struct 
     }
     if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0)
         return entry_failed(err, errno, "apply whiteout", path);
+    if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return entry_failed(err, errno, "set the time of", path);
     return 0;
 }
 
@@ -572,7 +576,7 @@ static int unpack_entry(struct unpack *u, const struct tar_entry *entry, struct 
             return make_opaque(dir_fd, path, err);
         if (string_has_prefix(name, WHITEOUT_META_PREFIX))
             return 0; /* book-keeping of aufs */
-        return make_whiteout(dir_fd, name + strlen(WHITEOUT_PREFIX), path, err);
+        return make_whiteout(dir_fd, name + strlen(WHITEOUT_PREFIX), path, entry, err);
     }
     return place(u, dir_fd, name, path, entry, err);
 }

@@ -630,6 +630,9 @@ static void a_layer_that_is_written_and_unpacked_is_the_same(void **state)
             NULL);
     assert_int_equal(finish(f), 0);
 
+    struct stat whiteout;
+    assert_int_equal(fstatat(f->root_fd, "a/removed", &whiteout, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(whiteout.st_mtime, 0); /* that of the entry, not of its making */
     write_layer(f, f->root_fd, &one);
     write_layer(f, f->root_fd, &two);
     assert_int_equal(one.len, two.len);
