@@ -327,10 +327,14 @@ static int replace(struct cli *cli, struct engine *engine, const char *name, str
     int r = pod_lookup(engine, &cli->arena, name, &old, err);
     if (r < 0 || !old || strcmp(old->name, name) != 0)
         return r;
-    return pod_remove(engine, old->id,
+    auto_error struct error *failure = NULL;
+    r = pod_remove(engine, old->id,
             &(struct pod_remove_options){
                     .force = true, .timeout_sec = CONTAINER_STOP_TIMEOUT_UNSET },
-            err);
+            &failure);
+    if (r == -ENOENT) /* another command was faster */
+        return 0;
+    return r < 0 ? error_move(err, TAKE(failure)) : 0;
 }
 
 static int run_create(struct cli *cli, const void *data, int argc, char **argv)

@@ -1,5 +1,6 @@
 /* Starting, stopping and removing pods. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -10,6 +11,9 @@
 #include "engine/container/container-internal.h"
 #include "engine/container/pod-internal.h"
 #include "engine/monitor/control.h"
+
+#define INFRA_LOCK_SUFFIX ".infra"
+#define IDLE_ATTEMPTS 3
 
 /* ---- In the life of one container ---- */
 
@@ -36,11 +40,31 @@ static int start_untold(struct engine *engine, const char *id, struct error **er
     return r;
 }
 
+/* RUN/locks/POD.infra: of several members that begin while the infra container ends, one waits for its end and starts it
+ * again; the others must not stop that one. Taken after a member's lock or the pod's, before the infra container's. */
+static int lock_infra_start(struct engine *engine, const char *pod_id, struct error **err)
+{
+    char name[CONTAINER_ID_HEX + sizeof(INFRA_LOCK_SUFFIX)];
+
+    snprintf(name, sizeof(name), "%s" INFRA_LOCK_SUFFIX, pod_id);
+    return engine_lock(engine, name, true, err);
+}
+
+static void remove_locks(struct engine *engine, const char *pod_id)
+{
+    char name[CONTAINER_ID_HEX + sizeof(INFRA_LOCK_SUFFIX)];
+
+    snprintf(name, sizeof(name), "%s" INFRA_LOCK_SUFFIX, pod_id);
+    engine_lock_remove(engine, name);
+    engine_lock_remove(engine, pod_id);
+}
+
 /* With a service (NULL: none) the container becomes its, unless it runs already. */
-static int start_infra(struct engine *engine, const char *id,
+static int start_infra(struct engine *engine, const char *pod_id, const char *id,
         const struct container_service *service, struct error **err)
 {
-    int r = is_ending(engine, id, err);
+    auto_close int lock = lock_infra_start(engine, pod_id, err);
+    int r = lock < 0 ? lock : is_ending(engine, id, err);
 
     if (r > 0)
         r = container_stop(engine, id, CONTAINER_STOP_TIMEOUT_UNSET, NULL, err);
@@ -61,7 +85,7 @@ int pod_ensure_infra(struct engine *engine, const struct container *c, struct er
     int r = pod_get(engine, &arena, c->pod_id, &pod, err);
     if (r < 0 || !pod->infra_id)
         return r;
-    r = start_infra(engine, pod->infra_id, NULL, err);
+    r = start_infra(engine, pod->id, pod->infra_id, NULL, err);
     return r < 0 ? error_wrap(err, r, "cannot start the infra container of pod %s", pod->name) : 0;
 }
 
@@ -84,17 +108,32 @@ static const char *mark_idle_infra(
     return r >= 0 && stmt_step(stmt, NULL) > 0 ? arena_strdup(arena, stmt_text(stmt, 0)) : NULL;
 }
 
-void pod_container_ended(struct engine *engine, const char *pod_id, const char *id)
+/* The connection comes first: to the run that is idle, not to the one that a member which begins has started after it. */
+static bool stop_idle_infra(
+        struct engine *engine, const char *pod_id, const char *infra_id, const char *ended)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(control_close_p) struct control *control = NULL;
-    const char *infra_id = pod_id ? mark_idle_infra(engine, &arena, pod_id, id) : NULL;
 
-    if (!infra_id)
-        return;
+    if (container_connect(engine, infra_id, &control, NULL) < 0 || !control ||
+            !mark_idle_infra(engine, &arena, pod_id, ended))
+        return true;
     fault_point("pod.ended");
-    if (container_connect(engine, infra_id, &control, NULL) >= 0 && control)
-        (void)control_begin_stop(control, 0, CONTROL_TIMEOUT_DEFAULT, NULL);
+    return control_begin_stop(control, 0, CONTROL_TIMEOUT_DEFAULT, NULL) >= 0;
+}
+
+void pod_container_ended(struct engine *engine, const char *pod_id, const char *id)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct pod *pod = NULL;
+
+    if (!pod_id || pod_lookup(engine, &arena, pod_id, &pod, NULL) < 0 || !pod || !pod->infra_id ||
+            pod->config.exit_policy != POD_EXIT_STOP || strcmp(pod->infra_id, id) == 0)
+        return;
+    /* A run that had ended by itself may have been followed by another, which is idle as well. */
+    for (int i = 0; i < IDLE_ATTEMPTS; i++)
+        if (stop_idle_infra(engine, pod_id, pod->infra_id, id))
+            return;
 }
 
 /* ---- All of them ---- */
@@ -156,7 +195,7 @@ static int for_each(struct engine *engine, const struct pod *pod, bool infra_fir
 static int start_one(
         struct engine *engine, const struct container *c, const void *userdata, struct error **err)
 {
-    return c->is_infra ? start_infra(engine, c->id, userdata, err)
+    return c->is_infra ? start_infra(engine, c->pod_id, c->id, userdata, err)
                        : start_untold(engine, c->id, err);
 }
 
@@ -334,6 +373,6 @@ int pod_remove(struct engine *engine, const char *reference,
         r = db_exec(engine->db, err, "DELETE FROM pods WHERE id = ?", "t", pod->id);
     if (r < 0)
         return error_wrap(err, r, "cannot remove pod %s", pod->name);
-    engine_lock_remove(engine, pod->id);
+    remove_locks(engine, pod->id);
     return 0;
 }

@@ -7,7 +7,8 @@
  *     `run --pod`.
  *  3. Everything else that a pod is, running or not, is what its containers are: it has no state of its own, and what a
  *     crash leaves is what it leaves of containers.
- *  4. Locks: the pod's (RUN/locks/POD), then one container's at a time; a member's, then its infra container's. */
+ *  4. Locks: the pod's (RUN/locks/POD), then one container's at a time; a member's, then that of starting the infra
+ *     container (RUN/locks/POD.infra), then the infra container's. */
 #include "engine/container/pod.h"
 
 #include <errno.h>

@@ -176,6 +176,18 @@ state_of() { berth inspect --format '{{.State.Status}}' "$1"; }
     assert_output_has 'invalid pod exit policy: "bogus"'
 }
 
+@test "members that begin while the last one ends have a pod that runs" {
+    berth pod create --name pp --exit-policy stop >/dev/null
+    for round in 1 2 3 4 5 6 7 8; do
+        for member in 1 2 3; do
+            { berth run --rm --pod pp busybox readlink /proc/self/ns/ipc || echo failed; } >"$WORK/$round.$member" 2>&1 &
+        done
+        wait
+    done
+    run ! grep -r failed "$WORK"
+    wait_for 30 is_pod_status pp Exited
+}
+
 @test "a pod's mounts and sysctls are its members'" {
     mkdir "$WORK/data"
     echo of the pod >"$WORK/data/note"
