@@ -247,6 +247,26 @@ static int take_bind(struct start *start, size_t index)
     return TAKE_FD(fd);
 }
 
+/* The part below the container's own root directory of a source that is there; NULL for others. What is mounted before
+ * counts for it, so it is looked for when its turn comes. */
+static const char *source_in_root(const struct start *start, const struct runtime_mount *m)
+{
+    const char *root = start->options->rootfs.directory;
+    size_t len = root ? strlen(root) : 0;
+
+    if (len <= 1 || m->subdir || m->idmap != MOUNT_IDMAP_NONE || !m->source ||
+            strncmp(m->source, root, len) != 0 || m->source[len] != '/')
+        return NULL;
+    return m->source + len + 1;
+}
+
+static int take_bind_in_root(const struct runtime_mount *m, int root_fd, const char *path)
+{
+    auto_close int source = fs_try_open_in_root(root_fd, *path ? path : ".", O_PATH, 0);
+
+    return source < 0 ? source : mount_tree_take_fd(source, m->flags & MS_REC);
+}
+
 void start_take_binds(struct start *start, bool all)
 {
     for (size_t i = 0; i < start->spec->mount_count; i++) {
@@ -256,7 +276,7 @@ void start_take_binds(struct start *start, bool all)
                 !(all || (m->propagation & (MS_SHARED | MS_SLAVE))))
             continue;
         start->bind_fds[i] = take_bind(start, i);
-        if (start->bind_fds[i] < 0 && !m->optional)
+        if (start->bind_fds[i] < 0 && !m->optional && !source_in_root(start, m))
             mount_fail(start, STAGE_BIND_SOURCE, i, start->bind_fds[i]);
     }
 }
@@ -264,9 +284,13 @@ void start_take_binds(struct start *start, bool all)
 static void do_bind(struct start *start, int root_fd, size_t index)
 {
     const struct runtime_mount *m = &start->spec->mounts[index];
+    const char *in_root = start->uid_mappings.count > 0 ? source_in_root(start, m) : NULL;
     auto_close int source_fd = -EBADF;
-    auto_close int tree_fd = start->bind_fds[index] >= 0 ? start->bind_fds[index]
-                                                         : take_bind(start, index);
+    /* What only the host's rights can reach was taken before. */
+    auto_close int inner_fd = in_root ? take_bind_in_root(m, root_fd, in_root) : -EBADF;
+    auto_close int tree_fd = inner_fd >= 0                 ? TAKE_FD(inner_fd)
+                             : start->bind_fds[index] >= 0 ? start->bind_fds[index]
+                                                           : take_bind(start, index);
     struct stat st;
     int r;
 

@@ -686,3 +686,24 @@ c['mounts'].append({'destination': '$BUNDLE/rootfs/below', 'type': 'bind', 'sour
     assert_status 255
     assert_output_has 'unknown capability \"CAP_NOTHING\"'
 }
+
+@test "a bind from within the root sees what was mounted there before, with a user namespace, too" {
+    mkdir rootfs/from rootfs/to
+    for user in no yes; do
+        make_config 'cat /to/file && ls /to' "
+c['mounts'] += [
+    {'destination': '/from', 'type': 'tmpfs', 'source': 'tmpfs'},
+    {'destination': '/from/inner', 'type': 'tmpfs', 'source': 'tmpfs'},
+    {'destination': '/from/inner/file', 'type': 'bind', 'source': '$BUNDLE/rootfs/etc/image-name', 'options': ['bind']},
+    {'destination': '/to', 'type': 'bind', 'source': '$BUNDLE/rootfs/from/inner', 'options': ['rbind']},
+]
+if '$user' == 'yes':
+    c['linux']['namespaces'].append({'type': 'user'})
+    c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+"
+        [ "$user" = no ] || chown -R 100000:100000 rootfs
+        run oci run "$CONTAINER"
+        assert_status 0
+        [ "$output" = "$(printf 'busybox\nfile')" ]
+    done
+}
