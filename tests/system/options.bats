@@ -13,7 +13,7 @@ teardown() {
 }
 
 @test "options that cannot work are refused by name with status 125" {
-    for option in --pod=p --ip6=::1 --link-local-ip=169.254.1.1; do
+    for option in --hosts-file=image --init-path=/init --requires=c --rdt-class=x --preserve-fds=1 --cpu-count=1; do
         run berth run --rm --network none $option busybox true
         assert_status 125
         assert_output_has "\"${option%%=*}\" is not supported"
