@@ -149,7 +149,13 @@ void firewall_add_network(
 
     bool ipv4 = state->family == FIREWALL_IPV4;
 
-    if (!network_has_bridge(network) || (ipv4 ? !network->ipv4 : !network->ipv6))
+    if (!network_has_bridge(network))
+        return;
+    /* Where IPv6 is off the bridge has none. IPv4 cannot be switched off for a link: what a container makes up of it leads
+     * nowhere. */
+    if (ipv4 && !network->ipv4)
+        add_element(arena, state, arena_printf(arena, "internal \"%s\"", bridge));
+    if (ipv4 ? !network->ipv4 : !network->ipv6)
         return;
     if (ipv4)
         address_format_network(network->subnet, network->prefix_len, subnet);

@@ -177,7 +177,8 @@ static void each_family_has_its_own_elements(void **state)
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(FIREWALL_TEXT_MAX_BYTES);
     struct firewall_state v4 = { .table = "t" }, v6 = { .table = "t", .family = FIREWALL_IPV6 };
-    struct network both = network_of("br-1", 0xac110000), only4 = network_of("br-2", 0xac120000);
+    struct network both = network_of("br-1", 0xac110000), only4 = network_of("br-2", 0xac120000),
+                   only6 = network_of("br-3", 0);
     struct sandbox_port port = { .host_address = address_map(0),
         .address = address_map(0xac110002),
         .host_port = 80,
@@ -188,10 +189,14 @@ static void each_family_has_its_own_elements(void **state)
     both.ipv6 = true;
     assert_int_equal(address6_parse_network("fd00:1::/64", &both.subnet6, &both.prefix6_len), 0);
     assert_int_equal(address6_parse("fd00:1::2", &port6.address), 0);
+    only6.ipv4 = false;
+    only6.ipv6 = true;
+    assert_int_equal(address6_parse_network("fd00:2::/64", &only6.subnet6, &only6.prefix6_len), 0);
     struct firewall_state *states[] = { &v4, &v6 };
     for (int i = 0; i < 2; i++) {
         firewall_add_network(&arena, states[i], &both);
         firewall_add_network(&arena, states[i], &only4);
+        firewall_add_network(&arena, states[i], &only6);
         firewall_add_port(&arena, states[i], &port);
         firewall_add_port(&arena, states[i], &port6);
     }
@@ -204,6 +209,11 @@ static void each_family_has_its_own_elements(void **state)
     assert_true(has(&v6, "ports_any tcp . 80 : fd00:1::2 . 80"));
     assert_false(has(&v6, "bridges \"br-2\""));
     assert_false(has(&v6, "ports_any tcp . 80 : 172.17.0.2 . 80"));
+    /* No IPv4 passes over the bridge of a network without it. */
+    assert_true(has(&v4, "internal \"br-3\""));
+    assert_false(has(&v4, "bridges \"br-3\""));
+    assert_true(has(&v6, "bridges \"br-3\""));
+    assert_false(has(&v6, "internal \"br-3\""));
     firewall_sort(&v6);
     firewall_format(&v6, true, &text);
     assert_non_null(strstr(text.data, "delete table ip6 t\ntable ip6 t {"));
