@@ -132,13 +132,13 @@ static bool choose6(const struct network *network, const struct addresses6 *take
     bool has_range = network->range6_prefix_len > 0;
     const struct in6_addr *base = has_range ? &network->range6 : &network->subnet6;
     unsigned prefix_len = has_range ? network->range6_prefix_len : network->prefix6_len;
-    uint64_t mask = prefix_len <= 64 ? UINT64_MAX : UINT64_MAX >> (prefix_len - 64);
+    uint64_t mask = prefix_len <= 64    ? UINT64_MAX
+                    : prefix_len == 128 ? 0
+                                        : UINT64_MAX >> (prefix_len - 64);
     uint64_t start = address6_is_in(last, base, prefix_len)
                              ? address6_low(last) - address6_low(base) + 1
                              : 0;
 
-    if (prefix_len == 128)
-        mask = 0;
     for (uint64_t i = 0; i <= mask && i < taken->len + 2; i++) {
         *ret = address6_add(base, (start + i) & mask);
         if (!address6_is_equal(ret, &network->subnet6) && !is_taken6(taken, ret))
