@@ -164,17 +164,20 @@ static int insert(struct engine *engine, struct arena *arena, struct container *
     return r < 0 ? r : db_commit(&transaction, err);
 }
 
-static bool names_network(const struct container_network *item, const struct network *network)
+/* A name comes before the beginning of an id, which may be another network's. */
+static bool names_network(struct engine *engine, struct arena *arena,
+        const struct container_network *item, const struct network *network)
 {
-    return string_is_equal(item->network, network->name) ||
-           string_has_prefix(network->id, item->network) ||
-           (string_is_equal(item->network, "default") &&
-                   string_is_equal(network->name, NETWORK_DEFAULT_NAME));
+    struct network *found = NULL;
+
+    return network_lookup(engine, arena, item->network, &found, NULL) >= 0 && found &&
+           string_is_equal(found->id, network->id);
 }
 
 static int delete (struct engine *engine, struct container *c, const struct network *network,
         struct error **err)
 {
+    auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(db_rollback_p) struct db *transaction = NULL;
     struct container_networks *networks = &c->config.networks;
     size_t kept = 0;
@@ -185,7 +188,7 @@ static int delete (struct engine *engine, struct container *c, const struct netw
     if (r < 0)
         return r;
     for (size_t i = 0; i < networks->len; i++)
-        if (!names_network(&networks->items[i], network))
+        if (!names_network(engine, &arena, &networks->items[i], network))
             networks->items[kept++] = networks->items[i];
     networks->len = kept;
     r = container_store_config(engine, c, err);

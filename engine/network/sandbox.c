@@ -349,7 +349,12 @@ int sandbox_update(const struct sandbox_config *config, struct sandbox_config *w
         it->kept = has_interface(config, it) &&
                    (it->kind != SANDBOX_VETH || if_nametoindex(it->host_name) != 0);
     }
-    return r < 0 ? r : sandbox_create(wanted, netns_dir_fd, name, &netns_fd, err);
+    if (r >= 0)
+        r = sandbox_create(wanted, netns_dir_fd, name, &netns_fd, err);
+    /* The container's next run gets again what this one has taken away from itself. */
+    for (size_t i = 0; i < wanted->interfaces.len; i++)
+        wanted->interfaces.items[i].kept = false;
+    return r;
 }
 
 int sandbox_pin(int netns_dir_fd, const char *name, int netns_fd, struct error **err)

@@ -95,6 +95,30 @@ resolves() { berth exec "$1" nslookup "$2" 2>&1 | awk '/^Address/ { address = $N
     [ "$(default_route aa)" = "$(gateway one) eth0" ]
 }
 
+@test "a run that the policy starts gets back what the one before has removed" {
+    berth network create one >/dev/null
+    berth network create two >/dev/null
+    sleeper aa --restart always --cap-add NET_ADMIN --network one
+    berth network connect two aa
+    berth exec aa ip link del eth0
+    [ "$(links aa)" = "eth1 lo " ]
+    berth exec aa sh -c 'kill -KILL $(pidof sleep)'
+    wait_for 30 sh -c '[ "$(berth inspect -f "{{.RestartCount}} {{.State.Running}}" aa)" = "1 true" ]'
+    wait_for 30 berth exec aa true
+    [ "$(links aa)" = "eth0 eth1 lo " ]
+    [ "$(default_route aa)" = "$(gateway one) eth0" ]
+}
+
+@test "a network whose name is the beginning of the other's id is not left with it" {
+    id=$(berth network create other)
+    short=${id:0:1}
+    berth network create "$short" >/dev/null
+    sleeper aa --network "$short"
+    berth network connect other aa
+    berth network disconnect other aa
+    [ "$(berth inspect -f '{{.HostConfig.NetworkMode}}' aa)" = "$short" ]
+}
+
 @test "the network with the highest priority has the default route, and published ports follow it" {
     port=$(free_port)
     berth network create one >/dev/null
