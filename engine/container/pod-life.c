@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
@@ -216,34 +217,54 @@ int pod_start(struct engine *engine, const char *reference, const struct contain
     return r < 0 ? r : start_all(engine, pod, service, err);
 }
 
+static int tell_to_stop(
+        struct engine *engine, const char *id, int64_t timeout_sec, struct error **err)
+{
+    auto_error struct error *failure = NULL;
+    int r = container_begin_stop(engine, id, timeout_sec, &failure);
+
+    fault_point("pod.stop.telling");
+    /* --rm has removed it, also while the others were told */
+    return r < 0 && r != -ENOENT ? error_move(err, TAKE(failure)) : 0;
+}
+
+static int await_stop(struct engine *engine, const char *id, struct error **err)
+{
+    auto_error struct error *failure = NULL;
+    int exit_code;
+    int r = container_wait(
+            engine, id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &exit_code, &failure);
+
+    return r < 0 && r != -ENOENT ? error_move(err, TAKE(failure)) : 0;
+}
+
 /* Each is told to stop before any is waited for: the pod takes as long as its slowest. */
 static int stop_all(
         struct engine *engine, const struct pod *pod, int64_t timeout_sec, struct error **err)
 {
     const struct container *infra = pod_infra(pod);
+    auto_free bool *told = mem_alloc((pod->containers.len + 1) * sizeof(*told));
     int first = 0;
 
-    ARRAY_FOREACH(&pod->containers, item) {
+    for (size_t i = 0; i < pod->containers.len; i++) {
+        const struct container *c = pod->containers.items[i];
         struct error *failure = NULL;
 
-        if ((*item)->is_infra)
+        if (c->is_infra)
             continue;
-        int r = container_begin_stop(engine, (*item)->id, timeout_sec, &failure);
+        int r = tell_to_stop(engine, c->id, timeout_sec, &failure);
+        told[i] = r >= 0;
         first = note(r, first, failure, err);
     }
     fault_point("pod.stop.told");
-    ARRAY_FOREACH(&pod->containers, item) {
+    for (size_t i = 0; i < pod->containers.len; i++) {
+        const struct container *c = pod->containers.items[i];
         struct error *failure = NULL;
-        int exit_code;
 
-        if ((*item)->is_infra)
+        /* Who does not know that it is to stop goes on for ever. */
+        if (c->is_infra || !told[i])
             continue;
-        int r = container_wait(engine, (*item)->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER,
-                &exit_code, &failure);
-        if (r == -ENOENT) { /* --rm has removed it */
-            error_free(TAKE(failure));
-            r = 0;
-        }
+        int r = await_stop(engine, c->id, &failure);
         first = note(r, first, failure, err);
     }
     fault_point("pod.stop.members");

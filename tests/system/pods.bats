@@ -84,6 +84,20 @@ state_of() { berth inspect --format '{{.State.Status}}' "$1"; }
     wait_for 30 sh -c "busybox wget -qO- http://127.0.0.1:$port/ | grep -q 'from another'"
 }
 
+@test "a member that --rm removes while the others are told to stop is stopped" {
+    berth pod create --name pp >/dev/null
+    berth run -d --rm --name aa --pod pp busybox sleep 1000
+    berth run -d --rm --name bb --pod pp busybox sleep 1000
+    BERTH_FAULT=pod.stop.telling:stop berth pod stop -t 0 pp &
+    stopping=$!
+    wait_for 30 grep -q '^State:.T' /proc/$stopping/status
+    berth kill bb
+    wait_for 30 sh -c '! berth inspect bb >/dev/null 2>&1'
+    kill -CONT $stopping
+    wait $stopping
+    [ "$(pod_status pp)" = Exited ]
+}
+
 @test "what belongs to the pod is refused for a member" {
     berth pod create --name pp >/dev/null
     run -125 berth run --rm --pod pp -p 80:80 busybox true
