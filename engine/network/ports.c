@@ -294,21 +294,40 @@ static bool has_family(const struct ports *ports, bool ipv4)
     return false;
 }
 
-/* The host port that the other family has for the same of the container's, unless it is given out again already; 0. */
-static uint16_t find_counterpart(
-        const struct ports *ports, const struct network_publish *publish, bool ipv4)
+static bool is_in_range(const struct network_publish *publish, uint16_t host_port)
 {
     uint16_t last = publish->host_last > publish->host_first ? publish->host_last
                                                              : publish->host_first;
 
+    return host_port >= publish->host_first && host_port <= last;
+}
+
+/* Whether somebody else than who takes any host port asked for this one. */
+static bool is_asked_for(
+        const struct network_start_options *options, const struct sandbox_port *port)
+{
+    for (size_t i = 0; i < options->publish_len; i++) {
+        const struct network_publish *publish = &options->publish[i];
+
+        if (publish->host_first && publish->port == port->port &&
+                publish->protocol == port->protocol && is_in_range(publish, port->host_port))
+            return true;
+    }
+    return false;
+}
+
+/* The host port that the other family has for the same of the container's, unless it is given out again already; 0. */
+static uint16_t find_counterpart(const struct network_start_options *options,
+        const struct ports *ports, const struct network_publish *publish, bool ipv4)
+{
     for (size_t i = 0; i < ports->len; i++) {
         const struct sandbox_port *port = &ports->items[i];
         bool given_out = false;
 
         if (address_is_mapped(&port->host_address) == ipv4 || port->port != publish->port ||
                 port->protocol != publish->protocol ||
-                (publish->host_first &&
-                        (port->host_port < publish->host_first || port->host_port > last)))
+                (publish->host_first ? !is_in_range(publish, port->host_port)
+                                     : is_asked_for(options, port)))
             continue;
         for (size_t j = 0; j < ports->len; j++)
             given_out = given_out || (address_is_mapped(&ports->items[j].host_address) == ipv4 &&
@@ -332,7 +351,7 @@ static int add_family(struct engine *engine, const struct network_start_options 
     for (size_t i = 0; r >= 0 && i < options->publish_len; i++) {
         struct network_publish publish = options->publish[i];
         bool for_all = string_is_empty(publish.host_ip);
-        uint16_t counterpart = for_all ? find_counterpart(ret, &publish, ipv4) : 0;
+        uint16_t counterpart = for_all ? find_counterpart(options, ret, &publish, ipv4) : 0;
 
         /* The address that stands for every one has another family. */
         if (for_all && !ipv4 && target->fallback_host && !address6_is_zero(&target->ipv4))

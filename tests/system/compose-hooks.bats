@@ -85,7 +85,7 @@ END
     run -0 berth compose up -d
     sed -i 's/every_12h/every_now/' compose.yaml
     run -1 berth compose up -d
-    assert_output_has "compose.yaml:4:24: services.b.pull_policy:"
+    assert_output_has "compose.yaml:4:37: services.b.pull_policy:"
 }
 
 @test "up --wait names the gate that failed and shows what its last probe printed" {
