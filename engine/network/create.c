@@ -342,7 +342,7 @@ static int settle_subnet(struct engine *engine, const struct network_pool *pool,
                             subnet.prefix_len, text));
         r = used_subnets(engine, false, &used, err);
         if (r >= 0 && pool_overlaps(&used, subnet))
-            r = error_set_plain(err, EEXIST, NULL,
+            r = error_set_plain(err, EADDRINUSE, NULL,
                     "invalid pool request: Pool overlaps with other one on this address space");
         network->user_subnet = true;
     } else {
@@ -384,7 +384,7 @@ static int settle_subnet6(struct engine *engine, const struct network_pool *pool
     if (network->ipv6)
         r = used_subnets6(engine, false, &used, err);
     if (r >= 0 && overlaps6(&used, &network->subnet6, network->prefix6_len))
-        r = error_set_plain(err, EEXIST, NULL,
+        r = error_set_plain(err, EADDRINUSE, NULL,
                 "invalid pool request: Pool overlaps with other one on this address space");
     ARRAY_RELEASE(&used);
     network->user_subnet6 = true;
@@ -626,7 +626,7 @@ static int insert_network(struct engine *engine, const struct network *network,
             aux_text);
 
     if (r < 0 && db_failed_unique(engine->db))
-        return error_set_plain(err, EEXIST, NULL,
+        return error_set_plain(err, EBUSY, NULL,
                 "network %s: the bridge %s belongs to another network", network->name,
                 network->bridge);
     return r < 0 ? r : 0;

@@ -71,7 +71,8 @@ struct network_create_options {
     const struct strmap *options, *labels; /* values are const char *; NULL: none */
 };
 
-/* Makes the row (the bridge comes with the first container). -EEXIST "network with name X already exists". */
+/* Makes the row (the bridge comes with the first container). -EEXIST "network with name X already exists", and
+ * for nothing else. */
 int network_create(struct engine *engine, const struct network_create_options *options,
         char ret_id[static RANDOM_ID_HEX + 1], struct error **err);
 

@@ -197,6 +197,16 @@ resolves() { berth exec "$1" nslookup "$2" 2>&1 | awk '/^Address/ { address = $N
     assert_status 1
 }
 
+@test "what is there under the name is left as it is when asked, and nothing else is passed over" {
+    berth network create --subnet 10.231.9.0/24 -o com.docker.network.bridge.name=brtaken0 one >/dev/null
+    run -0 berth network create --ignore --subnet 10.231.10.0/24 one
+    [ "$(gateway one)" = 10.231.9.1 ]
+    run ! berth network create --ignore --subnet 10.231.9.0/25 two
+    assert_output_has "Pool overlaps"
+    run ! berth network create --ignore -o com.docker.network.bridge.name=brtaken0 two
+    assert_output_has "belongs to another network"
+}
+
 @test "killed at any point, the same command carries on" {
     berth network create one >/dev/null
     berth network create two >/dev/null
