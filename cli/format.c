@@ -293,6 +293,12 @@ static bool has_other_number(const struct port_range *range)
     return range->host_ip && range->host != range->first;
 }
 
+static bool is_same_kind(const struct port_range *a, const struct port_range *b)
+{
+    return string_is_equal(a->protocol, b->protocol) &&
+           (string_is_equal(a->host_ip, b->host_ip) || (!a->host_ip && !b->host_ip));
+}
+
 /* Ports in a row are one entry, where the host's have the same numbers. */
 static void join_ranges(
         struct arena *arena, const struct port_ranges *ranges, struct port_ranges *ret)
@@ -302,9 +308,7 @@ static void join_ranges(
         struct port_range *row = NULL;
 
         for (size_t j = 0; j < ret->len; j++) /* the last one of its kind */
-            if (string_is_equal(ret->items[j].protocol, this->protocol) &&
-                    string_is_equal(ret->items[j].host_ip, this->host_ip) &&
-                    !has_other_number(&ret->items[j]))
+            if (is_same_kind(&ret->items[j], this) && !has_other_number(&ret->items[j]))
                 row = &ret->items[j];
         if (row && !has_other_number(this) && row->last + 1 == this->first)
             row->last = this->last;

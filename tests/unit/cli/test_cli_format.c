@@ -45,7 +45,8 @@ static void ports_merge_into_ranges_and_show_what_is_only_exposed(void **state)
         { "0.0.0.0", "tcp", 8000, 80 },
         { "127.0.0.1", "udp", 53, 53 },
     };
-    char *exposed[] = { (char[]){ "80/tcp" }, (char[]){ "443/tcp" }, NULL };
+    char *exposed[] = { (char[]){ "80/tcp" }, (char[]){ "443/tcp" }, (char[]){ "444/tcp" },
+        (char[]){ "445/udp" }, NULL };
     struct container container = { .state.status = CONTAINER_RUNNING,
         .config.exposed_ports = exposed };
 
@@ -53,7 +54,7 @@ static void ports_merge_into_ranges_and_show_what_is_only_exposed(void **state)
     container.bindings.items = bindings;
     container.bindings.len = ARRAY_LEN(bindings);
     assert_string_equal(format_ports(&arena, &container),
-            "127.0.0.1:53->53/udp, 443/tcp, 0.0.0.0:8000->80/tcp, 0.0.0.0:8001->81/tcp");
+            "127.0.0.1:53->53/udp, 443-444/tcp, 445/udp, 0.0.0.0:8000->80/tcp, 0.0.0.0:8001->81/tcp");
     container.state.status = CONTAINER_EXITED;
     assert_string_equal(format_ports(&arena, &container), "");
 }
