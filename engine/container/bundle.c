@@ -169,7 +169,8 @@ static int prepare_directory(struct bundle *b, struct error **err)
         return error_set(err, errno, NULL, "cannot fill \"%s\"", b->dir);
     if (b->c->config.network_mode == CONTAINER_NETWORK_CONTAINER)
         return 0;
-    return container_write_names(&b->arena, b->c, b->hostname, &b->network, &b->links, dir_fd, err);
+    return container_write_names(
+            &b->arena, b->c, b->hostname, &b->network, &b->links, false, dir_fd, err);
 }
 
 /* ---- Secrets and configs ---- */

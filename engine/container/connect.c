@@ -124,7 +124,8 @@ static int write_names(struct engine *engine, struct arena *arena, const struct 
 
     if (string_is_empty(hostname))
         hostname = arena_strndup(arena, c->id, CONTAINER_SHORT_ID);
-    return r < 0 ? r : container_write_names(arena, c, hostname, network, &links, dir_fd, err);
+    return r < 0 ? r
+                 : container_write_names(arena, c, hostname, network, &links, true, dir_fd, err);
 }
 
 /* Brings what runs in line with the rows. */

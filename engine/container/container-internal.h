@@ -164,10 +164,10 @@ int container_network_options(struct arena *arena, const struct container *c,
 struct network_connect_options container_connect_options(struct arena *arena,
         const struct container_network *network, struct strmap *driver_options);
 
-/* hosts, hostname and resolv.conf in ROOT/containers/ID (dir_fd). */
+/* hosts, hostname and resolv.conf in ROOT/containers/ID (dir_fd), before a run or while it is under way. */
 int container_write_names(struct arena *arena, const struct container *c, const char *hostname,
-        const struct network_start *network, const struct container_links *links, int dir_fd,
-        struct error **err);
+        const struct network_start *network, const struct container_links *links, bool is_running,
+        int dir_fd, struct error **err);
 
 struct oci_mount_source;
 

@@ -121,8 +121,8 @@ struct network_connect_options container_connect_options(
 }
 
 int container_write_names(struct arena *arena, const struct container *c, const char *hostname,
-        const struct network_start *network, const struct container_links *links, int dir_fd,
-        struct error **err)
+        const struct network_start *network, const struct container_links *links, bool is_running,
+        int dir_fd, struct error **err)
 {
     const struct container_config *config = &c->config;
     struct strings hosts = { 0 };
@@ -135,6 +135,7 @@ int container_write_names(struct arena *arena, const struct container *c, const 
         .hostname = hostname,
         .domainname = config->domainname,
         .host_network = config->network_mode == CONTAINER_NETWORK_HOST,
+        .is_running = is_running,
         .without_interfaces = config->network_mode == CONTAINER_NETWORK_NONE,
         .without_ipv6 = string_is_equal(
                 container_pairs_get(&config->sysctls, "net.ipv6.conf.all.disable_ipv6"), "1"),

@@ -24,6 +24,7 @@
 #define FILE_MODE 0644
 #define WRITTEN_FILE \
     "resolv.conf.written" /* a copy of what was written last, to know whether the user edited it */
+#define HOSTS_WRITTEN_FILE "hosts.written" /* likewise, to know which lines are the container's */
 
 /* For machines whose own name servers cannot be reached from a container. */
 static const char *const public_nameservers[] = { "8.8.8.8", "8.8.4.4" };
@@ -360,15 +361,67 @@ static int write_resolv_conf(int dir_fd, const struct resolv_config *config, str
     return fs_replace_file(dir_fd, WRITTEN_FILE, text.data, text.len, 0600, FS_NO_SYNC, err);
 }
 
-int resolv_write_files(int dir_fd, const struct resolv_config *config, struct error **err)
+static bool has_line(struct str text, struct str line)
+{
+    struct str each;
+
+    while (str_split_next(&text, '\n', &each))
+        if (str_is_equal(each, line))
+            return true;
+    return false;
+}
+
+/* Adds what the container, or somebody else, has put into the file since it was written here. */
+static void keep_own_lines(int dir_fd, struct strbuf *hosts)
+{
+    const size_t generated_len = hosts->len;
+    auto_free char *text = NULL, *written = NULL;
+    struct str rest = { 0 }, line, before = { 0 };
+
+    if (fs_read_file(dir_fd, "hosts", RESOLV_FILE_MAX_BYTES, &text, &rest.len, NULL) < 0 ||
+            fs_read_file(dir_fd, HOSTS_WRITTEN_FILE, RESOLV_FILE_MAX_BYTES, &written, &before.len,
+                    NULL) < 0)
+        return;
+    rest.data = text;
+    before.data = written;
+    while (str_split_next(&rest, '\n', &line)) {
+        if (line.len == 0 || memchr(line.data, '\0', line.len) || has_line(before, line) ||
+                has_line((struct str){ hosts->data, generated_len }, line))
+            continue;
+        if (hosts->len + line.len + 1 >= RESOLV_FILE_MAX_BYTES)
+            return;
+        strbuf_add(hosts, line.data, line.len);
+        strbuf_addc(hosts, '\n');
+    }
+}
+
+static int write_hosts(int dir_fd, const struct resolv_config *config, struct error **err)
 {
     auto_(strbuf_release) struct strbuf hosts = STRBUF_INIT(RESOLV_FILE_MAX_BYTES);
     auto_free char *host_text = config->host_network ? read_text("/etc/hosts") : NULL;
     int r = resolv_format_hosts(config, host_text ? host_text : "", &hosts, err);
+    const size_t generated_len = hosts.len;
 
-    if (r >= 0)
-        r = write_in_place(dir_fd, "hosts", hosts.data, err);
-    if (r >= 0 && config->hostname) {
+    if (r < 0)
+        return r;
+    if (config->is_running)
+        keep_own_lines(dir_fd, &hosts);
+    /* Between these three all lines count as ours. */
+    if (unlinkat(dir_fd, HOSTS_WRITTEN_FILE, 0) < 0 && errno != ENOENT)
+        return error_set(
+                err, errno, NULL, "cannot remove the container's file " HOSTS_WRITTEN_FILE);
+    r = write_in_place(dir_fd, "hosts", hosts.data, err);
+    if (r < 0)
+        return r;
+    return fs_replace_file(
+            dir_fd, HOSTS_WRITTEN_FILE, hosts.data, generated_len, 0600, FS_NO_SYNC, err);
+}
+
+int resolv_write_files(int dir_fd, const struct resolv_config *config, struct error **err)
+{
+    int r = write_hosts(dir_fd, config, err);
+
+    if (r >= 0 && config->hostname && !config->is_running) {
         auto_free char *line = mem_printf("%s\n", config->hostname);
         r = write_in_place(dir_fd, "hostname", line, err);
     }

@@ -1,6 +1,6 @@
 /* /etc/hosts, /etc/resolv.conf and /etc/hostname of a container, as Docker writes them. The files lie in
  * ROOT/containers/ID and are bind-mounted into the container, so they are rewritten in place and never
- * renamed. A resolv.conf that the user edited since is left alone.
+ * renamed. A resolv.conf that the user edited since is left alone; while the container runs its own lines in hosts stay.
  *
  *     struct resolv_config config = RESOLV_CONFIG_INIT;
  *     config.hostname = "web";
@@ -27,6 +27,7 @@ struct resolv_config {
     const char *domainname; /* NULL or "": none */
     bool host_network; /* the host's own hosts and resolv.conf are the base, nothing is added but
                                 what the user asked for */
+    bool is_running;   /* its networks change: what it has written into hosts and hostname stays */
     bool without_interfaces; /* network mode none */
     bool without_ipv6;       /* switched off in the container: no IPv6 addresses in hosts */
     bool internal_resolver;  /* `nameservers` are berth's own (on the bridges' gateways) */

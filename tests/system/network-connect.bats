@@ -197,6 +197,23 @@ resolves() { berth exec "$1" nslookup "$2" 2>&1 | awk '/^Address/ { address = $N
     assert_status 1
 }
 
+@test "what a container has written into its hosts and hostname stays when its networks change" {
+    berth network create one >/dev/null
+    berth network create two >/dev/null
+    sleeper aa --network one
+    berth exec aa sh -c 'echo 192.0.2.7 mine >>/etc/hosts; echo own >/etc/hostname'
+    berth network connect two aa
+    berth exec aa grep -q '^192.0.2.7 mine$' /etc/hosts
+    berth exec aa grep -q "^$(address aa two)" /etc/hosts
+    gone=$(address aa one)
+    berth network disconnect one aa
+    [ "$(berth exec aa grep -c mine /etc/hosts)" = 1 ]
+    run ! berth exec aa grep -q "^$gone" /etc/hosts
+    [ "$(berth exec aa cat /etc/hostname)" = own ]
+    berth restart -t 0 aa
+    run ! berth exec aa grep -q mine /etc/hosts
+}
+
 @test "what is there under the name is left as it is when asked, and nothing else is passed over" {
     berth network create --subnet 10.231.9.0/24 -o com.docker.network.bridge.name=brtaken0 one >/dev/null
     run -0 berth network create --ignore --subnet 10.231.10.0/24 one
