@@ -8,8 +8,10 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/user-namespace.h"
 #include "engine/network/network.h"
 #include "engine/network/resolv.h"
+#include "engine/runtime/id-mapping.h"
 
 static int parse_exposed(
         const char *text, uint16_t *ret_first, uint16_t *ret_last, int *ret_protocol)
@@ -126,7 +128,11 @@ int container_write_names(struct arena *arena, const struct container *c, const 
 {
     const struct container_config *config = &c->config;
     struct strings hosts = { 0 };
+    struct id_mappings uids, gids;
+    int r = container_id_mappings(arena, config, &uids, &gids, err);
 
+    if (r < 0)
+        return r;
     for (char **host = config->extra_hosts; host && *host; host++)
         *ARRAY_APPEND_ARENA(arena, &hosts) = *host;
     ARRAY_FOREACH(&links->hosts, host)
@@ -135,6 +141,8 @@ int container_write_names(struct arena *arena, const struct container *c, const 
         .hostname = hostname,
         .domainname = config->domainname,
         .host_network = config->network_mode == CONTAINER_NETWORK_HOST,
+        .uid = uids.count ? id_mappings_to_host(&uids, 0) : 0,
+        .gid = gids.count ? id_mappings_to_host(&gids, 0) : 0,
         .is_running = is_running,
         .without_interfaces = config->network_mode == CONTAINER_NETWORK_NONE,
         .without_ipv6 = string_is_equal(
@@ -149,6 +157,8 @@ int container_write_names(struct arena *arena, const struct container *c, const 
         .dns_options_len = container_vector_len(config->dns_options),
     };
 
+    if (resolv.uid == ID_UNMAPPED || resolv.gid == ID_UNMAPPED)
+        resolv.uid = resolv.gid = 0; /* there is nobody to give them to */
     network_fill_resolv(network, &resolv);
     return resolv_write_files(dir_fd, &resolv, err);
 }

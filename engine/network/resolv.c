@@ -303,14 +303,19 @@ int resolv_format_hosts(const struct resolv_config *config, const char *host_tex
 }
 
 /* Truncates and writes the same inode: the container has it mounted. */
-static int write_in_place(int dir_fd, const char *name, const char *text, struct error **err)
+static int write_in_place(int dir_fd, const char *name, const char *text,
+        const struct resolv_config *config, struct error **err)
 {
     auto_close int fd = openat(
             dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    struct stat st;
     int r;
 
-    if (fd < 0)
+    if (fd < 0 || fstat(fd, &st) < 0)
         return error_set(err, errno, NULL, "cannot open the container's file %s", name);
+    if ((st.st_uid != config->uid || st.st_gid != config->gid) &&
+            fchown(fd, config->uid, config->gid) < 0)
+        return error_set(err, errno, NULL, "cannot give the container its file %s", name);
     if (fchmod(fd, FILE_MODE) < 0) /* whatever the umask is: the container's users read it */
         return error_set(err, errno, NULL, "cannot set the mode of the container's file %s", name);
     r = fd_write_all(fd, text, strlen(text));
@@ -355,7 +360,7 @@ static int write_resolv_conf(int dir_fd, const struct resolv_config *config, str
     /* Between these three the file counts as ours: without the copy it is written again. */
     if (unlinkat(dir_fd, WRITTEN_FILE, 0) < 0 && errno != ENOENT)
         return error_set(err, errno, NULL, "cannot remove the container's file " WRITTEN_FILE);
-    r = write_in_place(dir_fd, "resolv.conf", text.data, err);
+    r = write_in_place(dir_fd, "resolv.conf", text.data, config, err);
     if (r < 0)
         return r;
     return fs_replace_file(dir_fd, WRITTEN_FILE, text.data, text.len, 0600, FS_NO_SYNC, err);
@@ -410,7 +415,7 @@ static int write_hosts(int dir_fd, const struct resolv_config *config, struct er
     if (unlinkat(dir_fd, HOSTS_WRITTEN_FILE, 0) < 0 && errno != ENOENT)
         return error_set(
                 err, errno, NULL, "cannot remove the container's file " HOSTS_WRITTEN_FILE);
-    r = write_in_place(dir_fd, "hosts", hosts.data, err);
+    r = write_in_place(dir_fd, "hosts", hosts.data, config, err);
     if (r < 0)
         return r;
     return fs_replace_file(
@@ -423,7 +428,7 @@ int resolv_write_files(int dir_fd, const struct resolv_config *config, struct er
 
     if (r >= 0 && config->hostname && !config->is_running) {
         auto_free char *line = mem_printf("%s\n", config->hostname);
-        r = write_in_place(dir_fd, "hostname", line, err);
+        r = write_in_place(dir_fd, "hostname", line, config, err);
     }
     if (r >= 0)
         r = write_resolv_conf(dir_fd, config, err);

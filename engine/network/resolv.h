@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/array.h"
 
@@ -27,7 +28,9 @@ struct resolv_config {
     const char *domainname; /* NULL or "": none */
     bool host_network; /* the host's own hosts and resolv.conf are the base, nothing is added but
                                 what the user asked for */
-    bool is_running;   /* its networks change: what it has written into hosts and hostname stays */
+    uid_t uid;         /* of the container's root: the files are its */
+    gid_t gid;
+    bool is_running; /* its networks change: what it has written into hosts and hostname stays */
     bool without_interfaces; /* network mode none */
     bool without_ipv6;       /* switched off in the container: no IPv6 addresses in hosts */
     bool internal_resolver;  /* `nameservers` are berth's own (on the bridges' gateways) */

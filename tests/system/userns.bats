@@ -38,6 +38,12 @@ mapped() {
 5:6" ]
 }
 
+@test "hosts, hostname and resolv.conf are its root's to change" {
+    mapped busybox sh -c 'cd /etc && stat -c %u:%g hosts hostname resolv.conf && echo 192.0.2.7 mine >>hosts && grep -c mine hosts'
+    assert_status 0
+    [ "$(echo $output)" = "0:0 0:0 0:0 1" ]
+}
+
 @test "its network namespace is its own to configure, also after a restart" {
     berth run -d --name mapped --uidmap 0:200000:65536 --cap-add NET_ADMIN busybox sleep 1000
     run berth exec mapped ip link set lo down

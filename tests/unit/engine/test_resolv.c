@@ -126,7 +126,7 @@ static void a_wrong_extra_host_is_refused_by_name(void **state)
 
 static void files_are_rewritten_in_place_and_an_edited_one_is_left_alone(void **state)
 {
-    struct resolv_config config = { .hostname = "web" };
+    struct resolv_config config = { .hostname = "web", .uid = geteuid(), .gid = getegid() };
     char dir[] = "/tmp/berth-resolv-XXXXXX";
     auto_free char *text = NULL;
     struct stat before, after;
