@@ -137,7 +137,8 @@ int parse_double(struct str text, double *ret)
                 return -EINVAL;
             continue;
         }
-        if (!is_digit_like(text.data[i], hexadecimal) && !strchr(others, text.data[i]))
+        if (text.data[i] == '\0' ||
+                (!is_digit_like(text.data[i], hexadecimal) && !strchr(others, text.data[i])))
             return -EINVAL;
         copy[len++] = text.data[i];
     }

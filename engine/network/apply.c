@@ -73,9 +73,14 @@ int apply_firewall(struct engine *engine, bool repair, struct error **err)
 {
     struct ports ports = { 0 };
     int r = ports_read(engine, NULL, &ports, err);
+    bool ports_are_known = r >= 0;
 
-    for (int family = 0; r >= 0 && family < FIREWALL_FAMILY_MAX_; family++)
-        r = apply_family(engine, family, &ports, repair, err);
+    /* A family that cannot be changed leaves the other one no rules of what is gone. */
+    for (int family = 0; ports_are_known && family < FIREWALL_FAMILY_MAX_; family++) {
+        int changed = apply_family(engine, family, &ports, repair, r < 0 ? NULL : err);
+
+        r = r < 0 ? r : changed;
+    }
     ARRAY_RELEASE(&ports);
     return r;
 }

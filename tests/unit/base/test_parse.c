@@ -234,6 +234,7 @@ static void doubles_are_finite_and_written_as_in_go(void **state)
     assert_true(value == 0);
     for (size_t i = 0; i < ARRAY_LEN(invalid); i++)
         assert_int_equal(parse_double(str_from(invalid[i]), &value), -EINVAL);
+    assert_int_equal(parse_double((struct str){ "1\0002", 3 }, &value), -EINVAL);
     assert_int_equal(parse_double(STR_LITERAL("1e999"), &value), -ERANGE);
 }
 
