@@ -284,6 +284,9 @@ int start_main(int argc, char **argv)
         report_failure(client, exit_code, error);
         control_server_close(m);
         error_free(error);
+        /* Whoever waits for the second finds the first free; the end of a process lets go in no order. */
+        close(PROGRAM_LOCK_FD);
+        close(PROGRAM_START_LOCK_FD);
         return EXIT_FAILED;
     }
     /* Whoever waits for this lock finds the state published, and a socket that answers. */
