@@ -20,112 +20,75 @@
 #define STATE_PATH_MAX 32
 #define HANDLE_TEXT_MAX 24
 
-/* All addresses are the container's in `forward` (after DNAT) and the client's in `early` (before it).
- * A verdict "accept" here only ends this table: the machine's own firewall still sees the packet. */
-static const char chains4[] =
-        "  set bridges { type ifname; }\n"
-        "  set internal { type ifname; }\n"
-        "  set within { type ifname . ifname; }\n"
-        "  set routed { type ifname; }\n"
-        "  set unprotected { type ifname; }\n"
-        "  set open { type inet_proto . ipv4_addr . inet_service; }\n"
-        "  set subnets { type ipv4_addr; flags interval; }\n"
-        "  set outward { type ipv4_addr; flags interval; }\n"
-        "  map ports { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }\n"
-        "  map ports_any { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
-        "  chain early {\n"
-        "    type filter hook prerouting priority raw; policy accept;\n"
-        "    iifname \"lo\" accept\n"
-        /* route_localnet is on for the bridges: containers must not get at the host's loopback. */
-        "    iifname @bridges ip daddr 127.0.0.0/8 drop\n"
-        "    iifname @bridges ip saddr 127.0.0.0/8 drop\n"
-        /* Nobody reaches a container by routing to its address. */
-        "    iifname != @bridges ip daddr @subnets drop\n"
-        "  }\n"
-        "  chain publish {\n"
-        "    dnat ip to meta l4proto . ip daddr . th dport map @ports\n"
-        "    dnat ip to meta l4proto . th dport map @ports_any\n"
-        "  }\n"
-        "  chain prerouting {\n"
-        "    type nat hook prerouting priority dstnat; policy accept;\n"
-        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
-        "  }\n"
-        "  chain output {\n"
-        "    type nat hook output priority -100; policy accept;\n"
-        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
-        "  }\n"
-        "  chain forward {\n"
-        "    type filter hook forward priority filter; policy accept;\n"
-        "    ct state established,related accept\n"
-        "    iifname . oifname @within accept\n"
-        "    iifname @internal drop\n"
-        "    oifname @internal drop\n"
-        "    oifname @bridges ct status dnat accept\n"
-        "    iifname != @bridges oifname @unprotected accept\n"
-        "    iifname != @bridges oifname @routed meta l4proto icmp accept\n"
-        "    iifname != @bridges meta l4proto . ip daddr . th dport @open accept\n"
-        "    oifname @bridges drop\n"
-        "  }\n"
-        "  chain postrouting {\n"
-        "    type nat hook postrouting priority srcnat; policy accept;\n"
-        "    oifname != @bridges ip saddr @outward masquerade\n"
-        "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n"
-        /* A container that talks to a published port: the answer must come back through the host. */
-        "    oifname @bridges ct status dnat ip saddr @outward masquerade\n"
-        "  }\n";
+/* The rules that both families have, so that neither is guarded less than the other; `early`, `publish` and `post` are
+ * what differs. All addresses are the container's in `forward` (after DNAT) and the client's in `early` (before it).
+ * A verdict "accept" here only ends this table: the machine's own firewall still sees the packet. In `early` nobody reaches
+ * a container by routing to its address; in `postrouting` the answer to a container that talks to a published port must
+ * come back through the host. Each rule is a line here, too. */
+/* clang-format off */
+#define CHAINS(ip, address, icmp, early, publish, post)                                            \
+    "  set bridges { type ifname; }\n"                                                             \
+    "  set internal { type ifname; }\n"                                                            \
+    "  set within { type ifname . ifname; }\n"                                                     \
+    "  set routed { type ifname; }\n"                                                              \
+    "  set unprotected { type ifname; }\n"                                                         \
+    "  set open { type inet_proto . " address " . inet_service; }\n"                               \
+    "  set subnets { type " address "; flags interval; }\n"                                        \
+    "  set outward { type " address "; flags interval; }\n"                                        \
+    "  map ports { type inet_proto . " address " . inet_service : " address " . inet_service; }\n" \
+    "  map ports_any { type inet_proto . inet_service : " address " . inet_service; }\n"           \
+    "  chain early {\n"                                                                            \
+    "    type filter hook prerouting priority raw; policy accept;\n"                               \
+    "    iifname \"lo\" accept\n"                                                                  \
+    early                                                                                          \
+    "    iifname != @bridges " ip " daddr @subnets drop\n"                                         \
+    "  }\n"                                                                                        \
+    "  chain publish {\n"                                                                          \
+    publish                                                                                        \
+    "    dnat " ip " to meta l4proto . " ip " daddr . th dport map @ports\n"                       \
+    "    dnat " ip " to meta l4proto . th dport map @ports_any\n"                                  \
+    "  }\n"                                                                                        \
+    "  chain prerouting {\n"                                                                       \
+    "    type nat hook prerouting priority dstnat; policy accept;\n"                               \
+    "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"                            \
+    "  }\n"                                                                                        \
+    "  chain output {\n"                                                                           \
+    "    type nat hook output priority -100; policy accept;\n"                                     \
+    "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"                            \
+    "  }\n"                                                                                        \
+    "  chain forward {\n"                                                                          \
+    "    type filter hook forward priority filter; policy accept;\n"                               \
+    "    ct state established,related accept\n"                                                    \
+    "    iifname . oifname @within accept\n"                                                       \
+    "    iifname @internal drop\n"                                                                 \
+    "    oifname @internal drop\n"                                                                 \
+    "    oifname @bridges ct status dnat accept\n"                                                 \
+    "    iifname != @bridges oifname @unprotected accept\n"                                        \
+    "    iifname != @bridges oifname @routed meta l4proto " icmp " accept\n"                       \
+    "    iifname != @bridges meta l4proto . " ip " daddr . th dport @open accept\n"                \
+    "    oifname @bridges drop\n"                                                                  \
+    "  }\n"                                                                                        \
+    "  chain postrouting {\n"                                                                      \
+    "    type nat hook postrouting priority srcnat; policy accept;\n"                              \
+    "    oifname != @bridges " ip " saddr @outward masquerade\n"                                   \
+    post                                                                                           \
+    "    oifname @bridges ct status dnat " ip " saddr @outward masquerade\n"                       \
+    "  }\n"
+/* clang-format on */
 
-/* The same for IPv6, but for the loopback address: the kernel drops what comes in over a link from or to ::1, and
- * so it cannot be published there either. Without advertisements and redirects no container becomes the machine's router,
- * whatever the settings of the bridge are. */
-static const char chains6[] =
-        "  set bridges { type ifname; }\n"
-        "  set internal { type ifname; }\n"
-        "  set within { type ifname . ifname; }\n"
-        "  set routed { type ifname; }\n"
-        "  set unprotected { type ifname; }\n"
-        "  set open { type inet_proto . ipv6_addr . inet_service; }\n"
-        "  set subnets { type ipv6_addr; flags interval; }\n"
-        "  set outward { type ipv6_addr; flags interval; }\n"
-        "  map ports { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }\n"
-        "  map ports_any { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
-        "  chain early {\n"
-        "    type filter hook prerouting priority raw; policy accept;\n"
-        "    iifname \"lo\" accept\n"
+/* route_localnet is on for the bridges: containers must not get at the host's loopback. */
+static const char chains4[] = CHAINS("ip", "ipv4_addr", "icmp",
+        "    iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+        "    iifname @bridges ip saddr 127.0.0.0/8 drop\n",
+        "", "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n");
+
+/* The kernel drops what comes in over a link from or to ::1, and so it cannot be published there. Without advertisements and
+ * redirects no container becomes the machine's router, whatever the settings of the bridge are. */
+static const char chains6[] = CHAINS("ip6", "ipv6_addr", "icmpv6",
         "    iifname @bridges icmpv6 type { nd-router-advert, nd-redirect } drop\n"
         "    iifname @bridges ip6 daddr ::1 drop\n"
-        "    iifname @bridges ip6 saddr ::1 drop\n"
-        "    iifname != @bridges ip6 daddr @subnets drop\n"
-        "  }\n"
-        "  chain publish {\n"
-        "    ip6 daddr ::1 return\n"
-        "    dnat ip6 to meta l4proto . ip6 daddr . th dport map @ports\n"
-        "    dnat ip6 to meta l4proto . th dport map @ports_any\n"
-        "  }\n"
-        "  chain prerouting {\n"
-        "    type nat hook prerouting priority dstnat; policy accept;\n"
-        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
-        "  }\n"
-        "  chain output {\n"
-        "    type nat hook output priority -100; policy accept;\n"
-        "    meta l4proto { tcp, udp } fib daddr type local jump publish\n"
-        "  }\n"
-        "  chain forward {\n"
-        "    type filter hook forward priority filter; policy accept;\n"
-        "    ct state established,related accept\n"
-        "    iifname . oifname @within accept\n"
-        "    iifname @internal drop\n"
-        "    oifname @internal drop\n"
-        "    oifname @bridges ct status dnat accept\n"
-        "    iifname != @bridges oifname @unprotected accept\n"
-        "    iifname != @bridges oifname @routed meta l4proto icmpv6 accept\n"
-        "    iifname != @bridges meta l4proto . ip6 daddr . th dport @open accept\n"
-        "    oifname @bridges drop\n"
-        "  }\n"
-        "  chain postrouting {\n"
-        "    type nat hook postrouting priority srcnat; policy accept;\n"
-        "    oifname != @bridges ip6 saddr @outward masquerade\n"
-        "    oifname @bridges ct status dnat ip6 saddr @outward masquerade\n"
-        "  }\n";
+        "    iifname @bridges ip6 saddr ::1 drop\n",
+        "    ip6 daddr ::1 return\n", "");
 
 static const char *const chains[] = { [FIREWALL_IPV4] = chains4, [FIREWALL_IPV6] = chains6 };
 static const char *const state_files[] = {
