@@ -1,25 +1,15 @@
-# Networks with IPv6, without containers: as network.bats, from which the machine and the outside are.
+# Networks with IPv6, without containers: as network.bats, on the same machine (machine.bash).
 
 bats_require_minimum_version 1.5.0
 load lib
+load machine
 
 MACHINE=2001:db8::1
 OUTSIDE=2001:db8::2
 
 setup() {
-    [ "$(id -u)" -eq 0 ] || skip "root is needed"
     [ -e /proc/sys/net/ipv6 ] || skip "the machine has no IPv6"
-    TOOLS=$BERTH_BUILD/tests
-    [ -x "$TOOLS/network-tool" ] || skip "$TOOLS/network-tool is not built"
-    STATE=$(mktemp -d /tmp/berth-net.XXXXXX)
-    TAG=${STATE##*.}
-    export BERTH_ROOT=$STATE/root BERTH_RUN=$STATE/run BERTH_LIBEXEC_DIR=$BERTH_BUILD/libexec/berth
-    PIDS=
-    ip netns add "berthm$TAG"
-    ip netns add "bertho$TAG"
-    ip -n "berthm$TAG" link set lo up
-    ip -n "bertho$TAG" link set lo up
-    ip -n "berthm$TAG" link add up0 type veth peer name up0 netns "bertho$TAG"
+    machine_setup
     ip -n "berthm$TAG" addr add "$MACHINE/64" dev up0 nodad
     ip -n "bertho$TAG" addr add "$OUTSIDE/64" dev up0 nodad
     ip -n "berthm$TAG" addr add 198.51.100.1/24 dev up0
@@ -31,40 +21,10 @@ setup() {
     [ ! -e /proc/sys/net/bridge/bridge-nf-call-ip6tables ] || machine sh -c 'echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables'
 }
 
-teardown() {
-    [ -n "${STATE:-}" ] || return 0
-    local pid name
-    for pid in $PIDS; do kill "$pid" 2>/dev/null || :; done
-    for pid in $(pids_of_server); do kill -9 "$pid" 2>/dev/null || :; done
-    for name in "$BERTH_RUN"/netns/*; do umount -l "$name" 2>/dev/null || :; done
-    ip netns del "berthm$TAG" 2>/dev/null || :
-    ip netns del "bertho$TAG" 2>/dev/null || :
-    rm -rf --one-file-system "$STATE"
-}
+teardown() { machine_teardown; }
 
-machine() { nsenter --net="/run/netns/berthm$TAG" "$@"; }
-outside() { nsenter --net="/run/netns/bertho$TAG" "$@"; }
-tool() { machine "$TOOLS/network-tool" "$@"; }
-in_container() { local id=$1; shift; nsenter --net="$BERTH_RUN/netns/$id" "$@"; }
-peer=network-peer
-serve() {
-    local pid
-    pid=$("$@")
-    PIDS="$PIDS $pid"
-}
 address_of() { in_container "$1" ip -6 addr show "${2:-eth0}" scope global | awk '/inet6/ { split($2, part, "/"); print part[1] }'; }
 gateway_of() { in_container "$1" ip -6 route show default | awk '{ print $3 }'; }
-pids_of_server() { pgrep -f -x "$BERTH_LIBEXEC_DIR/berth-dns $BERTH_RUN/dns" || :; }
-expect() { # expect WANTED COMMAND …
-    local wanted=$1 got
-    shift
-    got=$("$@") || { echo "failed ($?): $*"; return 1; }
-    [ "$got" = "$wanted" ] || { echo "wanted: $wanted"; echo "got:    $got"; return 1; }
-}
-expect_nothing() { # the connection is refused or unanswered
-    local got
-    if got=$("$@"); then echo "an answer came: $got"; return 1; fi
-}
 expect_clean() { # nothing of ours is left on the machine
     expect "lo
 up0" machine sh -c 'ip -br link | sed "s/[ @].*//" | sort'
