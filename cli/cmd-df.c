@@ -200,7 +200,7 @@ static int show_all(struct cli *cli, struct engine *engine, const char *format, 
         return r;
     json_array_append(list, whole);
     if (!string_is_empty(format) && strcmp(format, "table") != 0)
-        return list_print_inspect(cli, format, list, err);
+        return list_print_inspect(cli, format, list, NULL, err);
     for (size_t i = 0; r >= 0 && i < ARRAY_LEN(parts); i++) {
         struct list_format table = { .columns = parts[i].columns, .min_width = TABLE_MIN_WIDTH };
 

@@ -155,7 +155,7 @@ static int print_event(void *userdata, const json_t *event, struct error **err)
     } else {
         one = json_array();
         json_array_append(one, (json_t *)(uintptr_t)event);
-        r = list_print_inspect(p->cli, p->format, one, err);
+        r = list_print_inspect(p->cli, p->format, one, NULL, err);
     }
     fflush(stdout);
     return r < 0 ? r : !cli_output_is_lost(p->cli);

@@ -53,7 +53,8 @@ static int run_version(struct cli *cli, const void *data, int argc, char **argv)
     auto_json json_t *part = json_pack("{s:s,s:s,s:s,s:s}", "Version", BERTH_VERSION, "Os",
             platform.os, "Arch", platform.architecture, "KernelVersion", system.release);
     auto_json json_t *rows = json_pack("[{s:O,s:O}]", "Client", part, "Server", part);
-    return list_print_inspect(cli, options->format, rows, &err) < 0 ? report_error(cli, err) : 0;
+    return list_print_inspect(cli, options->format, rows, NULL, &err) < 0 ? report_error(cli, err)
+                                                                          : 0;
 }
 
 const struct command command_version = {
@@ -127,8 +128,9 @@ static int run_info(struct cli *cli, const void *data, int argc, char **argv)
     if (options->format) {
         auto_json json_t *rows = json_pack("[O]", info);
 
-        return list_print_inspect(cli, options->format, rows, &err) < 0 ? report_error(cli, err)
-                                                                        : 0;
+        return list_print_inspect(cli, options->format, rows, NULL, &err) < 0
+                       ? report_error(cli, err)
+                       : 0;
     }
     cli_print(cli,
             "Containers: %lld\n Running: %lld\n Paused: %lld\n Stopped: %lld\nImages: %lld\n",

@@ -432,7 +432,8 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
 
     ARRAY_FOREACH(&pods, item)
         json_array_append_new(objects, pod_inspect(&cli->arena, *item));
-    return list_print_inspect(cli, o->format, objects, &err) < 0 ? report_error(cli, err) : status;
+    return list_print_inspect(cli, o->format, objects, NULL, &err) < 0 ? report_error(cli, err)
+                                                                       : status;
 }
 
 const struct command pod_inspect_command = {

@@ -14,6 +14,7 @@
 #include "cli/list.h"
 #include "cli/objects.h"
 #include "cli/report.h"
+#include "cli/shapes.h"
 #include "cli/specs.h"
 #include "cli/table.h"
 #include "engine/container/container.h"
@@ -423,18 +424,24 @@ static const struct {
     { "network", inspect_network },
 };
 
-static int inspect_one(struct engine *engine, struct arena *arena, const char *type,
-        const char *name, json_t **ret, struct error **err)
+/* Of that type, which is set when it is NULL: of the first type that has one of that name. */
+static json_t *inspect_one(struct engine *engine, struct arena *arena, const char **type,
+        const char *name, struct error **err)
 {
-    *ret = NULL;
+    json_t *object = NULL;
+
     for (size_t i = 0; i < ARRAY_LEN(inspectors); i++) {
-        if (type && strcmp(type, inspectors[i].type) != 0)
+        if (*type && strcmp(*type, inspectors[i].type) != 0)
             continue;
-        int r = inspectors[i].inspect(engine, arena, name, ret, err);
-        if (r < 0 || *ret)
-            return r;
+        if (inspectors[i].inspect(engine, arena, name, &object, err) < 0)
+            return NULL;
+        if (object) {
+            *type = inspectors[i].type;
+            return object;
+        }
     }
-    return error_set_plain(err, ENOENT, NULL, "No such %s: %s", type ? type : "object", name);
+    error_set_plain(err, ENOENT, NULL, "No such %s: %s", *type ? *type : "object", name);
+    return NULL;
 }
 
 /* What it wrote, and that with its image. */
@@ -456,22 +463,26 @@ static int inspect(struct cli *cli, const struct inspect_options *options, int a
     auto_error struct error *err = NULL;
     auto_json json_t *objects = json_array();
     struct engine *engine = cli_engine(cli, &err);
+    const struct shape **shapes = arena_alloc(&cli->arena, ((size_t)argc + 1) * sizeof(*shapes));
     int status = 0;
 
     if (!engine)
         return report_error(cli, err);
     for (int i = 0; i < argc; i++) {
         auto_error struct error *failure = NULL;
-        json_t *object = NULL;
+        const char *type = options->type;
+        json_t *object = inspect_one(engine, &cli->arena, &type, argv[i], &failure);
 
-        if (inspect_one(engine, &cli->arena, options->type, argv[i], &object, &failure) < 0)
+        if (!object) {
             status = report_error(cli, failure);
-        else
-            json_array_append_new(objects, object);
-        if (object && options->size && json_object_get(object, "HostConfig"))
+            continue;
+        }
+        if (options->size && strcmp(type, "container") == 0)
             add_sizes(engine, object);
+        shapes[json_array_size(objects)] = shape_of_type(type);
+        json_array_append_new(objects, object);
     }
-    if (list_print_inspect(cli, options->format, objects, &err) < 0)
+    if (list_print_inspect(cli, options->format, objects, shapes, &err) < 0)
         return report_error(cli, err);
     return status;
 }
@@ -487,7 +498,9 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(inspectors); i++)
         known |= options->type && strcmp(options->type, inspectors[i].type) == 0;
     if (!known)
-        return report_failure(cli, "\"%s\" is not a valid value for --type", options->type);
+        return report_failure(cli,
+                "invalid value \"%s\" for --type: expected container, image, network or volume",
+                options->type);
     return inspect(cli, options, argc, argv);
 }
 

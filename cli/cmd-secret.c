@@ -318,7 +318,7 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
         if (inspect_one(cli, options, argv[i], objects, &failure) < 0)
             status = report_error(cli, failure);
     }
-    if (!options->pretty && list_print_inspect(cli, options->format, objects, &err) < 0)
+    if (!options->pretty && list_print_inspect(cli, options->format, objects, NULL, &err) < 0)
         status = report_error(cli, err);
     return status;
 }

@@ -87,7 +87,7 @@ static int print_template_table(struct cli *cli, const struct list_format *forma
     add_split_row(&table, text.data);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         strbuf_reset(&text);
-        int r = template_execute(template, json_array_get(rows, i), &text, err);
+        int r = template_execute(template, json_array_get(rows, i), NULL, &text, err);
         if (r < 0)
             return r;
         add_split_row(&table, text.data);
@@ -96,13 +96,15 @@ static int print_template_table(struct cli *cli, const struct list_format *forma
     return 0;
 }
 
-static int print_lines(
-        struct cli *cli, const struct template *template, const json_t *rows, struct error **err)
+/* `shapes`: of each of the rows, or NULL. */
+static int print_lines(struct cli *cli, const struct template *template, const json_t *rows,
+        const struct shape *const *shapes, struct error **err)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(CLI_TEXT_MAX);
 
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        int r = template_execute(template, json_array_get(rows, i), &text, err);
+        int r = template_execute(
+                template, json_array_get(rows, i), shapes ? shapes[i] : NULL, &text, err);
         if (r < 0)
             return r;
         strbuf_addc(&text, '\n');
@@ -139,23 +141,25 @@ int list_print(
         return error_set_plain(err, EINVAL, NULL,
                 "unsupported format \"%s\": expected table, json or a template", text);
     return table ? print_template_table(cli, format, template, rows, err)
-                 : print_lines(cli, template, rows, err);
+                 : print_lines(cli, template, rows, NULL, err);
 }
 
-int list_print_inspect(
-        struct cli *cli, const char *format, const json_t *objects, struct error **err)
+int list_print_inspect(struct cli *cli, const char *format, const json_t *objects,
+        const struct shape *const *shapes, struct error **err)
 {
     if (string_is_empty(format)) {
         cli_print_json(cli, objects, true);
         return 0;
     }
     if (strcmp(format, "json") == 0) {
-        for (size_t i = 0; i < json_array_size(objects); i++)
+        if (shapes)
+            cli_print_json(cli, objects, false);
+        for (size_t i = 0; !shapes && i < json_array_size(objects); i++)
             cli_print_json(cli, json_array_get(objects, i), false);
         return 0;
     }
     auto_(template_release_p) struct template *template = NULL;
     int r = template_parse(&cli->arena, format, &template, err);
 
-    return r < 0 ? r : print_lines(cli, template, objects, err);
+    return r < 0 ? r : print_lines(cli, template, objects, shapes, err);
 }

@@ -7,6 +7,7 @@
 
 struct cli;
 struct error;
+struct shape;
 
 struct list_column {
     const char *heading; /* "CONTAINER ID" */
@@ -27,7 +28,8 @@ struct list_format {
 int list_print(
         struct cli *cli, const struct list_format *format, const json_t *rows, struct error **err);
 
-/* `inspect --format`: each of `objects` through the template, a line each; "json" and NULL as expected
- * (NULL: all of them as one pretty array). */
-int list_print_inspect(
-        struct cli *cli, const char *format, const json_t *objects, struct error **err);
+/* `inspect --format`: each of `objects` through the template, a line each; NULL gives all of them as one pretty
+ * array. `shapes` has the type of each object (cli/shapes.h), and "json" gives an array, too; it is NULL for what
+ * has no such types, of which "json" gives an object per line. */
+int list_print_inspect(struct cli *cli, const char *format, const json_t *objects,
+        const struct shape *const *shapes, struct error **err);

@@ -17,12 +17,15 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "cli/format.h"
+#include "cli/shapes.h"
 
 typedef int (*function_fn)(struct template_run *run, json_t **args, size_t count, json_t **ret);
 
 static int fn_json(struct template_run *run, json_t **args, size_t count, json_t **ret)
 {
-    char *text = json_dumps(args[0], JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = template_is_nil(run, args[0])
+                         ? mem_strdup("null")
+                         : json_dumps(args[0], JSON_ENCODE_ANY | JSON_COMPACT);
 
     (void)count;
     *ret = template_keep(run, jsonx_text(text ? text : ""));
@@ -45,6 +48,8 @@ static int fn_index(struct template_run *run, json_t **args, size_t count, json_
     json_t *value = args[0];
 
     for (size_t i = 1; i < count; i++) {
+        const struct shape *shape = template_shape_of(run, value);
+
         if (json_is_object(value) && json_is_string(args[i])) {
             value = json_object_get(value, json_string_value(args[i]));
         } else if (json_is_array(value) && json_is_integer(args[i])) {
@@ -58,8 +63,7 @@ static int fn_index(struct template_run *run, json_t **args, size_t count, json_
         } else {
             return template_fail(run, "error calling index: can't index that item", "");
         }
-        if (!value)
-            value = template_keep(run, json_null());
+        value = template_type_value(run, value, shape ? shape->element : NULL);
     }
     *ret = value;
     return 0;
@@ -173,7 +177,7 @@ static int fn_print(struct template_run *run, json_t **args, size_t count, json_
     for (size_t i = 0; i < count; i++) {
         if (i && !json_is_string(args[i]) && !json_is_string(args[i - 1]))
             strbuf_addc(&text, ' ');
-        template_print_value(&text, args[i], true);
+        template_print_value(run, &text, args[i], true);
     }
     return keep_text(run, &text, ret);
 }
@@ -185,16 +189,90 @@ static int fn_println(struct template_run *run, json_t **args, size_t count, jso
     for (size_t i = 0; i < count; i++) {
         if (i)
             strbuf_addc(&text, ' ');
-        template_print_value(&text, args[i], true);
+        template_print_value(run, &text, args[i], true);
     }
     strbuf_addc(&text, '\n');
     return keep_text(run, &text, ret);
 }
 
-/* %s %v %d %q %t %% with flags and width; the specification never reaches printf as it is. */
+/* What stands between "%" and the verb. */
+struct directive {
+    bool left, zero, plus;
+    size_t width, precision;
+    bool has_precision;
+    char verb;
+};
+
+static const char *parse_number_of(const char *p, size_t *ret)
+{
+    for (*ret = 0; isdigit((unsigned char)*p) && *ret < 1000; p++)
+        *ret = *ret * 10 + (size_t)(*p - '0');
+    return p;
+}
+
+/* `p` is behind "%"; returns where the verb is. */
+static const char *parse_directive(const char *p, struct directive *ret)
+{
+    *ret = (struct directive){ 0 };
+    for (; *p && strchr("-0+# ", *p); p++) {
+        ret->left |= *p == '-';
+        ret->zero |= *p == '0';
+        ret->plus |= *p == '+';
+    }
+    p = parse_number_of(p, &ret->width);
+    if (*p == '.') {
+        ret->has_precision = true;
+        p = parse_number_of(p + 1, &ret->precision);
+    }
+    ret->verb = *p;
+    return p;
+}
+
+/* Bytes of the text up to that number of characters. */
+static size_t cut_text(const char *text, size_t characters)
+{
+    size_t i = 0;
+
+    while (text[i] && (characters > 0 || ((unsigned char)text[i] & 0xc0) == 0x80)) {
+        characters -= ((unsigned char)text[i] & 0xc0) != 0x80;
+        i++;
+    }
+    return i;
+}
+
+static void add_argument(
+        struct template_run *run, struct strbuf *out, const struct directive *d, json_t *arg)
+{
+    auto_(strbuf_release) struct strbuf value = STRBUF_INIT(TEMPLATE_OUTPUT_MAX);
+
+    if (d->verb == 'q') {
+        auto_free char *quoted = json_dumps(arg, JSON_ENCODE_ANY);
+        strbuf_adds(&value, quoted ? quoted : "");
+    } else if ((d->verb == 'x' || d->verb == 'X') && json_is_integer(arg)) {
+        strbuf_addf(&value, d->verb == 'x' ? "%llx" : "%llX",
+                (unsigned long long)json_integer_value(arg));
+    } else if (d->verb == 'f' && json_is_number(arg)) {
+        strbuf_addf(
+                &value, "%.*f", d->has_precision ? (int)d->precision : 6, json_number_value(arg));
+    } else {
+        if (d->plus && d->verb == 'd' && json_is_integer(arg) && json_integer_value(arg) >= 0)
+            strbuf_addc(&value, '+');
+        template_print_value(run, &value, arg, true);
+        if (d->has_precision && json_is_string(arg))
+            strbuf_truncate(&value, cut_text(value.data, d->precision));
+    }
+    for (size_t i = value.len; !d->left && i < d->width; i++)
+        strbuf_addc(out, d->zero ? '0' : ' ');
+    strbuf_add(out, value.data, value.len);
+    for (size_t i = value.len; d->left && i < d->width; i++)
+        strbuf_addc(out, ' ');
+}
+
+/* %s %v %d %q %t %x %f %% with flags, width and precision; the specification never reaches printf as it is. */
 static int fn_printf(struct template_run *run, json_t **args, size_t count, json_t **ret)
 {
     auto_(strbuf_release) struct strbuf text = STRBUF_INIT(TEMPLATE_OUTPUT_MAX);
+    struct directive directive;
     size_t next = 1;
 
     if (!json_is_string(args[0]))
@@ -204,41 +282,15 @@ static int fn_printf(struct template_run *run, json_t **args, size_t count, json
             strbuf_addc(&text, *p);
             continue;
         }
-        bool left = false, zero = false;
-        size_t width = 0;
-        for (p++; *p == '-' || *p == '0'; p++) {
-            left |= *p == '-';
-            zero |= *p == '0';
-        }
-        for (; isdigit((unsigned char)*p) && width < 1000; p++)
-            width = width * 10 + (size_t)(*p - '0');
-        if (*p == '%') {
+        p = parse_directive(p + 1, &directive);
+        if (*p == '%')
             strbuf_addc(&text, '%');
-            continue;
-        }
-        if (!*p || !strchr("svdqtxf", *p))
+        else if (!*p || !strchr("svdqtxXf", *p))
             return template_fail(run, "error calling printf: unknown verb", "");
-        if (next >= count) {
+        else if (next >= count)
             strbuf_addf(&text, "%%!%c(MISSING)", *p);
-            continue;
-        }
-        auto_(strbuf_release) struct strbuf value = STRBUF_INIT(TEMPLATE_OUTPUT_MAX);
-        json_t *arg = args[next++];
-        if (*p == 'q') {
-            auto_free char *quoted = json_dumps(arg, JSON_ENCODE_ANY);
-            strbuf_adds(&value, quoted ? quoted : "");
-        } else if (*p == 'x' && json_is_integer(arg)) {
-            strbuf_addf(&value, "%llx", (unsigned long long)json_integer_value(arg));
-        } else if (*p == 'f' && json_is_number(arg)) {
-            strbuf_addf(&value, "%f", json_number_value(arg));
-        } else {
-            template_print_value(&value, arg, true);
-        }
-        for (size_t i = value.len; !left && i < width; i++)
-            strbuf_addc(&text, zero ? '0' : ' ');
-        strbuf_add(&text, value.data, value.len);
-        for (size_t i = value.len; left && i < width; i++)
-            strbuf_addc(&text, ' ');
+        else
+            add_argument(run, &text, &directive, args[next++]);
     }
     return keep_text(run, &text, ret);
 }
@@ -253,7 +305,7 @@ static int fn_join(struct template_run *run, json_t **args, size_t count, json_t
     for (size_t i = 0; i < json_array_size(args[0]); i++) {
         if (i)
             strbuf_adds(&text, json_string_value(args[1]));
-        template_print_value(&text, json_array_get(args[0], i), true);
+        template_print_value(run, &text, json_array_get(args[0], i), true);
     }
     return keep_text(run, &text, ret);
 }

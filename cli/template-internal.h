@@ -1,4 +1,4 @@
-/* Shared by template.c (parsing), template-run.c (running) and template-functions.c. */
+/* Shared by template.c (parsing), template-run.c (running), template-values.c and template-functions.c. */
 #pragma once
 
 #include <jansson.h>
@@ -10,6 +10,7 @@
 #include "cli/template.h"
 
 struct error;
+struct shape;
 struct strbuf;
 
 #define TEMPLATE_MAX_BYTES 65536
@@ -83,19 +84,41 @@ struct variables {
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };
 
+/* A value whose type is known beyond JSON. */
+struct typed {
+    const json_t *value; /* by its address */
+    const struct shape *shape;
+    bool is_nil; /* stands for nil: an empty list or object of the run's own */
+};
+struct typed_values {
+    struct typed *items;
+    size_t len, cap;
+};
+
 /* Values that come into being are kept in `pool` until the end, so that all others are borrowed. */
 struct template_run {
     json_t *root;
     json_t *pool;
     struct variables variables;
+    struct typed_values typed;
     struct strbuf *out;
     struct error **err;
 };
 
 /* Takes a new value into the run's pool; borrowed from there. */
 json_t *template_keep(struct template_run *run, json_t *fresh);
-void template_print_value(struct strbuf *out, const json_t *value, bool nested);
+void template_print_value(
+        struct template_run *run, struct strbuf *out, const json_t *value, bool nested);
 bool template_is_truth(const json_t *value);
+
+/* The value as a thing of that type (NULL: JSON without one), which is what stands for nil or zero where
+ * `value` is NULL or null. Borrowed from the run or from where `value` is. */
+json_t *template_type_value(struct template_run *run, json_t *value, const struct shape *shape);
+const struct shape *template_shape_of(const struct template_run *run, const json_t *value);
+bool template_is_nil(const struct template_run *run, const json_t *value);
+/* Given: free(); ends with NULL. */
+const char **template_sorted_keys(const json_t *object);
+
 /* An error; "@" in the format stands for `what`. */
 int template_fail(struct template_run *run, const char *format, const char *what);
 

@@ -1,9 +1,6 @@
 #include "cli/template-internal.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,80 +12,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "base/strbuf.h"
-
-json_t *template_keep(struct template_run *run, json_t *fresh)
-{
-    json_array_append_new(run->pool, fresh);
-    return fresh;
-}
-
-void template_print_value(struct strbuf *out, const json_t *value, bool nested)
-{
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        strbuf_add(out, json_string_value(value), json_string_length(value));
-        break;
-    case JSON_INTEGER:
-        strbuf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        break;
-    case JSON_REAL:
-        strbuf_addf(out, "%.15g", json_real_value(value));
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        strbuf_adds(out, json_is_true(value) ? "true" : "false");
-        break;
-    case JSON_NULL:
-        strbuf_adds(out, nested ? "<nil>" : "<no value>");
-        break;
-    case JSON_ARRAY:
-        strbuf_addc(out, '[');
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            if (i)
-                strbuf_addc(out, ' ');
-            template_print_value(out, json_array_get(value, i), true);
-        }
-        strbuf_addc(out, ']');
-        break;
-    case JSON_OBJECT: {
-        const char *key;
-        json_t *member;
-        bool first = true;
-
-        strbuf_adds(out, "map[");
-        json_object_foreach((json_t *)value, key, member)
-        {
-            if (!first)
-                strbuf_addc(out, ' ');
-            first = false;
-            strbuf_addf(out, "%s:", key);
-            template_print_value(out, member, true);
-        }
-        strbuf_addc(out, ']');
-        break;
-    }
-    }
-}
-
-bool template_is_truth(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        return json_string_length(value) > 0;
-    case JSON_INTEGER:
-        return json_integer_value(value) != 0;
-    case JSON_REAL:
-        return fpclassify(json_real_value(value)) != FP_ZERO;
-    case JSON_TRUE:
-        return true;
-    case JSON_ARRAY:
-        return json_array_size(value) > 0;
-    case JSON_OBJECT:
-        return json_object_size(value) > 0;
-    default:
-        return false;
-    }
-}
+#include "cli/shapes.h"
 
 int template_fail(struct template_run *run, const char *format, const char *what)
 {
@@ -116,22 +40,43 @@ static bool is_map(const char *member)
     return false;
 }
 
+/* The member of that name, of what Docker's types or else the JSON itself says; NULL: there is none. */
+static json_t *take_field(
+        struct template_run *run, json_t *value, const char *parent, const char *name)
+{
+    const struct shape *shape = template_shape_of(run, value);
+    json_t *member = json_object_get(value, name);
+
+    if (shape && shape->kind == SHAPE_POINTER)
+        shape = shape->element;
+    if (shape && shape->kind == SHAPE_STRUCT) {
+        const struct shape_field *field = shape_find_field(shape, name);
+
+        if (field)
+            return template_type_value(run, json_object_get(value, field->name), field->shape);
+    }
+    bool is_open = shape ? shape->kind == SHAPE_MAP : parent && is_map(parent);
+    if (!member)
+        return is_open ? template_keep(run, json_null()) : NULL;
+    return template_type_value(run, member, is_open && shape ? shape->element : NULL);
+}
+
 static int take_fields(
         struct template_run *run, json_t *value, char **fields, size_t count, json_t **ret)
 {
     for (size_t i = 0; i < count; i++) {
-        if (json_is_null(value))
+        const struct shape *shape = template_shape_of(run, value);
+
+        if (json_is_null(value) ||
+                (shape && shape->kind == SHAPE_POINTER && template_is_nil(run, value)))
             return template_fail(run, "nil value has no field @", fields[i]);
         if (!json_is_object(value))
             return template_fail(
                     run, "can't evaluate field @: the value is not an object", fields[i]);
-        json_t *member = json_object_get(value, fields[i]);
-        if (!member && i > 0 && is_map(fields[i - 1]))
-            member = template_keep(run, json_null());
-        if (!member)
+        value = take_field(run, value, i > 0 ? fields[i - 1] : NULL, fields[i]);
+        if (!value)
             return template_fail(
                     run, "can't evaluate field @: map has no entry for key \"@\"", fields[i]);
-        value = member;
     }
     *ret = value;
     return 0;
@@ -192,6 +137,21 @@ static int eval_operand(
     return take_fields(run, value, operand->fields, operand->field_count, ret);
 }
 
+static int eval_argument(
+        struct template_run *run, const struct operand *operand, json_t *dot, json_t **ret)
+{
+    return operand->kind == OPERAND_FUNCTION ? template_call(run, operand->name, NULL, 0, ret)
+                                             : eval_operand(run, operand, dot, ret);
+}
+
+/* `and` and `or` look no further than they must: {{if and .A (eq .A.B 1)}} asks whether there is an A. */
+static bool decides(const struct operand *function, const json_t *value)
+{
+    return function->kind == OPERAND_FUNCTION &&
+           ((strcmp(function->name, "and") == 0 && !template_is_truth(value)) ||
+                   (strcmp(function->name, "or") == 0 && template_is_truth(value)));
+}
+
 static int eval_command(struct template_run *run, const struct operands *command, json_t *dot,
         json_t *piped, json_t **ret)
 {
@@ -201,11 +161,13 @@ static int eval_command(struct template_run *run, const struct operands *command
 
     for (size_t i = 1; i < command->len; i++) {
         const struct operand *operand = &command->items[i];
-        int r = operand->kind == OPERAND_FUNCTION
-                        ? template_call(run, operand->name, NULL, 0, &args[count])
-                        : eval_operand(run, operand, dot, &args[count]);
+        int r = eval_argument(run, operand, dot, &args[count]);
         if (r < 0)
             return r;
+        if (decides(first, args[count])) {
+            *ret = args[count];
+            return 0;
+        }
         count++;
     }
     if (piped)
@@ -271,11 +233,6 @@ static int run_item(struct template_run *run, const struct tnode *node, json_t *
     return r;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int run_range(
         struct template_run *run, const struct tnode *node, json_t *dot, enum flow *flow)
 {
@@ -290,25 +247,23 @@ static int run_range(
         return template_fail(run, "range can't iterate over that value", "");
     if (!template_is_truth(list))
         return run_nodes(run, node->otherwise, dot, flow);
+    const struct shape *shape = template_shape_of(run, list);
+    const struct shape *element = shape ? shape->element : NULL;
     if (json_is_array(list)) {
         for (size_t i = 0; i < json_array_size(list) && r >= 0; i++) {
             r = run_item(run, node, template_keep(run, json_integer((json_int_t)i)),
-                    json_array_get(list, i), flow);
+                    template_type_value(run, json_array_get(list, i), element), flow);
             if (*flow == FLOW_BREAK)
                 break;
             *flow = FLOW_ON;
         }
     } else {
         /* Go walks a map in the order of its keys. */
-        size_t count = json_object_size(list), i = 0;
-        const char **keys = mem_zalloc(count * sizeof(*keys)), *key;
-        json_t *value;
+        const char **keys = template_sorted_keys(list);
 
-        json_object_foreach(list, key, value) keys[i++] = key;
-        qsort(keys, count, sizeof(*keys), compare_keys);
-        for (i = 0; i < count && r >= 0; i++) {
+        for (size_t i = 0; keys[i] && r >= 0; i++) {
             r = run_item(run, node, template_keep(run, json_string_nocheck(keys[i])),
-                    json_object_get(list, keys[i]), flow);
+                    template_type_value(run, json_object_get(list, keys[i]), element), flow);
             if (*flow == FLOW_BREAK)
                 break;
             *flow = FLOW_ON;
@@ -334,7 +289,7 @@ static int run_nodes(
         case NODE_ACTION:
             r = eval_pipeline(run, node->pipeline, dot, &value);
             if (r >= 0 && node->pipeline->variable_count == 0)
-                template_print_value(run->out, value, false);
+                template_print_value(run, run->out, value, false);
             break;
         case NODE_IF:
         case NODE_WITH:
@@ -362,16 +317,17 @@ static int run_nodes(
     return r;
 }
 
-int template_execute(
-        const struct template *template, const json_t *root, struct strbuf *out, struct error **err)
+int template_execute(const struct template *template, const json_t *root, const struct shape *shape,
+        struct strbuf *out, struct error **err)
 {
-    struct template_run run = {
-        .root = (json_t *)root, .pool = json_array(), .out = out, .err = err
-    };
+    struct template_run run = { .pool = json_array(), .out = out, .err = err };
     enum flow flow = FLOW_ON;
+
+    run.root = template_type_value(&run, (json_t *)root, shape);
     int r = run_nodes(&run, template->nodes, run.root, &flow);
 
     ARRAY_RELEASE(&run.variables);
+    ARRAY_RELEASE(&run.typed);
     json_decref(run.pool);
     return r;
 }

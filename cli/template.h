@@ -4,7 +4,8 @@
  * slice, print, printf, eq … not, and, or). What is left out: define/template/block.
  *
  * A member that an object does not have is an error, as in Docker ("map has no entry for key"), save
- * below Labels and other maps of the user's, where it is "<no value>". */
+ * below Labels and other maps of the user's, where it is "<no value>"; and save one that the object's type
+ * has (cli/shapes.h), which is then empty. */
 #pragma once
 
 #include <jansson.h>
@@ -13,6 +14,7 @@
 
 struct arena;
 struct error;
+struct shape;
 struct strbuf;
 struct template;
 
@@ -23,9 +25,10 @@ int template_parse(
 void template_release(struct template *template);
 DEFINE_CLEANUP(struct template *, template_release);
 
-/* Appends the text for `root` to `out`. -EINVAL with the reason. */
-int template_execute(const struct template *template, const json_t *root, struct strbuf *out,
-        struct error **err);
+/* Appends the text for `root` to `out`; with a shape, `root` is of that type (cli/shapes.h). -EINVAL with the
+ * reason. */
+int template_execute(const struct template *template, const json_t *root, const struct shape *shape,
+        struct strbuf *out, struct error **err);
 
 /* Names of the root's members that the template prints, in order: {{.ID}}\t{{.Name}} gives ID, Name, for
  * the heading of "table …". Appends the text with each action replaced by its heading. `heading` gives

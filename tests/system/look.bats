@@ -41,6 +41,20 @@ EOF
     [ "$(berth inspect -f '{{range $name, $n := .NetworkSettings.Networks}}{{$name}} {{$n.NetworkID}}{{end}}' alone)" = "none $(berth network inspect -f '{{.Id}}' none)" ]
 }
 
+@test "templates of inspect know the members that are left out" {
+    berth run -d --name plain busybox sleep 1000
+    [ "$(berth inspect -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' plain)" = none ]
+    [ "$(berth inspect -f '{{.ID}}' plain)" = "$(berth inspect -f '{{.Id}}' plain)" ]
+    [ "$(berth inspect -f '{{index .Config.Labels "x"}}|{{.Config.ExposedPorts}}{{.HostConfig.PidsLimit}}' plain)" = '|map[]<nil>' ]
+    [ "$(berth image inspect -f '{{.Config.Entrypoint}} {{.ID}}' busybox)" = "[] $(berth image inspect -f '{{.Id}}' busybox)" ]
+    berth network inspect -f '{{.Created}}' bridge | grep -E '^[0-9-]{10} [0-9:.]+ \+0000 UTC$'
+    [ "$(berth volume create -d local vol >/dev/null; berth volume inspect -f '{{.Options}}{{.UsageData}}' vol)" = 'map[]<nil>' ]
+    berth inspect -f json plain plain | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 2'
+    run berth inspect --type pod plain
+    [ "$status" -eq 1 ]
+    [[ $output == *'expected container, image, network or volume'* ]]
+}
+
 @test "sizes are shown where they are asked for" {
     berth run --name big --network none -v vol:/v busybox sh -c 'head -c 300000 /dev/zero >/file; head -c 500000 /dev/zero >/v/file'
     run berth inspect big
