@@ -240,6 +240,7 @@ const char *const values_json[] = { "json", NULL };
 const char *const values_text_json[] = { "text", "json", NULL };
 const char *const values_pretty_json[] = { "pretty", "json", NULL };
 const char *const values_pull[] = { "always", "missing", "never", NULL };
+const char *const values_pull_image[] = { "always", "missing", "never", "newer", NULL };
 const char *const values_restart[] = { "no", "always", "unless-stopped", "on-failure", NULL };
 
 /* Who looks at groups instead of running them. */

@@ -59,6 +59,8 @@ extern const char *const values_json[],
         *const values_text_json[], *const values_pretty_json[], *const values_pull[],
                                                                         *const values_restart[];
 
+extern const char *const values_pull_image[]; /* Podman's newer, too */
+
 /* A variable of the environment; NULL when it is unset. An empty one counts as unset unless `empty` is
  * what the caller looks for. */
 const char *cli_env(const struct cli *cli, const char *name);

@@ -1,4 +1,4 @@
-/* images, pull, tag, rmi, and the group `image`. */
+/* images, tag, rmi, and the group `image`. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,13 +6,11 @@
 #include "base/error.h"
 #include "base/json/json.h"
 #include "base/parse.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/format.h"
-#include "cli/image-progress.h"
 #include "cli/list.h"
 #include "cli/objects.h"
 #include "cli/prune.h"
@@ -251,96 +249,6 @@ const struct command command_images = {
     .opts = images_opts,
     .options_bytes = sizeof(struct images_options),
     .run = run_images,
-};
-
-/* ------------------------------------------------------------------ pull */
-
-struct pull_options {
-    const char *platform;
-    bool quiet, all_tags, content_trust;
-};
-#define AT(member) .offset = offsetof(struct pull_options, member)
-static const struct opt pull_opts[] = { { .name = "platform",
-                                                .type = &opt_string,
-                                                .arg = "OS/ARCH",
-                                                AT(platform),
-                                                .help = "Platform of the image" },
-    { .name = "quiet", .letter = 'q', .type = &opt_flag, AT(quiet), .help = "No progress" },
-    { .name = "all-tags",
-            .letter = 'a',
-            .type = &opt_flag,
-            AT(all_tags),
-            .help = "All tags of the repository" },
-    { .name = "disable-content-trust",
-            .type = &opt_flag,
-            .flags = OPT_HIDDEN | OPT_UNSUPPORTED,
-            AT(content_trust),
-            .help = "Skip the check of signatures" },
-    OPT_END };
-#undef AT
-
-/* Each tag as if it were asked for; the first that fails ends it, as with Docker. */
-static int pull_all_tags(struct cli *cli, struct engine *engine, const struct image_ref *ref,
-        const struct pull_options *options, struct error **err)
-{
-    auto_free char *repository = image_ref_repository(ref);
-    char **tags = NULL;
-    int r = image_list_remote_tags(engine, &cli->arena, repository, &tags, err);
-
-    for (; r >= 0 && *tags; tags++) {
-        const char *name = arena_printf(&cli->arena, "%s:%s", repository, *tags);
-
-        r = image_progress_pull(cli, engine, image_ref_familiar(name), IMAGE_PULL_ALWAYS,
-                options->platform, options->quiet, err);
-    }
-    return r;
-}
-
-static bool names_tag_or_digest(const char *name)
-{
-    return strchr(name, '@') || strchr(path_last(name), ':');
-}
-
-static int run_pull(struct cli *cli, const void *data, int argc, char **argv)
-{
-    const struct pull_options *options = data;
-    auto_error struct error *err = NULL;
-    int status = cli_check_arguments(cli, &command_pull, argc, 1, 1);
-
-    if (status)
-        return status;
-    struct engine *engine = cli_engine(cli, &err);
-    if (!engine)
-        return report_error(cli, err);
-    auto_(image_ref_release) struct image_ref ref = IMAGE_REF_INIT;
-    if (image_ref_parse(argv[0], &ref, &err) < 0)
-        return report_error(cli, err);
-    if (options->all_tags && names_tag_or_digest(argv[0])) {
-        error_set_plain(&err, EINVAL, NULL, "tag can't be used with --all-tags/-a");
-        return report_error(cli, err);
-    }
-    cli_interrupt_begin(cli);
-    int r = options->all_tags ? pull_all_tags(cli, engine, &ref, options, &err)
-                              : image_progress_pull(cli, engine, argv[0], IMAGE_PULL_ALWAYS,
-                                        options->platform, options->quiet, &err);
-    cli_interrupt_end(cli);
-    if (r < 0 && atomic_load(&cli->interrupted))
-        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
-    if (r < 0)
-        return report_error(cli, err);
-    auto_free char *canonical = options->all_tags ? image_ref_repository(&ref)
-                                                  : image_ref_canonical(&ref);
-    cli_print(cli, "%s\n", canonical);
-    return 0;
-}
-
-const struct command command_pull = {
-    .name = "pull",
-    .usage = "[OPTIONS] NAME[:TAG|@DIGEST]",
-    .summary = "Fetch an image from a registry",
-    .opts = pull_opts,
-    .options_bytes = sizeof(struct pull_options),
-    .run = run_pull,
 };
 
 /* ------------------------------------------------------------------ tag, rmi */
@@ -642,6 +550,7 @@ static int run_image(struct cli *cli, const void *data, int argc, char **argv)
                 .options_bytes = sizeof(struct image_prune_options),
                 .run = run_image_prune },
         command_pull,
+        command_push,
         rm,
         command_save,
         command_tag,

@@ -18,45 +18,26 @@
 #include "cli/foreground.h"
 #include "cli/image-progress.h"
 #include "cli/pods.h"
+#include "cli/registry-words.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
 #include "cli/run-config.h"
 #include "cli/run-options.h"
 
-/* --os, --arch and --variant are --platform in parts. */
-static const char *wanted_platform(struct cli *cli, const struct run_options *o)
-{
-    struct image_platform host = image_platform_host();
-
-    if (o->platform || !(o->os || o->arch || o->variant))
-        return o->platform;
-    return arena_printf(&cli->arena, "%s/%s%s%s", o->os ? o->os : host.os,
-            o->arch ? o->arch : host.architecture, o->variant ? "/" : "",
-            o->variant ? o->variant : "");
-}
-
 static int ensure_image(struct cli *cli, struct engine *engine, const struct run_options *o,
         const char *ref, struct error **err)
 {
-    /* Podman's: what the registry has now, else what is here. */
-    if (strcmp(o->pull, "newer") == 0) {
-        auto_error struct error *failure = NULL;
-        int r = image_progress_pull(
-                cli, engine, ref, IMAGE_PULL_ALWAYS, wanted_platform(cli, o), o->quiet, &failure);
+    auto_(registry_said_release) struct registry_said said = { 0 };
+    struct image_wish wish = {
+        .ref = ref, .policy = o->pull, .access = &said.access, .quiet = o->quiet
+    };
+    const struct platform_words platform = { o->platform, o->os, o->arch, o->variant };
+    int r = platform_words_read(cli, &platform, &wish.platform, err);
 
-        return r >= 0 || atomic_load(&cli->interrupted)
-                       ? r
-                       : image_progress_pull(cli, engine, ref, IMAGE_PULL_MISSING,
-                                 wanted_platform(cli, o), o->quiet, err);
-    }
-    int policy = parse_name(str_from(o->pull), image_pull_policy_names, IMAGE_PULL_POLICY_MAX_);
-
-    if (policy < 0)
-        return error_set_plain(err, EINVAL, NULL,
-                "invalid --pull \"%s\": expected always, missing or never", o->pull);
-    return image_progress_pull(cli, engine, ref, (enum image_pull_policy)policy,
-            wanted_platform(cli, o), o->quiet, err);
+    if (r >= 0)
+        r = registry_words_read(&o->registry, &said, err);
+    return r < 0 ? r : image_progress_pull(cli, engine, &wish, err);
 }
 
 static int write_cidfile(const char *path, const char *id, struct error **err)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
@@ -149,26 +150,48 @@ void image_progress_free(struct image_progress *display)
     free(display);
 }
 
-int image_progress_pull(struct cli *cli, struct engine *engine, const char *ref,
-        enum image_pull_policy policy, const char *platform, bool quiet, struct error **err)
+static int pull(struct cli *cli, struct engine *engine, const struct image_wish *wish,
+        enum image_pull_policy policy, struct error **err)
 {
     if (policy != IMAGE_PULL_ALWAYS) {
         auto_(image_free_p) struct image *image = NULL;
-        int r = image_lookup(engine, ref, &image, err);
+        int r = image_lookup(engine, wish->ref, &image, err);
 
-        if (r < 0 || (image && !platform))
+        if (r < 0 || (image && !wish->platform))
             return r;
-        if (!image && policy == IMAGE_PULL_MISSING && !quiet)
-            fprintf(stderr, "Unable to find image '%s' locally\n", ref);
+        if (!image && policy == IMAGE_PULL_MISSING && !wish->quiet)
+            fprintf(stderr, "Unable to find image '%s' locally\n", wish->ref);
     }
-    struct image_progress *display = image_progress_new(cli, quiet);
+    struct image_progress *display = image_progress_new(cli, wish->quiet);
     struct image_pull_options options = {
-        .platform = platform,
+        .platform = wish->platform,
         .policy = policy,
+        .access = wish->access,
         .progress = image_progress_callback(display),
     };
-    int r = image_pull(engine, ref, &options, NULL, err);
+    int r = image_pull(engine, wish->ref, &options, NULL, err);
 
     image_progress_free(display);
     return r;
+}
+
+int image_progress_pull(
+        struct cli *cli, struct engine *engine, const struct image_wish *wish, struct error **err)
+{
+    const char *word = wish->policy ? wish->policy : image_pull_policy_names[IMAGE_PULL_ALWAYS];
+    int policy = parse_name(str_from(word), image_pull_policy_names, IMAGE_PULL_POLICY_MAX_);
+
+    if (strcmp(word, "newer") == 0) {
+        auto_error struct error *failure = NULL;
+        int r = pull(cli, engine, wish, IMAGE_PULL_ALWAYS, &failure);
+
+        if (r >= 0 || (!atomic_load(&cli->interrupted) &&
+                              pull(cli, engine, wish, IMAGE_PULL_NEVER, NULL) >= 0))
+            return 0;
+        return error_move(err, TAKE(failure));
+    }
+    if (policy < 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid pull policy \"%s\": expected always, missing, never or newer", word);
+    return pull(cli, engine, wish, (enum image_pull_policy)policy, err);
 }

@@ -10,11 +10,20 @@ struct cli;
 struct engine;
 struct error;
 struct progress;
+struct registry_access;
 
-/* Makes `ref` present by the policy; prints Docker's "Unable to find image 'x' locally" where that is
- * so. Progress goes to standard error, nothing is printed when `quiet`. */
-int image_progress_pull(struct cli *cli, struct engine *engine, const char *ref,
-        enum image_pull_policy policy, const char *platform, bool quiet, struct error **err);
+struct image_wish {
+    const char *ref,
+            *platform;  /* platform NULL: any that is here, this machine's from a registry */
+    const char *policy; /* always, missing, never, or Podman's newer; NULL: always */
+    const struct registry_access *access; /* as in image_pull_options */
+    bool quiet;
+};
+
+/* Makes an image present by the policy ("newer": what the registry has now, else what is here); prints Docker's "Unable
+ * to find image 'x' locally" where that is so. Progress goes to standard error, nothing is printed when `quiet`. */
+int image_progress_pull(
+        struct cli *cli, struct engine *engine, const struct image_wish *wish, struct error **err);
 
 /* A display of progress events of the engine on standard error. */
 struct image_progress;

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/opts.h"
+#include "cli/registry-words.h"
 
 struct run_options {
     /* The process. */
@@ -61,6 +62,7 @@ struct run_options {
     bool replace, disable_content_trust;
     const char *isolation, *arch, *os, *variant;
     const char *pull, *platform, *cidfile;
+    struct registry_words registry;
     bool quiet, detach, auto_remove, sig_proxy;
     const char *detach_keys;
     const char *unsupported;

@@ -11,3 +11,8 @@ int terminal_raw(int fd, struct error **err);
 /* The same, but only keys come at once and are not shown: signals and output are as ever. */
 int terminal_keys(int fd, struct error **err);
 void terminal_restore(void);
+
+/* Asks for a password on the terminal that standard input is, which does not show it; -ENOTTY when it is none. The
+ * prompt goes to standard error. */
+struct secret;
+int terminal_ask_secret(const char *prompt, struct secret *ret, struct error **err);

@@ -1,4 +1,5 @@
 #include "engine/image/artifact.h"
+#include "engine/image/image.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,7 +67,8 @@ int artifact_push(struct engine *engine, const char *name, const struct artifact
     if (r >= 0 && !ref.tag)
         r = error_set_plain(err, EINVAL, NULL, "cannot publish under a digest: %s", name);
     if (r >= 0)
-        r = push_begin(engine, &ref, false, progress, &push, err);
+        r = push_begin(
+                engine, &ref, &(struct image_push_options){ .progress = progress }, &push, err);
     if (r >= 0)
         r = push_all(&push, artifact, ref.tag, digest, err);
     if (r < 0)

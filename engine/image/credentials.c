@@ -1,4 +1,4 @@
-#include "engine/image/credentials.h"
+#include "engine/image/credentials-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -20,7 +21,6 @@
 #define HELPER_MAX_BYTES (256u << 10)
 #define HUB_KEY "https://index.docker.io/v1/"
 #define NOT_FOUND "credentials not found in native keychain"
-#define TOKEN_USER "<token>"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -29,6 +29,16 @@ void credentials_release(struct credentials *credentials)
     free(TAKE(credentials->username));
     secret_release(&credentials->password);
     secret_release(&credentials->identity_token);
+}
+
+void credentials_copy(const struct credentials *from, struct credentials *ret)
+{
+    *ret = (struct credentials)CREDENTIALS_INIT;
+    ret->username = from->username ? mem_strdup(from->username) : NULL;
+    if (from->password.data)
+        secret_set(&ret->password, from->password.data, from->password.len);
+    if (from->identity_token.data)
+        secret_set(&ret->identity_token, from->identity_token.data, from->identity_token.len);
 }
 
 /* ---- base64 (RFC 4648) ---- */
@@ -107,7 +117,8 @@ int credentials_decode_auth(const char *base64, struct credentials *ret)
     return 0;
 }
 
-void credentials_basic(const struct credentials *credentials, struct secret *ret)
+void credentials_encode(
+        const struct credentials *credentials, const char *prefix, struct secret *ret)
 {
     auto_(secret_release) struct secret plain = SECRET_INIT;
     size_t user_len = credentials->username ? strlen(credentials->username) : 0;
@@ -122,7 +133,12 @@ void credentials_basic(const struct credentials *credentials, struct secret *ret
     secret_set(&plain, joined, len);
     explicit_bzero(joined, len);
     free(joined);
-    encode_base64("Basic ", &plain, ret);
+    encode_base64(prefix, &plain, ret);
+}
+
+void credentials_basic(const struct credentials *credentials, struct secret *ret)
+{
+    credentials_encode(credentials, "Basic ", ret);
 }
 
 /* ---- helpers ---- */
@@ -140,7 +156,7 @@ static int parse_helper_answer(const char *text, size_t len, const char *program
     secret = jsonx_string(json, "Secret");
     if (!secret)
         return error_set_plain(err, EBADMSG, NULL, "%s gave no secret", program);
-    if (username && strcmp(username, TOKEN_USER) == 0) {
+    if (username && strcmp(username, CREDENTIALS_TOKEN_USER) == 0) {
         secret_set(&ret->identity_token, secret, strlen(secret));
         return 1;
     }
@@ -149,31 +165,46 @@ static int parse_helper_answer(const char *text, size_t len, const char *program
     return 1;
 }
 
-/* 1 found, 0 the helper knows none. */
-static int ask_helper(
-        const char *helper, const char *key, struct credentials *ret, struct error **err)
+int credentials_run_helper(const struct credentials_helper *helper, const char *input,
+        struct secret *ret, struct error **err)
 {
-    auto_free char *program = mem_printf("docker-credential-%s", helper);
+    auto_free char *program = mem_printf("docker-credential-%s", helper->name);
     auto_free char *output = NULL;
-    char *argv[] = { program, (char *)(uintptr_t) "get", NULL };
+    char *argv[] = { program, (char *)(uintptr_t)helper->verb, NULL };
     struct proc_spawn spawn = PROC_SPAWN_INIT;
     size_t len = 0;
     int r;
 
-    if (!fs_name_is_plain(helper))
+    if (!fs_name_is_plain(helper->name))
         return error_set_plain(
-                err, EINVAL, NULL, "\"%s\" is no name of a credential helper", helper);
+                err, EINVAL, NULL, "\"%s\" is no name of a credential helper", helper->name);
     spawn.path = program;
     spawn.argv = argv;
-    r = proc_run(&spawn, key, strlen(key), HELPER_MAX_BYTES, &output, &len, err);
-    if (r == 0)
-        r = parse_helper_answer(output, len, program, ret, err);
-    else if (r > 0 && output && strstr(output, NOT_FOUND))
+    r = proc_run(&spawn, input, strlen(input), HELPER_MAX_BYTES, &output, &len, err);
+    if (r == 0) {
+        secret_set(ret, output ? output : "", len);
+        r = 1;
+    } else if (r > 0 && output && strstr(output, NOT_FOUND)) {
         r = 0;
-    else if (r > 0)
+    } else if (r > 0) {
         r = error_set_plain(err, EIO, NULL, "%s failed with exit code %d", program, r);
+    }
     if (output)
         explicit_bzero(output, len);
+    return r < 0 ? error_wrap(err, r, "cannot ask credential helper \"%s\"", helper->name) : r;
+}
+
+/* 1 found, 0 the helper knows none. */
+static int ask_helper(
+        const char *helper, const char *key, struct credentials *ret, struct error **err)
+{
+    auto_(secret_release) struct secret answer = SECRET_INIT;
+    int r = credentials_run_helper(
+            &(struct credentials_helper){ helper, "get" }, key, &answer, err);
+
+    if (r <= 0)
+        return r;
+    r = parse_helper_answer(answer.data, answer.len, helper, ret, err);
     return r < 0 ? error_wrap(err, r, "cannot ask credential helper \"%s\"", helper) : r;
 }
 
@@ -201,6 +232,14 @@ static bool key_is_hub(const char *key)
     return strcmp(key, "index.docker.io") == 0 || strcmp(key, "registry-1.docker.io") == 0;
 }
 
+bool credentials_key_is(const char *key, const char *domain)
+{
+    auto_free char *normal = normalise_key(key);
+
+    return strcmp(normal, domain) == 0 ||
+           (strcmp(domain, IMAGE_REF_DEFAULT_DOMAIN) == 0 && key_is_hub(normal));
+}
+
 static const json_t *find_auth(const json_t *auths, const char *wanted)
 {
     const json_t *exact = json_object_get(auths, wanted);
@@ -211,10 +250,7 @@ static const json_t *find_auth(const json_t *auths, const char *wanted)
         return exact;
     json_object_foreach((json_t *)(uintptr_t)auths, key, value)
     {
-        auto_free char *normal = normalise_key(key);
-
-        if (strcmp(normal, wanted) == 0 ||
-                (strcmp(wanted, IMAGE_REF_DEFAULT_DOMAIN) == 0 && key_is_hub(normal)))
+        if (credentials_key_is(key, wanted))
             return value;
     }
     return NULL;
@@ -263,33 +299,50 @@ static int search_auths(const json_t *config, const char *domain, const char *pa
     return 0;
 }
 
-static int search_file(const char *file, const char *domain, const char *path,
-        struct credentials *ret, struct error **err)
+const char *credentials_key(const char *domain)
 {
-    auto_json json_t *config = NULL;
+    return strcmp(domain, IMAGE_REF_DEFAULT_DOMAIN) == 0 ? HUB_KEY : domain;
+}
+
+const char *credentials_helper_of(const json_t *config, const char *domain)
+{
+    const json_t *helpers = json_object_get(config, "credHelpers");
+    const char *helper = jsonx_string(helpers, domain);
+
+    if (!helper)
+        helper = jsonx_string(helpers, credentials_key(domain));
+    if (string_is_empty(helper))
+        helper = jsonx_string(config, "credsStore");
+    return string_is_empty(helper) ? NULL : helper;
+}
+
+int credentials_read_file(const char *file, json_t **ret, struct error **err)
+{
     auto_free char *text = NULL;
-    const char *helper, *key = domain;
     size_t len;
     int r;
 
+    *ret = NULL;
     if (access(file, F_OK) < 0)
         return 0;
     r = fs_read_file(AT_FDCWD, file, FILE_MAX_BYTES, &text, &len, err);
     if (r >= 0)
-        r = jsonx_parse(text, len, file, &config, err);
+        r = jsonx_parse(text, len, file, ret, err);
     if (text)
         explicit_bzero(text, len);
-    if (r < 0)
-        return error_wrap(err, r, "cannot read the credentials in \"%s\"", file);
-    helper = jsonx_string(json_object_get(config, "credHelpers"), domain);
-    if (strcmp(domain, IMAGE_REF_DEFAULT_DOMAIN) == 0) {
-        key = HUB_KEY;
-        if (!helper)
-            helper = jsonx_string(json_object_get(config, "credHelpers"), HUB_KEY);
-    }
-    if (string_is_empty(helper))
-        helper = jsonx_string(config, "credsStore");
-    r = string_is_empty(helper) ? 0 : ask_helper(helper, key, ret, err);
+    return r < 0 ? error_wrap(err, r, "cannot read the credentials in \"%s\"", file) : 1;
+}
+
+static int search_file(const char *file, const char *domain, const char *path,
+        struct credentials *ret, struct error **err)
+{
+    auto_json json_t *config = NULL;
+    int r = credentials_read_file(file, &config, err);
+
+    if (r <= 0)
+        return r;
+    const char *helper = credentials_helper_of(config, domain);
+    r = helper ? ask_helper(helper, credentials_key(domain), ret, err) : 0;
     return r != 0 ? r : search_auths(config, domain, path, file, ret, err);
 }
 
@@ -310,26 +363,50 @@ static int search_legacy(
     return auth ? use_auth(auth, file, ret, err) : 0;
 }
 
-int credentials_find(const struct engine_options *options, const char *domain, const char *path,
+char *credentials_docker_file(const struct engine_options *options)
+{
+    if (options->docker_config_dir)
+        return mem_printf("%s/config.json", options->docker_config_dir);
+    return options->home_dir ? mem_printf("%s/.docker/config.json", options->home_dir) : NULL;
+}
+
+struct strings credentials_file_names(const struct credentials_files *files, struct arena *arena)
+{
+    const struct engine_options *options = files->engine;
+    struct strings names = { 0 };
+    auto_free char *docker = credentials_docker_file(options);
+
+    if (files->only) {
+        *ARRAY_APPEND_ARENA(arena, &names) = arena_strdup(arena, files->only);
+        return names;
+    }
+    if (options->registry_auth_file)
+        *ARRAY_APPEND_ARENA(arena, &names) = arena_strdup(arena, options->registry_auth_file);
+    if (options->xdg_runtime_dir)
+        *ARRAY_APPEND_ARENA(arena, &names) = arena_printf(
+                arena, "%s/containers/auth.json", options->xdg_runtime_dir);
+    *ARRAY_APPEND_ARENA(arena, &names) = arena_printf(
+            arena, "/run/containers/%u/auth.json", (unsigned)geteuid());
+    if (options->home_dir)
+        *ARRAY_APPEND_ARENA(arena, &names) = arena_printf(
+                arena, "%s/.config/containers/auth.json", options->home_dir);
+    if (docker)
+        *ARRAY_APPEND_ARENA(arena, &names) = arena_strdup(arena, docker);
+    return names;
+}
+
+int credentials_find(const struct credentials_files *files, const char *domain, const char *path,
         struct credentials *ret, struct error **err)
 {
     auto_(credentials_release) struct credentials found = CREDENTIALS_INIT;
-    const char *home = options->home_dir;
-    auto_free char *user_run = mem_printf("/run/containers/%u/auth.json", (unsigned)geteuid());
-    auto_free char *xdg = options->xdg_runtime_dir
-                                  ? mem_printf("%s/containers/auth.json", options->xdg_runtime_dir)
-                                  : NULL;
-    auto_free char *containers = home ? mem_printf("%s/.config/containers/auth.json", home) : NULL;
-    auto_free char *docker = options->docker_config_dir
-                                     ? mem_printf("%s/config.json", options->docker_config_dir)
-                                     : (home ? mem_printf("%s/.docker/config.json", home) : NULL);
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct strings names = credentials_file_names(files, &arena);
+    const char *home = files->only ? NULL : files->engine->home_dir;
     auto_free char *legacy = home ? mem_printf("%s/.dockercfg", home) : NULL;
-    const char *files[] = { options->registry_auth_file, xdg, user_run, containers, docker };
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(files); i++)
-        if (files[i])
-            r = search_file(files[i], domain, path, &found, err);
+    for (size_t i = 0; r == 0 && i < names.len; i++)
+        r = search_file(names.items[i], domain, path, &found, err);
     if (r == 0 && legacy)
         r = search_legacy(legacy, domain, &found, err);
     if (r < 0)

@@ -24,6 +24,7 @@ struct engine;
 struct engine_options;
 struct error;
 struct progress;
+struct registry_access;
 
 #define IMAGE_ID_MAX (sizeof("sha256:") + 64)
 #define IMAGE_DIFF_ID_MAX (sizeof("sha256:") + 64)
@@ -102,15 +103,19 @@ extern const char *const image_pull_policy_names[IMAGE_PULL_POLICY_MAX_];
 struct image_pull_options {
     const char *platform; /* "linux/arm64/v8"; NULL: this machine's */
     enum image_pull_policy policy;
-    bool insecure; /* HTTP and unverified TLS for this registry (loopback may always use HTTP) */
+    const struct registry_access *access; /* borrowed; NULL: as the machine's files say */
     const struct progress
             *progress; /* Docker's words per layer; borrowed; called from one thread at a time */
 };
 
 /* The tags that a repository ("alpine", "registry:5000/a/b") has at its registry, in its order: NULL-terminated, in
  * `arena`. */
-int image_list_remote_tags(struct engine *engine, struct arena *arena, const char *repository,
-        char ***ret, struct error **err);
+struct image_tags_query {
+    const char *repository;
+    const struct registry_access *access; /* as in image_pull_options */
+};
+int image_list_remote_tags(struct engine *engine, struct arena *arena,
+        const struct image_tags_query *query, char ***ret, struct error **err);
 
 /* Pulls `ref`; *ret (given, NULL ret is fine) is the image. Everything is verified before it is known
  * to the store: on failure, and when the process dies, what existed before is intact and nothing else is left.
@@ -165,7 +170,7 @@ int image_import(struct engine *engine, int fd, const struct image_import_option
         char **ret_id, struct error **err);
 
 struct image_push_options {
-    bool insecure; /* as in image_pull_options */
+    const struct registry_access *access; /* as in image_pull_options */
     const struct progress *progress;
 };
 

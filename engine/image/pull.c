@@ -456,7 +456,7 @@ static int pull_anywhere(struct pull *pull, char **ret_id, struct error **err)
             .domain = pull->ref->domain,
             .path = pull->ref->path,
             .endpoint = &endpoints.items[i],
-            .insecure = pull->options->insecure,
+            .access = pull->options->access,
         };
         bool last = i + 1 == endpoints.len;
 

@@ -1,7 +1,6 @@
 /* What sends something to one repository: images (push.c), artifacts (artifact.c). */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -10,6 +9,7 @@
 struct engine;
 struct error;
 struct http_client;
+struct image_push_options;
 struct image_ref;
 struct progress;
 struct registry;
@@ -27,8 +27,8 @@ struct push_text {
     size_t len;
 };
 
-int push_begin(struct engine *engine, const struct image_ref *ref, bool insecure,
-        const struct progress *progress, struct push *ret, struct error **err);
+int push_begin(struct engine *engine, const struct image_ref *ref,
+        const struct image_push_options *options, struct push *ret, struct error **err);
 void push_release(struct push *push);
 
 /* A text as a blob, unless the registry has it. */

@@ -35,26 +35,26 @@ void push_release(struct push *push)
     arena_release(&push->arena);
 }
 
-int push_begin(struct engine *engine, const struct image_ref *ref, bool insecure,
-        const struct progress *progress, struct push *ret, struct error **err)
+int push_begin(struct engine *engine, const struct image_ref *ref,
+        const struct image_push_options *options, struct push *ret, struct error **err)
 {
     struct registry_endpoints endpoints;
     int r;
 
-    *ret = (struct push){ .engine = engine, .progress = progress };
+    *ret = (struct push){ .engine = engine, .progress = options->progress };
     r = registries_resolve(&ret->arena, &engine->options, ref, &endpoints, err);
     if (r < 0)
         return r;
     /* The last is the registry itself: nobody pushes to a mirror. */
-    struct registry_options options = {
+    struct registry_options where = {
         .engine = &engine->options,
         .domain = ref->domain,
         .path = ref->path,
         .endpoint = &endpoints.items[endpoints.len - 1],
-        .insecure = insecure,
-        .pushes = true,
+        .access = options->access,
+        .rights = REGISTRY_PUSHES,
     };
-    r = registry_new(&options, &ret->registry, err);
+    r = registry_new(&where, &ret->registry, err);
     return r < 0 ? r : http_client_new(&ret->client, err);
 }
 
@@ -227,7 +227,7 @@ int image_push(struct engine *engine, const char *name, const struct image_push_
         r = error_set_plain(err, ENOENT, NULL, "An image does not exist locally with the tag: %s",
                 image_ref_familiar(tagged));
     if (r >= 0)
-        r = push_begin(engine, &ref, options->insecure, options->progress, &push, err);
+        r = push_begin(engine, &ref, options, &push, err);
     if (r >= 0)
         r = push_image(&push, image, ref.tag, digest, err);
     if (r < 0)

@@ -1,12 +1,14 @@
 /* How a request gets its Authorization: none at first, unless a token or the need for basic authentication is
  * known already; after a 401, what the challenge asks for; once more after a 401 with a token that was
  * good before, since tokens expire. It goes to the registry's own scheme, host and port only. */
-#include "engine/image/registry.h"
+#include "engine/image/registry-internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
-#include "engine/image/challenge.h"
+#include "engine/image/access.h"
 #include "engine/image/credentials.h"
 #include "engine/image/http.h"
 #include "engine/image/ref.h"
@@ -32,47 +34,39 @@
     "application/vnd.docker.distribution.manifest.v2+json"
 #define REDIRECTS_MAX 10
 #define TAGS_PAGE 1000
-#define FAILURES_MAX 5        /* without progress between them */
+#define RETRIES_USUAL 4       /* without progress between them */
 #define TOTAL_FAILURES_MAX 50 /* whatever the progress */
 #define PROGRESS_BYTES (1u << 20)
 #define BACKOFF_FIRST_MSEC 250
 #define RETRY_AFTER_MAX_SEC 60
 #define LOOK_MSEC 100
-#define ANSWER_MAX_BYTES (1u << 20) /* of tokens and error texts */
-#define TOKEN_MAX_BYTES (64u << 10)
-#define URL_MAX_BYTES 16384
-
-struct registry {
-    char *domain, *path;                  /* of the reference */
-    char *host, *endpoint_path;           /* who is asked for what */
-    char *ca_file, *cert_file, *key_file; /* NULL: none */
-    bool insecure; /* HTTP is allowed: by the user, or because it cannot leave the machine */
-    bool trusted;  /* … by the user: then certificates of others need not be good either */
-    bool loopback, pushes;
-    struct credentials credentials;
-    pthread_mutex_t lock;        /* for what follows */
-    const char *scheme;          /* "https" or "http"; NULL: not found out yet */
-    struct secret authorization; /* .data NULL: none */
-    unsigned generation;         /* counts the values that `authorization` had */
-};
 
 /* ---- waiting ---- */
 
-/* What failed is forgotten: a later success must leave no error behind. */
-static int pause_before_retry(
-        unsigned failures, int64_t retry_after_sec, const atomic_bool *cancel, struct error **err)
-{
-    int64_t msec = (int64_t)BACKOFF_FIRST_MSEC << (failures < 8 ? failures : 8);
+struct pause {
+    const struct registry *registry;
+    unsigned failures;
+    int64_t retry_after_sec; /* the registry's wish; -1: none */
+    const atomic_bool *cancel;
+};
 
-    if (retry_after_sec >= 0)
-        msec = (retry_after_sec < RETRY_AFTER_MAX_SEC ? retry_after_sec : RETRY_AFTER_MAX_SEC) *
+/* What failed is forgotten: a later success must leave no error behind. */
+static int pause_before_retry(const struct pause *pause, struct error **err)
+{
+    int64_t msec = (int64_t)BACKOFF_FIRST_MSEC << (pause->failures < 8 ? pause->failures : 8);
+
+    if (pause->registry->retry_delay_usec > 0)
+        msec = pause->registry->retry_delay_usec / USEC_PER_MSEC;
+    else if (pause->retry_after_sec >= 0)
+        msec = (pause->retry_after_sec < RETRY_AFTER_MAX_SEC ? pause->retry_after_sec
+                                                             : RETRY_AFTER_MAX_SEC) *
                1000;
     if (err)
         error_free(TAKE(*err));
     while (msec > 0) {
         struct timespec step = { .tv_nsec = (msec < LOOK_MSEC ? msec : LOOK_MSEC) * 1000000 };
 
-        if (cancel && atomic_load(cancel))
+        if (pause->cancel && atomic_load(pause->cancel))
             return error_set_plain(err, ECANCELED, NULL, "interrupted");
         nanosleep(&step, NULL);
         msec -= LOOK_MSEC;
@@ -80,30 +74,71 @@ static int pause_before_retry(
     return 0;
 }
 
+/* 0 after a while when `r`, the failure number `failures` + 1, may be tried again; else `r`, with its error. */
+static int consider_retry(const struct pause *pause, int r, struct error **err)
+{
+    const struct registry *registry = pause->registry;
+
+    if (!(r == -EAGAIN || (r == -ECONNREFUSED && registry->waits_for_connection)) ||
+            pause->failures >= registry->retries)
+        return r;
+    return pause_before_retry(pause, err);
+}
+
 /* ---- life ---- */
 
-static char *find_file(const char *dir, const char *name)
+/* The first of `names` (sorted) with that ending, as a path; NULL: none. Given. */
+static char *find_file(const char *dir, const struct strings *names, const char *ending)
 {
-    char *path = mem_printf("%s/%s", dir, name);
-
-    if (access(path, R_OK) == 0)
-        return path;
-    free(path);
+    ARRAY_FOREACH(names, name)
+        if (string_has_suffix(*name, ending))
+            return mem_printf("%s/%s", dir, *name);
     return NULL;
 }
 
-/* As Docker and Podman keep certificates for one registry. */
-static void find_certificates(struct registry *registry)
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* As Docker and Podman keep certificates for one registry. A directory that is not there has none. */
+static int read_certificates(struct registry *registry, const char *dir, struct error **err)
+{
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct strings names = { 0 };
+    DIR *stream = opendir(dir);
+
+    for (struct dirent *entry; stream && (entry = readdir(stream));)
+        *ARRAY_APPEND_ARENA(&arena, &names) = arena_strdup(&arena, entry->d_name);
+    if (stream)
+        closedir(stream);
+    if (names.len)
+        qsort(names.items, names.len, sizeof(*names.items), compare_names);
+    registry->ca_file = find_file(dir, &names, ".crt");
+    registry->cert_file = find_file(dir, &names, ".cert");
+    if (!registry->cert_file)
+        return 0;
+    registry->key_file = mem_printf(
+            "%.*s.key", (int)(strlen(registry->cert_file) - strlen(".cert")), registry->cert_file);
+    if (access(registry->key_file, R_OK) < 0)
+        return error_set(err, errno, NULL, "missing key %s for client certificate %s",
+                registry->key_file, registry->cert_file);
+    return 0;
+}
+
+static int find_certificates(struct registry *registry, const char *dir, struct error **err)
 {
     static const char *const parents[] = { "/etc/containers/certs.d", "/etc/docker/certs.d" };
+    int r = dir ? read_certificates(registry, dir, err) : 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(parents) && !registry->ca_file; i++) {
-        auto_free char *dir = mem_printf("%s/%s", parents[i], registry->host);
+    for (size_t i = 0;
+            i < ARRAY_LEN(parents) && !dir && r >= 0 && !registry->ca_file && !registry->cert_file;
+            i++) {
+        auto_free char *usual = mem_printf("%s/%s", parents[i], registry->host);
 
-        registry->ca_file = find_file(dir, "ca.crt");
-        registry->cert_file = find_file(dir, "client.cert");
-        registry->key_file = find_file(dir, "client.key");
+        r = read_certificates(registry, usual, err);
     }
+    return r;
 }
 
 static bool host_is_loopback(const char *host)
@@ -118,6 +153,8 @@ static bool host_is_loopback(const char *host)
 
 int registry_new(const struct registry_options *options, struct registry **ret, struct error **err)
 {
+    static const struct registry_access none;
+    const struct registry_access *said = options->access ? options->access : &none;
     auto_(registry_free_p) struct registry *registry = NEW(struct registry);
     int r;
 
@@ -126,16 +163,29 @@ int registry_new(const struct registry_options *options, struct registry **ret, 
     registry->path = mem_strdup(options->path);
     registry->host = mem_strdup(options->endpoint->host);
     registry->endpoint_path = mem_strdup(options->endpoint->path);
+    registry->rights = options->rights;
     registry->loopback = host_is_loopback(registry->host);
-    registry->pushes = options->pushes;
-    registry->trusted = options->insecure || options->endpoint->insecure;
-    registry->insecure = registry->trusted || registry->loopback;
-    find_certificates(registry);
+    registry->unverified = said->tls == REGISTRY_TLS_UNVERIFIED;
+    registry->trusted = registry->unverified ||
+                        (said->tls == REGISTRY_TLS_CONFIGURED && options->endpoint->insecure);
+    registry->insecure = registry->trusted ||
+                         (said->tls == REGISTRY_TLS_CONFIGURED && registry->loopback);
+    registry->retries = said->retries_set ? said->retries : RETRIES_USUAL;
+    registry->waits_for_connection = said->retries_set && said->retries > 0;
+    registry->retry_delay_usec = said->retry_delay_usec;
+    r = find_certificates(registry, said->cert_dir, err);
+    if (r < 0)
+        return r;
     /* A mirror is another party: it gets its own credentials, never those of what it mirrors. */
-    r = options->endpoint->is_mirror ? credentials_find(options->engine, registry->host,
-                                               registry->endpoint_path, &registry->credentials, err)
-                                     : credentials_find(options->engine, registry->domain,
-                                               registry->path, &registry->credentials, err);
+    bool mirror = options->endpoint->is_mirror;
+    if (said->credentials && !mirror) {
+        credentials_copy(said->credentials, &registry->credentials);
+    } else {
+        struct credentials_files files = { options->engine, said->auth_file };
+
+        r = credentials_find(&files, mirror ? registry->host : registry->domain,
+                mirror ? registry->endpoint_path : registry->path, &registry->credentials, err);
+    }
     if (r < 0)
         return r;
     *ret = TAKE(registry);
@@ -155,14 +205,15 @@ void registry_free(struct registry *registry)
     free(registry->key_file);
     credentials_release(&registry->credentials);
     secret_release(&registry->authorization);
+    secret_release(&registry->identity);
     pthread_mutex_destroy(&registry->lock);
     free(registry);
 }
 
-static struct http_tls tls_of(const struct registry *registry)
+struct http_tls registry_tls_of(const struct registry *registry)
 {
     return (struct http_tls){
-        .verify = !registry->insecure || registry->ca_file,
+        .verify = !registry->unverified && (!registry->insecure || registry->ca_file),
         .ca_file = registry->ca_file,
         .cert_file = registry->cert_file,
         .key_file = registry->key_file,
@@ -175,7 +226,9 @@ static bool probe(struct registry *registry, struct http_client *client, const c
         const atomic_bool *cancel, struct error **err)
 {
     auto_free char *url = mem_printf("%s://%s/v2/", scheme, registry->host);
-    struct http_request request = { .url = url, .tls = tls_of(registry), .cancel = cancel };
+    struct http_request request = {
+        .url = url, .tls = registry_tls_of(registry), .cancel = cancel
+    };
     struct http_response response;
     int r = http_open(client, &request, &response, err);
 
@@ -225,7 +278,7 @@ static char *describe_answer(struct http_client *client, unsigned status)
     const char *message;
     size_t len;
 
-    if (http_read_all(client, ANSWER_MAX_BYTES, &text, &len, NULL) >= 0)
+    if (http_read_all(client, REGISTRY_ANSWER_MAX_BYTES, &text, &len, NULL) >= 0)
         (void)jsonx_parse(text, len, "answer", &json, NULL);
     first = json_array_get(json_object_get(json, "errors"), 0);
     message = jsonx_string(first, "message");
@@ -236,7 +289,7 @@ static char *describe_answer(struct http_client *client, unsigned status)
     return mem_printf("HTTP status %u", status);
 }
 
-static int answer_failed(
+int registry_answer_failed(
         struct registry *registry, struct http_client *client, unsigned status, struct error **err)
 {
     auto_free char *why = describe_answer(client, status);
@@ -246,153 +299,19 @@ static int answer_failed(
     case 401:
     case 403:
         return error_set_plain(err, EACCES, NULL,
-                registry->pushes ? "push access denied for %s: %s"
-                                 : "pull access denied for %s, repository does not exist or may "
-                                   "require a login: %s",
-                image_ref_familiar(name), why);
+                registry->rights == REGISTRY_LOGS_IN ? "login to %s was denied: %s"
+                : registry->rights == REGISTRY_PUSHES
+                        ? "push access denied for %s: %s"
+                        : "pull access denied for %s, repository does not exist or may "
+                          "require a login: %s",
+                registry->rights == REGISTRY_LOGS_IN ? registry->domain : image_ref_familiar(name),
+                why);
     case 404:
         return error_set_plain(err, ENOENT, NULL, "%s", why);
     default:
         return error_set_plain(err, status == 429 || status >= 500 ? EAGAIN : EPROTO, NULL,
                 "registry %s: %s", registry->host, why);
     }
-}
-
-/* ---- tokens ---- */
-
-static void add_query(struct strbuf *query, const char *key, const char *value)
-{
-    auto_free char *escaped = http_escape(value);
-
-    strbuf_addf(query, "%s%s=%s", query->len ? "&" : "", key, escaped);
-}
-
-static void set_authorization(struct registry *registry, const char *text, size_t len)
-{
-    pthread_mutex_lock(&registry->lock);
-    secret_set(&registry->authorization, text, len);
-    registry->generation++;
-    pthread_mutex_unlock(&registry->lock);
-}
-
-static int use_token(struct registry *registry, const char *text, size_t len, struct error **err)
-{
-    auto_json json_t *json = NULL;
-    const char *token;
-    auto_free char *value = NULL;
-    int r = jsonx_parse(text, len, "answer of the token server", &json, err);
-
-    if (r < 0)
-        return r;
-    token = jsonx_string(json, "token");
-    if (string_is_empty(token))
-        token = jsonx_string(json, "access_token");
-    if (string_is_empty(token) || strlen(token) > TOKEN_MAX_BYTES || strpbrk(token, "\r\n"))
-        return error_set_plain(err, EPROTO, NULL, "the token server gave no token");
-    value = mem_printf("Bearer %s", token);
-    set_authorization(registry, value, strlen(value));
-    explicit_bzero(value, strlen(value));
-    return 0;
-}
-
-/* Credentials go to the realm that the registry names: never without TLS, unless the user said that the
- * registry may be spoken to without, or they stay on the machine. */
-static int check_realm(const struct registry *registry, const char *realm, struct error **err)
-{
-    struct http_url url = { 0 };
-    int r = http_url_parse(realm, &url, err);
-
-    if (r < 0)
-        return error_wrap(err, r, "registry %s names a token server", registry->host);
-    if (strcmp(url.scheme, "http") == 0 && !registry->trusted && !http_host_is_loopback(url.host))
-        r = error_set_plain(err, EPROTO, NULL, "registry %s names a token server without TLS: %s",
-                registry->host, realm);
-    http_url_release(&url);
-    return r;
-}
-
-static int request_token(struct registry *registry, struct http_client *client,
-        const struct challenge *challenge, const atomic_bool *cancel, struct error **err)
-{
-    auto_(strbuf_release) struct strbuf query = STRBUF_INIT(URL_MAX_BYTES);
-    auto_(secret_release) struct secret basic = SECRET_INIT;
-    auto_free char *scope = mem_printf(
-            "repository:%s:%s", registry->endpoint_path, registry->pushes ? "pull,push" : "pull");
-    auto_free char *url = NULL, *answer = NULL;
-    struct http_request request = { .tls = tls_of(registry), .cancel = cancel };
-    struct http_response response;
-    const struct credentials *credentials = &registry->credentials;
-    size_t len = 0;
-    int r = check_realm(registry, challenge->realm, err);
-
-    if (r < 0)
-        return r;
-    if (challenge->service)
-        add_query(&query, "service", challenge->service);
-    add_query(&query, "scope", challenge->scope ? challenge->scope : scope);
-    if (credentials->identity_token.data) {
-        add_query(&query, "grant_type", "refresh_token");
-        add_query(&query, "client_id", "berth");
-        add_query(&query, "refresh_token", credentials->identity_token.data);
-        request.form = query.data;
-        request.url = challenge->realm;
-    } else {
-        url = mem_printf(
-                "%s%c%s", challenge->realm, strchr(challenge->realm, '?') ? '&' : '?', query.data);
-        request.url = url;
-        if (credentials->username) {
-            credentials_basic(credentials, &basic);
-            request.authorization = basic.data;
-        }
-    }
-    r = http_open(client, &request, &response, err);
-    if (request.form)
-        explicit_bzero(query.data, query.len);
-    if (r >= 0 && response.status != 200)
-        r = answer_failed(registry, client, response.status, err);
-    if (r >= 0)
-        r = http_read_all(client, ANSWER_MAX_BYTES, &answer, &len, err);
-    if (r >= 0)
-        r = use_token(registry, answer, len, err);
-    if (answer)
-        explicit_bzero(answer, len);
-    return r < 0 ? error_wrap(err, r, "cannot get a token for %s", registry->host) : 0;
-}
-
-static int use_basic(struct registry *registry, struct error **err)
-{
-    auto_(secret_release) struct secret basic = SECRET_INIT;
-
-    if (!registry->credentials.username)
-        return error_set_plain(err, EACCES, NULL,
-                "registry %s wants a user name and a password (log in first)", registry->host);
-    credentials_basic(&registry->credentials, &basic);
-    set_authorization(registry, basic.data, basic.len);
-    return 0;
-}
-
-/* Does what a 401 asks for. */
-static int authenticate(struct registry *registry, struct http_client *client,
-        const struct strings *challenges, const atomic_bool *cancel, struct error **err)
-{
-    auto_(arena_release) struct arena arena = ARENA_INIT;
-    struct challenge best = { 0 };
-    bool found = false;
-
-    ARRAY_FOREACH(challenges, it) {
-        struct challenge challenge;
-
-        if (challenge_parse(&arena, *it, &challenge) &&
-                (!found || challenge.scheme == CHALLENGE_BEARER)) {
-            best = challenge;
-            found = true;
-        }
-    }
-    if (!found)
-        return error_set_plain(err, EACCES, NULL,
-                "registry %s denies access and offers no way to log in", registry->host);
-    return best.scheme == CHALLENGE_BASIC ? use_basic(registry, err)
-                                          : request_token(registry, client, &best, cancel, err);
 }
 
 /* ---- requests ---- */
@@ -450,7 +369,7 @@ static int open_authorized(struct registry *registry, struct http_client *client
     url = strstr(what, "://") ? mem_strdup(what)
                               : mem_printf("%s%s/%s", base, registry->endpoint_path, what);
     request->url = url;
-    request->tls = tls_of(registry);
+    request->tls = registry_tls_of(registry);
     for (;;) {
         auto_(secret_release) struct secret authorization = SECRET_INIT;
         unsigned generation;
@@ -471,9 +390,9 @@ static int open_authorized(struct registry *registry, struct http_client *client
         if (outdated) /* another thread has just got a new one */
             continue;
         if (renewed)
-            return answer_failed(registry, client, 401, err);
+            return registry_answer_failed(registry, client, 401, err);
         renewed = true;
-        r = authenticate(registry, client, ret->challenges, request->cancel, err);
+        r = registry_authenticate(registry, client, ret->challenges, request->cancel, err);
         if (r < 0)
             return r;
     }
@@ -492,11 +411,10 @@ static int open_patiently(struct registry *registry, struct http_client *client,
             if (ret->status < 300)
                 return 0;
             retry_after_sec = ret->retry_after_sec;
-            r = answer_failed(registry, client, ret->status, err);
+            r = registry_answer_failed(registry, client, ret->status, err);
         }
-        if (r != -EAGAIN || failures + 1 >= FAILURES_MAX)
-            return r;
-        r = pause_before_retry(failures, retry_after_sec, first->cancel, err);
+        r = consider_retry(
+                &(struct pause){ registry, failures, retry_after_sec, first->cancel }, r, err);
         if (r < 0)
             return r;
     }
@@ -517,11 +435,12 @@ int registry_get_manifest(struct registry *registry, struct http_client *client,
         if (r == -ENOENT)
             return error_wrap(err, r, "manifest for %s%s%s not found", image_ref_familiar(name),
                     strchr(reference, ':') ? "@" : ":", reference);
-        if (r >= 0)
-            r = http_read_all(client, LIMIT_MANIFEST_BYTES, ret, ret_len, err);
-        if (r != -EAGAIN || failures + 1 >= FAILURES_MAX)
+        if (r < 0) /* it was tried often enough there */
             break;
-        r = pause_before_retry(failures, -1, cancel, err);
+        r = http_read_all(client, LIMIT_MANIFEST_BYTES, ret, ret_len, err);
+        if (r >= 0)
+            break;
+        r = consider_retry(&(struct pause){ registry, failures, -1, cancel }, r, err);
         if (r < 0)
             break;
     }
@@ -586,7 +505,7 @@ static int open_blob(struct registry_blob *blob, struct error **err)
 }
 
 /* After a cut: waits and says whether to go on. `r` is what failed. */
-static int consider_retry(struct registry_blob *blob, int r, struct error **err)
+static int resume(struct registry_blob *blob, int r, struct error **err)
 {
     blob->open = false;
     /* A registry that cannot be reached is not waited for, unless it was there a moment ago. */
@@ -595,10 +514,11 @@ static int consider_retry(struct registry_blob *blob, int r, struct error **err)
     if (blob->offset - blob->last_cut_offset >= PROGRESS_BYTES)
         blob->failures = 0;
     blob->last_cut_offset = blob->offset;
-    if (++blob->failures >= FAILURES_MAX || ++blob->total_failures >= TOTAL_FAILURES_MAX)
+    if (++blob->failures > blob->registry->retries || ++blob->total_failures >= TOTAL_FAILURES_MAX)
         return error_wrap(err, -EIO, "the download ended after %" PRIu64 " of %" PRIu64 " bytes",
                 blob->offset, blob->size_bytes);
-    return pause_before_retry(blob->failures - 1, -1, blob->cancel, err);
+    return pause_before_retry(
+            &(struct pause){ blob->registry, blob->failures - 1, -1, blob->cancel }, err);
 }
 
 static ssize_t read_blob(void *userdata, void *data, size_t size, struct error **err)
@@ -623,7 +543,7 @@ static ssize_t read_blob(void *userdata, void *data, size_t size, struct error *
             blob->offset += (uint64_t)n;
             return n;
         }
-        r = consider_retry(blob, (int)n, err);
+        r = resume(blob, (int)n, err);
         if (r < 0)
             return r;
     }
@@ -651,6 +571,27 @@ int registry_get_blob(struct registry_blob *blob, char **ret, size_t *ret_len, s
     data[len] = 0;
     *ret = TAKE(data);
     *ret_len = len;
+    return 0;
+}
+
+int registry_login(struct registry *registry, struct http_client *client, const atomic_bool *cancel,
+        struct secret *ret_identity, struct error **err)
+{
+    struct http_request request = { .cancel = cancel };
+    struct http_response response;
+    /* "/v2/" itself: the whole address, since there is no repository that it would be below. */
+    const char *scheme = NULL;
+    auto_free char *what = NULL;
+    int r = find_scheme(registry, client, cancel, &scheme, err);
+
+    if (r < 0)
+        return r;
+    what = mem_printf("%s://%s/v2/", scheme, registry->host);
+    r = open_patiently(registry, client, what, &request, &response, err);
+    if (r < 0)
+        return r;
+    if (registry->identity.data)
+        secret_set(ret_identity, registry->identity.data, registry->identity.len);
     return 0;
 }
 
@@ -709,10 +650,8 @@ int registry_put_blob(struct registry *registry, struct http_client *client, con
         if (r >= 0 && response.status < 300)
             return 0;
         if (r >= 0)
-            r = answer_failed(registry, client, response.status, err);
-        if (r != -EAGAIN || failures + 1 >= FAILURES_MAX)
-            return r;
-        r = pause_before_retry(failures, -1, cancel, err);
+            r = registry_answer_failed(registry, client, response.status, err);
+        r = consider_retry(&(struct pause){ registry, failures, -1, cancel }, r, err);
         if (r < 0)
             return r;
     }

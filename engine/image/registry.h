@@ -14,20 +14,30 @@ struct engine_options;
 struct error;
 struct http_client;
 struct registry;
+struct registry_access;
 struct registry_endpoint;
+struct secret;
+
+/* What is asked for in the name of the user. */
+enum registry_rights { REGISTRY_PULLS, REGISTRY_PUSHES, REGISTRY_LOGS_IN };
 
 struct registry_options {
     const struct engine_options *engine; /* for credentials; borrowed for registry_new */
     const char *domain, *path;           /* of the reference: whose credentials are used */
     const struct registry_endpoint *endpoint;
-    bool insecure; /* HTTP is fine, and TLS is not verified */
-    bool pushes;   /* the rights to write are asked for, too */
+    const struct registry_access *access; /* borrowed for registry_new; NULL: nothing said */
+    enum registry_rights rights;
 };
 
 /* -EACCES … when credentials cannot be read. No request is made. */
 int registry_new(const struct registry_options *options, struct registry **ret, struct error **err);
 void registry_free(struct registry *registry);
 DEFINE_CLEANUP(struct registry *, registry_free);
+
+/* Asks the registry, made with REGISTRY_LOGS_IN and credentials, whether it knows them: -EACCES when not. *ret_identity
+ * is set when it gave a token that is to be kept in place of the password. */
+int registry_login(struct registry *registry, struct http_client *client, const atomic_bool *cancel,
+        struct secret *ret_identity, struct error **err);
 
 /* The manifest `reference` (tag or digest) as bytes: terminated, given, at most LIMIT_MANIFEST_BYTES. Not
  * verified here. -ENOENT with Docker's words when there is none, -EACCES when access is denied. */
@@ -58,7 +68,7 @@ struct byte_source registry_blob_source(struct registry_blob *blob);
 /* A small blob whole. */
 int registry_get_blob(struct registry_blob *blob, char **ret, size_t *ret_len, struct error **err);
 
-/* ---- sending, to a registry that was made with `pushes` ---- */
+/* ---- sending, to a registry that was made with REGISTRY_PUSHES ---- */
 
 /* 1 when it has the blob, else 0. */
 int registry_has_blob(struct registry *registry, struct http_client *client, const char *digest,

@@ -96,13 +96,13 @@ static int list_at(struct engine *engine, const struct registry_options *options
     return r;
 }
 
-int image_list_remote_tags(struct engine *engine, struct arena *arena, const char *repository,
-        char ***ret, struct error **err)
+int image_list_remote_tags(struct engine *engine, struct arena *arena,
+        const struct image_tags_query *query, char ***ret, struct error **err)
 {
     auto_(image_ref_release) struct image_ref ref = IMAGE_REF_INIT;
     struct tags tags = { .arena = arena };
     struct registry_endpoints endpoints = { 0 };
-    int r = image_ref_parse(repository, &ref, err);
+    int r = image_ref_parse(query->repository, &ref, err);
 
     if (r >= 0)
         r = registries_resolve(arena, &engine->options, &ref, &endpoints, err);
@@ -112,12 +112,13 @@ int image_list_remote_tags(struct engine *engine, struct arena *arena, const cha
             .domain = ref.domain,
             .path = ref.path,
             .endpoint = &endpoints.items[i],
+            .access = query->access,
         };
         bool last = i + 1 == endpoints.len;
 
         strmap_init_arena(&tags.seen, arena);
         tags.list.len = 0;
-        r = list_at(engine, &options, repository, &tags, last ? err : NULL);
+        r = list_at(engine, &options, query->repository, &tags, last ? err : NULL);
         if (r >= 0)
             break;
         if (!last && r != -ECANCELED)

@@ -25,6 +25,7 @@
 #include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "engine/image/access.h"
 #include "engine/image/image.h"
 #include "engine/image/ref.h"
 #include "engine/progress.h"
@@ -96,6 +97,8 @@ static int run_save(struct engine *engine, int argc, char **argv, struct error *
     return image_save(engine, (const char *const *)argv, (size_t)argc, STDOUT_FILENO, NULL, err);
 }
 
+static const struct registry_access unverified = { .tls = REGISTRY_TLS_UNVERIFIED };
+
 static int run_pull(struct engine *engine, int argc, char **argv, struct error **err)
 {
     struct image_pull_options options = { .progress = &progress };
@@ -105,7 +108,7 @@ static int run_pull(struct engine *engine, int argc, char **argv, struct error *
     optind = 0;
     while ((c = getopt(argc + 1, argv - 1, "imp:")) != -1) {
         if (c == 'i')
-            options.insecure = true;
+            options.access = &unverified;
         else if (c == 'm')
             options.policy = IMAGE_PULL_MISSING;
         else if (c == 'p')

@@ -61,6 +61,25 @@ teardown() {
     assert_output_has 'cannot push a digest reference'
 }
 
+@test "all tags of a repository are pushed, and no other" {
+    local tag
+    for tag in 2 1 latest; do berth tag busybox "$REGISTRY/team/all:$tag"; done
+    berth tag busybox "$REGISTRY/team/all2:1"
+    run -0 berth push -a "$REGISTRY/team/all"
+    assert_output_has "The push refers to repository [$REGISTRY/team/all]"
+    [ "$(sed -n 's/^PUT .*manifests\/\([^ ]*\).*/\1/p' "$STATE/log" | tr '\n' ' ')" = "1 2 latest " ]
+    ! grep -q all2 "$STATE/log"
+    run -0 berth push -a -q "$REGISTRY/team/all"
+    [ "$output" = "$REGISTRY/team/all" ]
+    run -1 berth push -a "$REGISTRY/team/all:1"
+    assert_output_has "tag can't be used with --all-tags/-a"
+    run -1 berth push -a "$REGISTRY/team/none"
+    assert_output_has "An image does not exist locally with the tag: $REGISTRY/team/none"
+    berth tag busybox "$REGISTRY/login/x"
+    run -1 berth push --creds user:wrong "$REGISTRY/login/x"
+    run -0 berth push --creds user:word "$REGISTRY/login/x"
+}
+
 @test "compose push and build --push send the images that services build" {
     cat >compose.yaml <<YAML
 name: pushed

@@ -507,3 +507,34 @@ berth() {
     [ "$output" = other:2 ]
     [ "$(berth images --digests --format '{{.Digest}}' "127.0.0.1:$PORT/good/*")" != "<none>" ]
 }
+
+@test "how often a request is tried again can be said" {
+    berth=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build/dev}/bin/berth
+    run "$berth" pull --retry 1 "127.0.0.1:$PORT/throttle/test:once"
+    [ "$status" -eq 1 ]
+    [[ $output == *"not now"* ]]
+    [ "$(grep -c '/manifests/once' "$SHARED/log")" -eq 2 ]
+    "$berth" pull -q --retry 2 --retry-delay 10ms --policy newer "127.0.0.1:$PORT/throttle/test:twice"
+    [ "$(grep -c '/manifests/twice' "$SHARED/log")" -eq 3 ]
+    : >"$SHARED/log"
+    run "$berth" pull --retry 0 "127.0.0.1:$PORT/broken/test:1"
+    [ "$status" -eq 1 ]
+    [ "$(grep -c '/manifests/' "$SHARED/log")" -eq 1 ]
+    "$berth" pull -q --policy missing "127.0.0.1:$PORT/throttle/test:twice"
+    [ "$(grep -c '/manifests/' "$SHARED/log")" -eq 1 ]
+    run "$berth" pull --policy newer --retry 0 "127.0.0.1:$PORT/broken/test:1"
+    [ "$status" -eq 1 ]
+    "$berth" tag "127.0.0.1:$PORT/throttle/test:twice" "127.0.0.1:$PORT/broken/test:1"
+    "$berth" pull -q --policy newer --retry 0 "127.0.0.1:$PORT/broken/test:1"
+}
+
+@test "a platform is asked for in its parts" {
+    berth=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build/dev}/bin/berth
+    run "$berth" pull --arch sparc "127.0.0.1:$PORT/index/test:1"
+    [ "$status" -eq 1 ]
+    run "$berth" pull --arch nothing --os linux --variant v9 "127.0.0.1:$PORT/index/test:1"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == *linux/nothing/v9* ]]
+    "$berth" pull -q --os linux "127.0.0.1:$PORT/index/test:1"
+}
