@@ -37,7 +37,7 @@ static void note_failure(struct removal *removal, int code, const char *name)
 
 /* Device numbers do not tell a bind mount from the file system that it shows a part of; and behind a
  * bind mount that was left over may be a user's data. STATX_MNT_ID is there since Linux 5.8. */
-static int read_mount_id(int fd, uint64_t *ret)
+int fs_mount_id(int fd, uint64_t *ret)
 {
     struct statx status;
 
@@ -94,7 +94,7 @@ static int remove_directory(struct removal *removal, int parent, const char *nam
     auto_close int dir = open_directory(parent, name);
     if (dir < 0)
         return dir == -ENOENT ? 0 : dir;
-    int r = read_mount_id(dir, &mount_id);
+    int r = fs_mount_id(dir, &mount_id);
     if (r < 0)
         return r;
     if (mount_id != removal->mount_id)
@@ -162,7 +162,7 @@ int fs_remove_tree(int dir_fd, const char *name, struct error **err)
 
     /* The tree may itself be a mount point for its owner to empty; then only the last step fails. */
     struct removal removal = { .top_fd = top, .err = err };
-    r = read_mount_id(top, &removal.mount_id);
+    r = fs_mount_id(top, &removal.mount_id);
     if (r < 0)
         return error_set(err, r, NULL, "cannot look at \"%s\"", name);
     for (unsigned pass = 0; pass < PASSES_MAX; pass++) {

@@ -71,6 +71,9 @@ int fs_remove_file(int dir_fd, const char *name, struct error **err);
  * is fine. Goes on after a failure, returns the first. */
 int fs_remove_tree(int dir_fd, const char *name, struct error **err);
 
+/* What tells mounts apart. */
+int fs_mount_id(int fd, uint64_t *ret);
+
 /* What the files of a tree take on disk, without following links; unreadable parts do not count. 0: there is none. */
 uint64_t fs_tree_size(int dir_fd, const char *name);
 

@@ -6,6 +6,7 @@
 #include "cli/followers.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
+#include "engine/volume/volume-mount.h"
 
 /* What a monitor execs when its container has ended for good. Its output goes nowhere. As the main process of a
  * service it ends with the status of the container. */
@@ -50,9 +51,28 @@ static const struct command followers = {
     .run = run_followers,
 };
 
+/* What a monitor runs before its container runs again by itself. */
+static int run_volumes(struct cli *cli, const void *data, int argc, char **argv)
+{
+    auto_error struct error *err = NULL;
+
+    (void)data;
+    if (argc != 1)
+        return report_failure(cli, "\"%s\" takes an id", cli->command);
+    struct engine *engine = cli_engine_plain(cli, &err);
+    return !engine || volume_renew_all(engine, argv[0], &err) < 0 ? report_error(cli, err) : 0;
+}
+
+static const struct command volumes = {
+    .name = "volumes",
+    .usage = "ID",
+    .summary = "Mount anew what a container alone has in memory",
+    .run = run_volumes,
+};
+
 static int run_internal(struct cli *cli, const void *data, int argc, char **argv)
 {
-    const struct command table[] = { teardown, followers, command_unit, { 0 } };
+    const struct command table[] = { teardown, followers, volumes, command_unit, { 0 } };
     struct command group = command_internal;
 
     (void)data;

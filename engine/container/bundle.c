@@ -514,6 +514,14 @@ static char **internal_argv(struct bundle *b, const char *word)
     return argv;
 }
 
+static bool has_volatile_volume(const struct bundle *b)
+{
+    for (size_t i = 0; i < b->c->config.mounts.len; i++)
+        if (b->mounts[i].is_volatile)
+            return true;
+    return false;
+}
+
 static char **teardown_env(struct bundle *b)
 {
     const struct engine_options *o = &b->engine->options;
@@ -575,6 +583,7 @@ static int write_monitor_config(struct bundle *b, const struct container_run_opt
         .restarted_argv = config->project && config->service && !config->oneoff
                                   ? internal_argv(b, "followers")
                                   : NULL,
+        .renew_argv = has_volatile_volume(b) ? internal_argv(b, "volumes") : NULL,
     };
     int r = layer_dirs(b, &monitor.rootfs, err);
 

@@ -13,8 +13,10 @@
 #include "engine/container/container-internal.h"
 #include "engine/container/mount-layers.h"
 #include "engine/container/oci-spec.h"
-#include "engine/container/volume-device.h"
+#include "engine/rootfs/device.h"
+#include "engine/volume/volume-device.h"
 #include "engine/volume/volume-internal.h"
+#include "engine/volume/volume-mount.h"
 
 #define MOUNTINFO_MAX_BYTES (16u << 20)
 
@@ -33,8 +35,31 @@ static int check_subpath(const struct container_mount *m, int volume_fd, struct 
     return 0;
 }
 
+static int use_volume(
+        struct engine *engine, const struct volume *volume, const char *user, struct error **err)
+{
+    auto_close int lock = volume_lock(engine, volume->name, err);
+
+    return lock < 0 ? lock : volume_use(engine, volume, user, err);
+}
+
+/* For who only looks: what is mounted for others is what the container would see too. */
+static int resolve_device(struct arena *arena, const struct volume *volume,
+        struct oci_mount_source *ret, struct error **err)
+{
+    struct mount_device device;
+    int r = volume_device_source(
+            arena, volume->name, &volume->options, volume_resolve_host, &device, err);
+
+    ret->source = device.source;
+    ret->type = device.type;
+    ret->options = device.options;
+    return r;
+}
+
 static int resolve_volume(struct engine *engine, struct arena *arena,
-        const struct container_mount *m, struct oci_mount_source *ret, struct error **err)
+        const struct container_mount *m, const char *user, struct oci_mount_source *ret,
+        struct error **err)
 {
     struct volume *volume = NULL;
     int r = volume_lookup(engine, arena, m->source, &volume, err);
@@ -43,10 +68,14 @@ static int resolve_volume(struct engine *engine, struct arena *arena,
         return r;
     if (!volume)
         return error_set_plain(err, ENOENT, NULL, "get %s: no such volume", m->source);
-    if (container_pairs_get(&volume->options, "device") ||
-            container_pairs_get(&volume->options, "type"))
-        return volume_device_source(
-                arena, m->source, &volume->options, volume_resolve_host, ret, err);
+    if (volume_has_device(volume)) {
+        if (!user && !volume_is_mounted(engine, m->source))
+            return resolve_device(arena, volume, ret, err);
+        r = user ? use_volume(engine, volume, user, err) : 0;
+        if (r < 0)
+            return r;
+        ret->is_volatile = volume_is_in_memory(volume);
+    }
     auto_close int fd = volume_open_dir(engine, m->source, err);
     if (fd < 0)
         return fd;
@@ -138,7 +167,7 @@ static int resolve(struct engine *engine, struct arena *arena, const struct cont
 
     ret->source = m->source;
     if (m->type == CONTAINER_MOUNT_VOLUME)
-        r = resolve_volume(engine, arena, m, ret, err);
+        r = resolve_volume(engine, arena, m, layers_dir ? c->id : NULL, ret, err);
     else if (m->type == CONTAINER_MOUNT_BIND)
         r = resolve_bind(m, err);
     else if (m->type == CONTAINER_MOUNT_IMAGE)

@@ -22,6 +22,7 @@
 #include "engine/rootfs/view.h"
 #include "engine/state/sweep.h"
 #include "engine/volume/volume-internal.h"
+#include "engine/volume/volume-mount.h"
 
 /* Where first contents are put together before they appear in the volume all at once. */
 #define COPY_TEMPORARY "_copy"
@@ -162,8 +163,27 @@ static int copy_up(struct image_root *root, const struct container_mount *mount,
     return copy_contents(root, volume_fd, from_fd, in_place, err);
 }
 
+/* Mounted for as long as that takes, by a holder of its lock. What is in memory keeps the contents only for those who
+ * use it now. */
+static int fill_device(struct image_root *root, const struct container_mount *mount,
+        const struct volume *volume, const char *id, struct error **err)
+{
+    struct engine *engine = root->engine;
+    auto_close int from_fd = open_image_dir(root, mount->target, err);
+
+    if (from_fd < 0)
+        return from_fd == -ENOENT ? 0 : from_fd;
+    int r = volume_use(engine, volume, id, err);
+    if (r < 0)
+        return error_wrap(err, r, "failed to populate volume");
+    auto_close int volume_fd = volume_open_dir(engine, mount->source, err);
+    r = volume_fd < 0 ? volume_fd : copy_up(root, mount, volume_fd, true, err);
+    int left = volume_leave(engine, mount->source, id, r < 0 ? NULL : err);
+    return r < 0 ? r : left;
+}
+
 static int prepare_named(struct engine *engine, struct arena *arena, struct image_root *root,
-        const struct container_mount *mount, struct error **err)
+        const struct container_mount *mount, const char *id, struct error **err)
 {
     struct volume_create_options options = { .name = mount->source,
         .driver = mount->volume_driver,
@@ -172,12 +192,13 @@ static int prepare_named(struct engine *engine, struct arena *arena, struct imag
     struct volume volume;
     int r = volume_create(engine, arena, &options, &volume, err);
 
-    if (r < 0 || mount->no_copy || !string_is_empty(mount->subpath) ||
-            container_pairs_get(&volume.options, "device"))
+    if (r < 0 || mount->no_copy || !string_is_empty(mount->subpath))
         return r;
     auto_close int lock = volume_lock(engine, mount->source, err);
     if (lock < 0)
         return lock;
+    if (volume_has_device(&volume))
+        return fill_device(root, mount, &volume, id, err);
     auto_close int volume_fd = volume_open_dir(engine, mount->source, err);
     if (volume_fd < 0)
         return volume_fd;
@@ -292,7 +313,7 @@ int container_prepare_mounts(struct engine *engine, struct arena *arena, const c
         else if (mount->type == CONTAINER_MOUNT_VOLUME && string_is_empty(mount->source))
             r = prepare_anonymous(engine, arena, &root, mount, sweep, err);
         else if (mount->type == CONTAINER_MOUNT_VOLUME)
-            r = prepare_named(engine, arena, &root, mount, err);
+            r = prepare_named(engine, arena, &root, mount, id, err);
         if (r >= 0 && mount->type == CONTAINER_MOUNT_VOLUME)
             fault_point("container.create.volume");
     }

@@ -21,11 +21,13 @@ struct oci_mount_source {
     const char *options; /* of the file system, comma-separated; NULL */
     const char *subdir;  /* below a bind's source; NULL: itself */
     const char *top_dir; /* what a layer lies over; NULL: there is none */
+    bool is_volatile;    /* a volume whose contents end with its last user */
 };
 
 /* One per entry of the container's mounts; missing host paths are made where that was asked for. Layers over a source
  * (":O", writable images) lie in `layers_dir` (absolute), as container_prepare_layers makes them; NULL: nobody is going
- * to write, the source itself will do. In the arena. */
+ * to write, and nothing is going to run: the source itself will do. With it, volumes of devices are mounted, for the
+ * container until volume_leave_all. In the arena. */
 struct engine;
 int oci_mounts_resolve(struct engine *engine, struct arena *arena, const struct container *c,
         const char *layers_dir, struct oci_mount_source **ret, struct error **err);

@@ -9,6 +9,7 @@
 #include "engine/monitor/state-file.h"
 #include "engine/network/network.h"
 #include "engine/state/sweep.h"
+#include "engine/volume/volume-mount.h"
 
 static int list_running(
         struct engine *engine, struct arena *arena, struct strings *ret, struct error **err)
@@ -130,5 +131,6 @@ int engine_reconcile(struct engine *engine, struct error **err)
             (void)recover(engine, running.items[i], NULL);
     if (running.len > 0)
         (void)network_revive(engine, NULL); /* likewise */
+    (void)volume_sweep_uses(engine, NULL);
     return 0;
 }

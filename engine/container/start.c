@@ -16,6 +16,7 @@
 #include "engine/monitor/monitor-config.h"
 #include "engine/network/network.h"
 #include "engine/runtime/cgroup.h"
+#include "engine/volume/volume-mount.h"
 
 #define EXIT_ENGINE_FAILED 125
 #define EXIT_START_FAILED 128
@@ -86,6 +87,7 @@ static void undo_run(struct engine *engine, struct container *c, int exit_code, 
     outcome.error = text.data;
     (void)network_teardown(engine, c->id, NULL);
     (void)container_remove_shared(engine, c->id, NULL);
+    (void)volume_leave_all(engine, c->id, NULL);
     /* A monitor that was killed may have left what another runtime had made by then. */
     (void)cgroup_remove(container_cgroup_path(&arena, c->config.cgroup_parent, c->id), NULL);
     (void)container_row_finished(engine, c->id, &outcome, NULL);

@@ -22,6 +22,7 @@
 #include "engine/runtime/cgroup.h"
 #include "engine/state/sweep.h"
 #include "engine/volume/volume-internal.h"
+#include "engine/volume/volume-mount.h"
 
 #define EXIT_KILLED 137 /* 128 + SIGKILL: the container died with its monitor */
 #define GONE_SUFFIX ".gone"
@@ -267,6 +268,8 @@ int container_finish_run(struct engine *engine, const char *id, int run_dir_fd,
         if (r < 0)
             return error_wrap(err, r, "cannot remove the control groups of container %.12s", id);
         r = container_remove_shared(engine, id, err);
+        if (r >= 0)
+            r = volume_leave_all(engine, id, err);
         if (r < 0)
             return r;
         if (row.auto_remove) {

@@ -27,12 +27,32 @@ static void on_followers_end(struct loop *loop, int fd, uint32_t events, void *u
         monitor_tell_followers(m);
 }
 
-void monitor_tell_followers(struct monitor *m)
+static int start_program(const struct monitor *m, char **argv, pid_t *ret, int *ret_pidfd)
 {
     static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     static char *const only_path[] = { path, NULL };
     struct proc_spawn spawn = PROC_SPAWN_INIT;
 
+    spawn.path = argv[0];
+    spawn.argv = argv;
+    spawn.envp = m->config->teardown_env ? m->config->teardown_env : only_path;
+    spawn.stderr_fd = PROC_NULL;
+    spawn.cwd = "/";
+    spawn.new_session = true;
+    return proc_spawn(&spawn, ret, ret_pidfd, NULL);
+}
+
+void monitor_renew_volumes(const struct monitor *m)
+{
+    pid_t pid;
+
+    /* Should it fail, the contents of before are there: no reason to stay down. */
+    if (m->config->renew_argv && start_program(m, m->config->renew_argv, &pid, NULL) >= 0)
+        (void)proc_wait(pid);
+}
+
+void monitor_tell_followers(struct monitor *m)
+{
     if (!m->config->restarted_argv)
         return;
     /* One that still waits for the run before may look too early. */
@@ -40,14 +60,8 @@ void monitor_tell_followers(struct monitor *m)
         m->followers_again = true;
         return;
     }
-    spawn.path = m->config->restarted_argv[0];
-    spawn.argv = m->config->restarted_argv;
-    spawn.envp = m->config->teardown_env ? m->config->teardown_env : only_path;
-    spawn.stderr_fd = PROC_NULL;
-    spawn.cwd = "/";
-    spawn.new_session = true;
     /* That it cannot be started must not end a container that runs. */
-    if (proc_spawn(&spawn, &m->followers_pid, &m->followers_pidfd, NULL) < 0) {
+    if (start_program(m, m->config->restarted_argv, &m->followers_pid, &m->followers_pidfd) < 0) {
         m->followers_pid = 0;
         return;
     }

@@ -139,6 +139,7 @@ static const struct member members[] = {
     MEMBER("teardown_argv", teardown_argv, MEMBER_TEXTS),
     MEMBER("teardown_env", teardown_env, MEMBER_TEXTS),
     MEMBER("restarted_argv", restarted_argv, MEMBER_TEXTS),
+    MEMBER("renew_argv", renew_argv, MEMBER_TEXTS),
 };
 
 struct name_table {

@@ -161,6 +161,9 @@ struct monitor_config {
     /* Program that is run, with the same environment, each time that the container runs again by itself, for
      * those that depend on it: {"…/berth", "internal", "followers", ID}. NULL: nobody does. */
     char **restarted_argv;
+    /* Program that is run, and waited for, before each such run: {"…/berth", "internal", "volumes", ID}. NULL: nothing
+     * is mounted anew. */
+    char **renew_argv;
 };
 
 /* The lock of RUN/containers/ID has this number in the monitor and in what it becomes. */

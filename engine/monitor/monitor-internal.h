@@ -134,6 +134,9 @@ struct monitor {
 
 /* ---- followers.c ---- */
 
+/* The container is about to run again by itself: runs config->renew_argv to its end. */
+void monitor_renew_volumes(const struct monitor *m);
+
 /* The container runs again by itself: runs config->restarted_argv, one at a time. */
 void monitor_tell_followers(struct monitor *m);
 

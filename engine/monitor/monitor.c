@@ -392,6 +392,7 @@ static void on_restart_due(struct loop *loop, void *userdata)
     int exit_code;
 
     (void)loop;
+    monitor_renew_volumes(m);
     if (monitor_start_container(m, &exit_code, &error) < 0) {
         m->state.exit_code = exit_code;
         m->state.finished_nsec = time_realtime_nsec();

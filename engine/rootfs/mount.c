@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "engine/rootfs/device.h"
 
 #define THREAD_FD_PATH_MAX 48
 
@@ -37,18 +38,16 @@ int rootfs_mount_attach(int root_fd, const struct rootfs_mount *mount_of, struct
 {
     auto_close int fd = open_target(root_fd, mount_of, err);
     char target[THREAD_FD_PATH_MAX];
-    unsigned long flags = mount_of->type ? 0 : MS_BIND | MS_REC;
     int r;
 
     if (fd < 0)
         return fd;
     snprintf(target, sizeof(target), "/proc/thread-self/fd/%d", fd);
-    /* lint: allow raw-namespace: the caller is a thread with a namespace of its own. */
-    r = mount(mount_of->source, target, mount_of->type, flags,
-            mount_of->type ? mount_of->options : NULL);
+    r = mount_device_attach(&(struct mount_device){ mount_of->source, mount_of->type,
+                                    mount_of->options, .recursive = true },
+            target, err);
     if (r < 0)
-        return error_set(err, errno, NULL, "cannot mount \"%s\" at \"%s\" of the container",
-                mount_of->source, mount_of->target);
+        return error_wrap(err, r, "cannot fill the container's directory \"%s\"", mount_of->target);
     if (!mount_of->read_only)
         return 0;
     /* The descriptor is of what lies below the mount now. */
@@ -56,6 +55,7 @@ int rootfs_mount_attach(int root_fd, const struct rootfs_mount *mount_of, struct
     if (top < 0)
         return top;
     snprintf(target, sizeof(target), "/proc/thread-self/fd/%d", top);
+    /* lint: allow raw-namespace: the caller is a thread with a namespace of its own. */
     if (mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
         return error_set(err, errno, NULL, "cannot make \"%s\" of the container read-only",
                 mount_of->target);

@@ -6,6 +6,7 @@
 #include "engine/volume/volume.h"
 
 #define VOLUME_DATA_DIR "_data"
+#define VOLUME_LOCK_PREFIX "volume."
 
 /* The row alone, in the caller's transaction; options->name is set. */
 int volume_insert(struct engine *engine, const struct volume_create_options *options,
@@ -24,5 +25,5 @@ int volume_open_dir(struct engine *engine, const char *name, struct error **err)
 
 int volume_remove_dir(struct engine *engine, const char *name, struct error **err);
 
-/* RUN/locks/volume.NAME: held while first contents are copied in and while it is removed. */
+/* RUN/locks/volume.NAME: held while first contents are copied in, while its mount changes and while it is removed. */
 int volume_lock(struct engine *engine, const char *name, struct error **err);

@@ -23,6 +23,7 @@
 #include "engine/state/prune-filter.h"
 #include "engine/state/sweep.h"
 #include "engine/volume/volume-internal.h"
+#include "engine/volume/volume-mount.h"
 
 #define VOLUME_DRIVER_LOCAL "local"
 #define VOLUME_LABEL_ANONYMOUS "com.docker.volume.anonymous"
@@ -183,9 +184,9 @@ uint64_t volume_size(struct engine *engine, const char *name)
 
 int volume_lock(struct engine *engine, const char *name, struct error **err)
 {
-    char lock[sizeof("volume.") + LIMIT_NAME_BYTES];
+    char lock[sizeof(VOLUME_LOCK_PREFIX) + LIMIT_NAME_BYTES];
 
-    snprintf(lock, sizeof(lock), "volume.%s", name);
+    snprintf(lock, sizeof(lock), VOLUME_LOCK_PREFIX "%s", name);
     return engine_lock(engine, lock, true, err);
 }
 
@@ -368,7 +369,9 @@ int volume_remove(struct engine *engine, const char *name, bool force, struct er
     if (r == 0)
         return 0;
     fault_point("volume.remove.row");
-    r = volume_remove_dir(engine, name, err);
+    r = volume_unmount(engine, name, err);
+    if (r >= 0)
+        r = volume_remove_dir(engine, name, err);
     if (r < 0)
         return r;
     sweep_done(&sweep);

@@ -1,6 +1,6 @@
-/* Named and anonymous volumes of the `local` driver: a directory ROOT/volumes/NAME/_data and a row. Options
- * type/o/device are stored and mounted when a container starts. A volume is in use as long as a container,
- * running or not, refers to it. Knows nothing of how containers are run. */
+/* Named and anonymous volumes of the `local` driver: a directory ROOT/volumes/NAME/_data and a row. What the
+ * options type/o/device name is mounted there while containers run that use it (volume-mount.h). A volume is in use as
+ * long as a container, running or not, refers to it. Knows nothing of how containers are run. */
 #pragma once
 
 #include <stdbool.h>

@@ -12,8 +12,8 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "engine/container/config.h"
-#include "engine/container/oci-spec.h"
-#include "engine/container/volume-device.h"
+#include "engine/rootfs/device.h"
+#include "engine/volume/volume-device.h"
 
 static struct arena arena = ARENA_INIT;
 
@@ -30,7 +30,7 @@ struct given {
     const char *wanted_type, *wanted_source, *wanted_options;
 };
 
-static int source_of(const struct given *g, struct oci_mount_source *ret, struct error **err)
+static int source_of(const struct given *g, struct mount_device *ret, struct error **err)
 {
     struct container_pairs pairs = { 0 };
     const struct container_pair all[] = { { "type", g->type }, { "device", g->device },
@@ -76,7 +76,7 @@ static void the_kernel_gets_type_device_and_options_with_addresses_in_numbers(vo
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct oci_mount_source source;
+        struct mount_device source;
 
         assert_int_equal(source_of(&cases[i], &source, NULL), 0);
         check_text(source.type, cases[i].wanted_type);
@@ -96,7 +96,7 @@ static void what_cannot_be_mounted_is_named(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct error *err = NULL;
-        struct oci_mount_source source;
+        struct mount_device source;
 
         assert_true(source_of(&cases[i], &source, &err) < 0);
         assert_string_equal(err->message, cases[i].wanted_options);

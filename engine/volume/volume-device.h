@@ -5,14 +5,15 @@
 struct arena;
 struct container_pairs;
 struct error;
-struct oci_mount_source;
+
+struct mount_device; /* engine/rootfs/device.h */
 
 /* The address of a host as text in the arena; -ENOENT with the reason. */
 typedef int volume_resolve_fn(
         struct arena *arena, const char *host, const char **ret, struct error **err);
 volume_resolve_fn volume_resolve_host;
 
-/* `name` is for errors. ret->type stays NULL for binds. */
+/* `name` is for errors. */
 int volume_device_source(struct arena *arena, const char *name,
-        const struct container_pairs *options, volume_resolve_fn *resolve,
-        struct oci_mount_source *ret, struct error **err);
+        const struct container_pairs *options, volume_resolve_fn *resolve, struct mount_device *ret,
+        struct error **err);

@@ -1,4 +1,4 @@
-#include "engine/container/volume-device.h"
+#include "engine/volume/volume-device.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "engine/container/config.h"
-#include "engine/container/oci-spec.h"
+#include "engine/rootfs/device.h"
 
 #define ADDRESS_OPTION "addr="
 
@@ -55,7 +55,7 @@ static int resolve_option(struct arena *arena, struct str option, volume_resolve
 
 /* The options, with the server's address in numbers; a bind's without the word that makes it one. */
 static int copy_options(struct arena *arena, const char *text, bool is_bind,
-        volume_resolve_fn *resolve, struct oci_mount_source *ret, struct error **err)
+        volume_resolve_fn *resolve, struct mount_device *ret, struct error **err)
 {
     auto_(strbuf_release) struct strbuf out = STRBUF_INIT(LIMIT_PATH_BYTES);
     struct str rest = str_from(text ? text : ""), option;
@@ -81,8 +81,8 @@ static int copy_options(struct arena *arena, const char *text, bool is_bind,
 }
 
 /* "//server/share": the server in numbers. */
-static int resolve_share(struct arena *arena, volume_resolve_fn *resolve,
-        struct oci_mount_source *ret, struct error **err)
+static int resolve_share(struct arena *arena, volume_resolve_fn *resolve, struct mount_device *ret,
+        struct error **err)
 {
     const char *host = ret->source + strspn(ret->source, "/"), *address;
     size_t len = strcspn(host, "/");
@@ -110,17 +110,18 @@ static bool has_option(const char *list, const char *word)
 }
 
 int volume_device_source(struct arena *arena, const char *name,
-        const struct container_pairs *options, volume_resolve_fn *resolve,
-        struct oci_mount_source *ret, struct error **err)
+        const struct container_pairs *options, volume_resolve_fn *resolve, struct mount_device *ret,
+        struct error **err)
 {
     const char *device = container_pairs_get(options, "device");
     const char *type = container_pairs_get(options, "type");
     const char *words = container_pairs_get(options, "o");
     bool is_bind = has_option(words, "bind") || has_option(words, "rbind");
 
-    *ret = (struct oci_mount_source){ .source = device ? device : type };
+    *ret = (struct mount_device){ .source = device ? device : type };
     if (!is_bind && string_is_empty(type))
         return error_set_plain(err, EINVAL, NULL, "volume \"%s\" has a device but no type", name);
+    ret->recursive = has_option(words, "rbind");
     if (is_bind)
         return copy_options(arena, words, true, NULL, ret, err);
     bool is_cifs = strcmp(type, "cifs") == 0;
