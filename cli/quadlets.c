@@ -64,6 +64,30 @@ void quadlets_read(struct cli *cli, bool is_user, struct search *search, struct 
     (void)quadlet_read_dirs(set, search, &options, diag);
 }
 
+/* systemd passes over sections that it does not know, with everything in them. */
+static void check_sections(const struct quadlet *quadlet, struct diag *diag)
+{
+    static const char *const sections[] = { "Unit", "Service", "Install", "Quadlet" };
+
+    ARRAY_FOREACH(&quadlet->unit.sections, section) {
+        bool known = !*section->name || string_has_prefix(section->name, "X-");
+
+        for (size_t i = 0; !known && i < ARRAY_LEN(sections); i++)
+            known = strcmp(section->name, sections[i]) == 0;
+        for (int type = 0; !known && type < QUADLET_TYPE_MAX_; type++)
+            known = strcmp(section->name, quadlet_types[type].section) == 0;
+        if (known)
+            continue;
+        struct diag_entry *entry = diag_add(diag, DIAG_WARNING, "unknown-section", &section->at,
+                "nobody reads the section [%s]", section->name);
+        const char *nearest = str_nearest(section->name, sections, ARRAY_LEN(sections));
+        if (!nearest)
+            nearest = str_nearest(section->name, &quadlet_types[quadlet->type].section, 1);
+        if (nearest)
+            diag_hint(diag, entry, "did you mean [%s]?", nearest);
+    }
+}
+
 size_t quadlets_check(struct quadlet_set *set, const char *engine, bool is_user, struct diag *diag,
         struct error **err)
 {
@@ -84,6 +108,7 @@ size_t quadlets_check(struct quadlet_set *set, const char *engine, bool is_user,
         struct quadlet *quadlet = set->all.items[i];
         struct quadlet_unit unit;
 
+        check_sections(quadlet, diag);
         if (quadlet->failed || quadlet_emit(set, quadlet, &options, &scratch, &unit, diag) < 0)
             failures++;
     }

@@ -44,6 +44,38 @@ static const char *const flags[] = { "--detach", "--disable-content-trust", "--e
     "--read-only-tmpfs", "--replace", "--rm", "--rmi", "--rootfs", "--sig-proxy", "--tls-verify",
     "--tty", "--unsetenv-all" };
 
+/* Options of `podman run` with a value. */
+static const char *const valued[] = { "--add-host", "--annotation", "--arch", "--attach",
+    "--authfile", "--blkio-weight", "--blkio-weight-device", "--cap-add", "--cap-drop",
+    "--cert-dir", "--cgroup-conf", "--cgroup-parent", "--cgroupns", "--cgroups", "--chrootdirs",
+    "--cidfile", "--conmon-pidfile", "--cpu-period", "--cpu-quota", "--cpu-rt-period",
+    "--cpu-rt-runtime", "--cpu-shares", "--cpus", "--cpuset-cpus", "--cpuset-mems", "--creds",
+    "--decryption-key", "--detach-keys", "--device", "--device-cgroup-rule", "--device-read-bps",
+    "--device-read-iops", "--device-write-bps", "--device-write-iops", "--dns", "--dns-option",
+    "--dns-search", "--entrypoint", "--env", "--env-file", "--env-merge", "--expose", "--gidmap",
+    "--gpus", "--group-add", "--group-entry", "--health-cmd", "--health-interval",
+    "--health-log-destination", "--health-max-log-count", "--health-max-log-size",
+    "--health-on-failure", "--health-retries", "--health-start-period", "--health-startup-cmd",
+    "--health-startup-interval", "--health-startup-retries", "--health-startup-success",
+    "--health-startup-timeout", "--health-timeout", "--hostname", "--hosts-file", "--hostuser",
+    "--image-volume", "--init-path", "--ip", "--ip6", "--ipc", "--label", "--label-file",
+    "--log-driver", "--log-opt", "--mac-address", "--memory", "--memory-reservation",
+    "--memory-swap", "--memory-swappiness", "--mount", "--name", "--network", "--network-alias",
+    "--oom-score-adj", "--os", "--passwd-entry", "--personality", "--pid", "--pidfile",
+    "--pids-limit", "--platform", "--pod", "--pod-id-file", "--preserve-fd", "--preserve-fds",
+    "--publish", "--pull", "--rdt-class", "--requires", "--restart", "--retry", "--retry-delay",
+    "--sdnotify", "--seccomp-policy", "--secret", "--security-opt", "--shm-size",
+    "--shm-size-systemd", "--stop-signal", "--stop-timeout", "--subgidname", "--subuidname",
+    "--sysctl", "--systemd", "--timeout", "--tmpfs", "--tz", "--uidmap", "--ulimit", "--umask",
+    "--unsetenv", "--user", "--userns", "--uts", "--variant", "--volume", "--volumes-from",
+    "--workdir" };
+
+/* Those that only `docker run` has. */
+static const char *const docker_valued[] = { "--cpu-count", "--cpu-percent", "--domainname",
+    "--health-start-interval", "--io-maxbandwidth", "--io-maxiops", "--isolation",
+    "--kernel-memory", "--link", "--link-local-ip", "--runtime", "--storage-opt",
+    "--volume-driver" };
+
 /* What the unit decides; a note says so where it may surprise. */
 static const struct {
     const char *option, *note;
@@ -103,6 +135,11 @@ static void note(struct conversion *c, const char *option, const char *text)
     diag_add(c->diag, DIAG_NOTE, "convert", NULL, "%s: %s", option, text);
 }
 
+static void note_relative(struct conversion *c, const char *option)
+{
+    note(c, option, "a relative path starts at the directory of the unit's file");
+}
+
 static const char *long_name(const char *option)
 {
     for (size_t i = 0; i < ARRAY_LEN(other_names); i++)
@@ -111,12 +148,36 @@ static const char *long_name(const char *option)
     return option;
 }
 
-static bool is_flag(const char *option)
+static bool is_among(const char *option, const char *const *table, size_t len)
 {
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (strcmp(flags[i], option) == 0)
+    for (size_t i = 0; i < len; i++)
+        if (strcmp(table[i], option) == 0)
             return true;
     return false;
+}
+
+static bool is_flag(const char *option)
+{
+    return is_among(option, flags, ARRAY_LEN(flags));
+}
+
+/* Options that nobody knows: whether they have a value cannot be told, nor what then is the image. */
+static int check_option(struct conversion *c, const char *option)
+{
+    if (is_flag(option) || is_among(option, valued, ARRAY_LEN(valued)))
+        return 0;
+    if (is_among(option, docker_valued, ARRAY_LEN(docker_valued))) {
+        note(c, option, "podman has no such option; it is kept for berth");
+        return 0;
+    }
+    int r = error_set_plain(c->err, EINVAL, NULL, "unknown option \"%s\" of run", option);
+    const char *nearest = str_nearest(option, valued, ARRAY_LEN(valued));
+
+    if (!nearest)
+        nearest = str_nearest(option, flags, ARRAY_LEN(flags));
+    if (nearest && option[1] == '-')
+        error_hint(c->err, "did you mean \"%s\"?", nearest);
+    return r;
 }
 
 static void keep_as_argument(struct conversion *c, const char *option, const char *value)
@@ -221,10 +282,12 @@ static void add_option(struct conversion *c, const char *option, const char *val
         if (strcmp(special_keys[i].option, option) == 0) {
             quadlet_add(c->quadlet, special_keys[i].key, value);
             if (value[0] == '.' && strcmp(option, "--volume") == 0)
-                note(c, option, "a relative path starts at the directory of the unit's file");
+                note_relative(c, option);
             return;
         }
     const struct quadlet_key *row = find_row(option, value, &rest);
+    if (strcmp(option, "--env-file") == 0 && value[0] != '/')
+        note_relative(c, option);
     if (row)
         add_row(c, row, rest);
     else
@@ -250,6 +313,9 @@ static int read_option(struct conversion *c, const char *word)
         if (word[1])
             value = word[1] == '=' ? word + 2 : word + 1;
     }
+    int r = check_option(c, option);
+    if (r < 0)
+        return r;
     if (!value && !is_flag(option)) {
         if (c->next >= c->words->len)
             return error_set_plain(c->err, EINVAL, NULL, "%s needs a value", option);
@@ -276,7 +342,7 @@ const char *quadlet_name_of_image(struct quadlet_set *set, const char *image)
 }
 
 /* Position of the first word behind "docker container run" and the like. */
-static size_t skip_program(const struct strings *words)
+static int skip_program(const struct strings *words, size_t *ret, struct error **err)
 {
     static const char *const programs[] = { "sudo", "docker", "podman", "berth", "nerdctl",
         "container" };
@@ -292,27 +358,31 @@ static size_t skip_program(const struct strings *words)
     if (i < words->len &&
             (strcmp(words->items[i], "run") == 0 || strcmp(words->items[i], "create") == 0))
         i++;
-    return i;
+    else if (i > 0 && i < words->len)
+        return error_set_plain(err, EINVAL, NULL, "\"%s\" stands where run or create is expected",
+                words->items[i]);
+    *ret = i;
+    return 0;
 }
 
 int quadlet_from_command(struct quadlet_set *set, const struct strings *words, const char *name,
         struct quadlet **ret, struct diag *diag, struct error **err)
 {
     struct quadlet *quadlet = quadlet_new(set, "-.container", "/");
-    struct conversion c = { .quadlet = quadlet,
-        .arena = set->arena,
-        .words = words,
-        .next = skip_program(words),
-        .diag = diag,
-        .err = err };
+    struct conversion c = {
+        .quadlet = quadlet, .arena = set->arena, .words = words, .diag = diag, .err = err
+    };
     struct strings command = { 0 };
+    int r = skip_program(words, &c.next, err);
 
+    if (r < 0)
+        return r;
     while (c.next < words->len && words->items[c.next][0] == '-') {
         const char *word = words->items[c.next++];
 
         if (strcmp(word, "--") == 0)
             break;
-        int r = word[1] ? read_option(&c, word) : 0;
+        r = word[1] ? read_option(&c, word) : 0;
         if (r < 0)
             return r;
     }

@@ -85,6 +85,14 @@ setup() {
     run -0 "$berth" quadlet check --engine podman n.network
 }
 
+@test "a section that nobody reads is a warning" {
+    printf '[Container]\nImage=docker.io/x:1\n[Servce]\nRestart=always\n[X-Mine]\nA=1\n' >a.container
+    run -0 "$berth" quadlet check a.container
+    [[ $output == *"a.container:3:"*"warning: nobody reads the section [Servce]"* ]]
+    [[ $output == *'hint: did you mean [Service]?'* ]]
+    [[ $output != *X-Mine* ]]
+}
+
 @test "errors of a part are placed in the file that holds it" {
     printf '# FileName=v\n[Volume]\n---\n# FileName=w\n[Volume]\nOops=1\n' >app.quadlets
     run -1 "$berth" quadlet install "${flags[@]}" app.quadlets
@@ -119,5 +127,7 @@ WantedBy=default.target" ]
     run -0 "$BERTH_BUILD/bin/berth-generator" -dryrun
     [[ $output == *'--env "A=b\x20c" nginx:1 echo $$HOME'* ]]
     run -1 "$berth" quadlet convert docker run -d
+    run -1 "$berth" quadlet convert docker run --volumme a:/b nginx
+    [[ $output == *'unknown option "--volumme"'*'did you mean "--volume"?'* ]]
     run -1 "$berth" quadlet convert
 }

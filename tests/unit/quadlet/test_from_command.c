@@ -84,6 +84,19 @@ static void a_command_line_without_image_or_value_is_refused(void **state)
     converts("docker run --name a/b img", "", "\"a/b\" cannot be the name of a unit");
 }
 
+static void words_that_nobody_knows_are_refused(void **state)
+{
+    (void)state;
+    converts("docker run --nope nginx", "", "unknown option \"--nope\" of run");
+    converts("docker run --volumme a:/b nginx", "", "unknown option \"--volumme\" of run");
+    converts("docker run -Z nginx", "", "unknown option \"-Z\" of run");
+    converts("docker ps", "", "\"ps\" stands where run or create is expected");
+    converts("podman", "", "the command line names no image");
+    converts("docker run --link db nginx", "nginx.container",
+            "[Container]\nImage=nginx\nPodmanArgs=--link=db\n");
+    converts("create run", "run.container", "[Container]\nImage=run\n");
+}
+
 static void parts_of_a_file_are_named_and_typed(void **state)
 {
     static const char text[] = "# FileName=web\n[Container]\nImage=x\n---\n\n; FileName=data\n"
@@ -116,6 +129,7 @@ int main(void)
         cmocka_unit_test(what_there_is_no_key_for_is_kept_as_an_argument),
         cmocka_unit_test(flags_restart_and_user_have_forms_of_their_own),
         cmocka_unit_test(a_command_line_without_image_or_value_is_refused),
+        cmocka_unit_test(words_that_nobody_knows_are_refused),
         cmocka_unit_test(parts_of_a_file_are_named_and_typed),
     };
 
