@@ -314,21 +314,32 @@ static int rm_one(struct cli *cli, struct engine *engine, const char *name, cons
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct container *container = NULL;
 
-    (void)cli;
     if (options->force || options->ignore) {
         int r = container_lookup(engine, &arena, name, &container, err);
-        if (r < 0 || !container)
+        if (r < 0)
             return r;
+        if (!container) { /* said, but no failure */
+            auto_error struct error *missing = NULL;
+
+            if (!options->ignore) {
+                error_set_plain(&missing, ENOENT, NULL, "No such container: %s", name);
+                (void)report_error(cli, missing);
+            }
+            return 0;
+        }
     }
-    return container_remove(engine, name,
+    int r = container_remove(engine, name,
             &(struct container_remove_options){
                     .force = options->force, .volumes = options->volumes },
             err);
+    if (r >= 0)
+        cli_print(cli, "%s\n", name);
+    return r;
 }
 
 static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_rm, argc, argv, rm_one, data, true);
+    return for_each(cli, &command_rm, argc, argv, rm_one, data, false);
 }
 
 const struct command command_rm = {

@@ -92,6 +92,10 @@ static int network_matches(const json_t *network, const struct strings *filters,
         else if (str_is_equal_z(key, "dangling") && parse_bool(str_from(eq + 1), &wanted) >= 0)
             match = !network_name_is_reserved(name) &&
                     (json_object_size(json_object_get(network, "Containers")) == 0) == wanted;
+        else if (str_is_equal_z(key, "type") && strcmp(eq + 1, "builtin") != 0 &&
+                 strcmp(eq + 1, "custom") != 0)
+            return error_set_plain(
+                    err, EINVAL, NULL, "invalid filter \"%s\": expected builtin or custom", word);
         else if (str_is_equal_z(key, "type"))
             match = network_name_is_reserved(name) == (strcmp(eq + 1, "builtin") == 0);
         else
@@ -140,8 +144,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
             cli_print(cli, "%s\n", id);
         json_t *row = json_object();
         json_object_set_new(row, "CreatedAt",
-                json_string(
-                        jsonx_string(network, "Created") ? jsonx_string(network, "Created") : ""));
+                json_string(format_go_time(&cli->arena, jsonx_string(network, "Created"))));
         json_object_set(row, "Driver", json_object_get(network, "Driver"));
         json_object_set_new(row, "ID", json_string(id));
         json_object_set_new(row, "IPv4",

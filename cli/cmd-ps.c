@@ -124,6 +124,16 @@ static void append(struct arena *arena, struct strings *list, const char *value)
     *ARRAY_APPEND_ARENA(arena, list) = arena_strdup(arena, value);
 }
 
+/* "a, b or c". */
+static const char *join_names(struct arena *arena, const char *const *names, size_t count)
+{
+    const char *text = names[0];
+
+    for (size_t i = 1; i < count; i++)
+        text = arena_printf(arena, "%s%s%s", text, i + 1 < count ? ", " : " or ", names[i]);
+    return text;
+}
+
 /* "key=value" words into the engine's filter. */
 static int read_filters(struct arena *arena, const struct strings *words,
         struct container_filter *filter, struct error **err)
@@ -131,6 +141,8 @@ static int read_filters(struct arena *arena, const struct strings *words,
     struct strings ids = { 0 }, names = { 0 }, labels = { 0 }, statuses = { 0 }, exited = { 0 },
                    ancestors = { 0 }, networks = { 0 }, volumes = { 0 }, health = { 0 },
                    publish = { 0 }, expose = { 0 }, pods = { 0 };
+    static const char *const health_names[] = { "none", "starting", "healthy", "unhealthy" };
+    int64_t number;
     const struct {
         const char *key;
         struct strings *list;
@@ -182,8 +194,17 @@ static int read_filters(struct arena *arena, const struct strings *words,
     for (size_t i = 0; i < statuses.len; i++)
         if (parse_name(str_from(statuses.items[i]), container_status_names, CONTAINER_STATUS_MAX_) <
                 0)
-            return error_set_plain(
-                    err, EINVAL, NULL, "invalid filter \"status=%s\"", statuses.items[i]);
+            return error_set_plain(err, EINVAL, NULL, "invalid filter \"status=%s\": expected %s",
+                    statuses.items[i],
+                    join_names(arena, container_status_names, CONTAINER_STATUS_MAX_));
+    for (size_t i = 0; i < health.len; i++)
+        if (parse_name(str_from(health.items[i]), health_names, ARRAY_LEN(health_names)) < 0)
+            return error_set_plain(err, EINVAL, NULL, "invalid filter \"health=%s\": expected %s",
+                    health.items[i], join_names(arena, health_names, ARRAY_LEN(health_names)));
+    for (size_t i = 0; i < exited.len; i++)
+        if (parse_int64(str_from(exited.items[i]), INT32_MIN, INT32_MAX, &number) < 0)
+            return error_set_plain(err, EINVAL, NULL,
+                    "invalid filter \"exited=%s\": expected an exit status", exited.items[i]);
     for (size_t k = 0; k < ARRAY_LEN(keys); k++)
         *keys[k].target = spec_vector(arena, keys[k].list);
     if (statuses.len || exited.len)
@@ -285,7 +306,8 @@ static json_t *ps_row(struct cli *cli, struct engine *engine, const struct conta
                 json_string(options->no_trunc || !*id ? id : format_short_id(&cli->arena, id)));
         json_object_set_new(row, "PodName", json_string(c->pod_name ? c->pod_name : ""));
     }
-    if (!options->size)
+    /* A template that shows the size asks for it, as with Docker. */
+    if (!options->size && !(options->format && strstr(options->format, ".Size")))
         return row;
     uint64_t size = container_size(engine, c->id);
     (void)image_lookup(engine, c->image_id, &image, NULL);

@@ -129,6 +129,8 @@ static int run_update(struct cli *cli, const void *data, int argc, char **argv)
 
     if (status)
         return status;
+    if (memcmp(data, &(struct update_options){ 0 }, sizeof(struct update_options)) == 0)
+        return report_failure(cli, "nothing to update: \"%s\" needs an option", cli->command);
     if (read_update(data, &update, &err) < 0)
         return report_error(cli, err);
     struct engine *engine = cli_engine(cli, &err);

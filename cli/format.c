@@ -222,6 +222,15 @@ const char *format_created_at(struct arena *arena, int64_t realtime_nsec)
     return arena_strdup(arena, text);
 }
 
+const char *format_go_time(struct arena *arena, const char *rfc3339)
+{
+    size_t len = rfc3339 ? strlen(rfc3339) : 0;
+
+    if (len < 20 || rfc3339[10] != 'T' || rfc3339[len - 1] != 'Z')
+        return rfc3339 ? rfc3339 : "";
+    return arena_printf(arena, "%.10s %.*s +0000 UTC", rfc3339, (int)(len - 12), rfc3339 + 11);
+}
+
 const char *format_local_time(struct arena *arena, uint64_t realtime_usec)
 {
     time_t seconds = (time_t)(realtime_usec / USEC_PER_SEC);

@@ -42,6 +42,9 @@ const char *format_ago(struct arena *arena, int64_t then_nsec, int64_t now_nsec)
 /* "2026-11-21 03:40:00 +0000 UTC". */
 const char *format_created_at(struct arena *arena, int64_t realtime_nsec);
 
+/* As Go prints times: "2026-11-21 03:40:00.5 +0000 UTC" for "2026-11-21T03:40:00.5Z"; "" for NULL. */
+const char *format_go_time(struct arena *arena, const char *rfc3339);
+
 /* "2026-11-21 03:40:00", local time; "" for 0. */
 const char *format_local_time(struct arena *arena, uint64_t realtime_usec);
 

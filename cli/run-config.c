@@ -242,6 +242,9 @@ static int fill_network(struct cli *cli, const struct run_options *o,
         if (o->link_local_ips.len)
             network->link_local = spec_vector(arena, &o->link_local_ips);
         network->mac = o->mac_address ? o->mac_address : network->mac;
+        if (o->network_aliases.len && strcmp(network->network, "bridge") == 0)
+            return error_set_plain(err, EINVAL, NULL,
+                    "network-scoped aliases are only supported for user-defined networks");
         if (o->network_aliases.len)
             network->aliases = spec_vector(arena, &o->network_aliases);
     }

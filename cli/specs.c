@@ -259,7 +259,9 @@ int spec_parse_restart(
     if (name.len == 0)
         policy = CONTAINER_RESTART_NO;
     if (policy < 0)
-        return error_set_plain(err, EINVAL, NULL, "invalid restart policy \"%s\"", text);
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid restart policy \"%s\": expected no, always, unless-stopped or on-failure[:N]",
+                text);
     if (colon >= 0) {
         if (policy != CONTAINER_RESTART_ON_FAILURE)
             return error_set_plain(err, EINVAL, NULL,

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/array.h"
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
+#include "cli/format.h"
 #include "cli/shapes.h"
 
 json_t *template_keep(struct template_run *run, json_t *fresh)
@@ -154,15 +156,11 @@ static void print_plain(struct strbuf *out, const json_t *value)
     }
 }
 
-/* 2006-01-02T15:04:05.999Z: "2006-01-02 15:04:05.999 +0000 UTC". */
-static void print_time(struct strbuf *out, const char *text)
+static void print_time(struct strbuf *out, const char *rfc3339)
 {
-    size_t len = strlen(text);
+    auto_(arena_release) struct arena arena = ARENA_INIT;
 
-    if (len < 20 || text[10] != 'T' || text[len - 1] != 'Z')
-        strbuf_adds(out, text);
-    else
-        strbuf_addf(out, "%.10s %.*s +0000 UTC", text, (int)(len - 12), text + 11);
+    strbuf_adds(out, format_go_time(&arena, rfc3339));
 }
 
 /* What is missing, or null, prints as the empty value of its type. Pointers within structures print as what

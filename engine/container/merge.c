@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "engine/image/image.h"
 #include "engine/container/user-namespace.h"
 #include "engine/runtime/capability.h"
+#include "engine/runtime/mount-options.h"
+#include "engine/runtime/spec.h"
 
 #define MEMORY_MIN_BYTES (INT64_C(6) << 20)
 #define CPU_PERIOD_MIN_USEC 1000
@@ -252,6 +255,30 @@ static int check_mounts(struct arena *arena, struct container_config *ret, struc
     return 0;
 }
 
+/* What neither the kernel's mount flags nor tmpfs know would be "Invalid argument" when it is mounted. */
+static int check_tmpfs_options(const struct container_mounts *mounts, struct error **err)
+{
+    static const char *const options[] = { "size", "nr_blocks", "nr_inodes", "mode", "uid", "gid",
+        "mpol", "huge", "inode32", "inode64", "noswap" };
+
+    ARRAY_FOREACH(mounts, mount) {
+        struct str rest = str_from(mount->tmpfs_options ? mount->tmpfs_options : ""), word;
+
+        while (mount->type == CONTAINER_MOUNT_TMPFS && str_split_next(&rest, ',', &word)) {
+            ptrdiff_t equals = str_find(word, '=');
+            struct str name = { word.data, equals < 0 ? word.len : (size_t)equals };
+            bool known = word.len == 0 || mount_option_find(word);
+
+            for (size_t i = 0; !known && i < ARRAY_LEN(options); i++)
+                known = str_is_equal_z(name, options[i]);
+            if (!known)
+                return error_set_plain(err, EINVAL, NULL, "invalid tmpfs option \"%.*s\" of %s",
+                        STR_FMT(word), mount->target);
+        }
+    }
+    return 0;
+}
+
 static int check_capabilities(char *const *names, struct error **err)
 {
     for (; names && *names; names++) {
@@ -328,6 +355,8 @@ int container_check_limits(struct container_config *c, struct error **err)
     for (size_t i = 0; i < c->ulimits.len; i++) {
         const struct container_ulimit *u = &c->ulimits.items[i];
 
+        if (!runtime_rlimit_is_known(u->name))
+            return error_set_plain(err, EINVAL, NULL, "invalid ulimit type: %s", u->name);
         if (u->hard != -1 && (u->soft > u->hard || u->soft == -1))
             return error_set_plain(err, EINVAL, NULL,
                     "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
@@ -365,7 +394,10 @@ static int check_security(const struct container_config *c, struct error **err)
         if (str_has_prefix(text, "apparmor") || str_has_prefix(text, "label"))
             return error_set_plain(
                     err, EOPNOTSUPP, NULL, "--security-opt %s is not supported", *option);
-        return error_set_plain(err, EINVAL, NULL, "invalid --security-opt 2: \"%s\"", *option);
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid --security-opt \"%s\": expected apparmor=PROFILE, label=disable, mask=PATHS, "
+                "no-new-privileges, seccomp=FILE, systempaths=unconfined, unmask=PATHS or writable-cgroups",
+                *option);
     }
     return 0;
 }
@@ -476,6 +508,23 @@ static int check_line(const char *what, const char *text, struct error **err)
     return 0;
 }
 
+/* "1.2.3.4", "fe80::1%eth0". */
+static int check_name_server(const char *text, struct error **err)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr binary;
+    size_t len = strcspn(text, "%");
+
+    if (len < sizeof(address)) {
+        memcpy(address, text, len);
+        address[len] = '\0';
+        if (inet_pton(AF_INET6, address, &binary) == 1 ||
+                (!text[len] && inet_pton(AF_INET, address, &binary) == 1))
+            return 0;
+    }
+    return error_set_plain(err, EINVAL, NULL, "DNS server \"%s\" is no IP address", text);
+}
+
 static int check_names(const struct container_config *c, struct error **err)
 {
     const struct {
@@ -495,6 +544,8 @@ static int check_names(const struct container_config *c, struct error **err)
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         for (char *const *text = lists[i].texts; r >= 0 && text && *text; text++)
             r = check_line(lists[i].what, *text, err);
+    for (char *const *text = c->dns; r >= 0 && text && *text; text++)
+        r = check_name_server(*text, err);
     return r;
 }
 
@@ -555,6 +606,8 @@ int container_merge_config(struct arena *arena, const struct container_config *c
         ret->stop_signal = from->stop_signal;
 
     int r = check_mounts(arena, ret, err);
+    if (r >= 0)
+        r = check_tmpfs_options(&ret->mounts, err);
     if (r >= 0)
         r = merge_volumes(arena, from, ret, err);
     if (r >= 0)

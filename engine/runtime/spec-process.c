@@ -1,6 +1,7 @@
 /* process: who runs what, with which rights and limits. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -119,6 +120,14 @@ static const struct {
     { "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
     { "RLIMIT_STACK", RLIMIT_STACK },
 };
+
+bool runtime_rlimit_is_known(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rlimit_names); i++)
+        if (strcasecmp(rlimit_names[i].name + strlen("RLIMIT_"), name) == 0)
+            return true;
+    return false;
+}
 
 /* -1 and 2^64-1 are both "unlimited"; jansson reads the latter as a real or refuses it. */
 static int rlimit_value(struct spec_parse *p, const json_t *item, const char *key, rlim_t *ret)

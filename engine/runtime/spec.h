@@ -170,5 +170,8 @@ int runtime_process_parse(struct arena *arena, const json_t *process, struct run
 extern const char *const namespace_type_names[NAMESPACE_MAX_];
 uint64_t namespace_clone_flag(enum namespace_type type);
 
+/* "nofile", in any case, without "RLIMIT_". */
+bool runtime_rlimit_is_known(const char *name);
+
 /* True when `key` is a sysctl that belongs to one of the container's own namespaces. */
 bool runtime_sysctl_is_namespaced(const struct runtime_spec *spec, const char *key);

@@ -176,10 +176,21 @@ EOF
     [ -z "$(berth ps -aq -f is-task=true)" ]
     [ "$(berth images -q -f until=0s | wc -l)" -eq 1 ]
     [ -z "$(berth images -q -f until=24h)" ]
-    for filter in is-task=odd isolation=hyperv color=red; do
+    for filter in is-task=odd isolation=hyperv color=red exited=x health=x status=x; do
         run berth ps -f "$filter"
         assert_status 1
     done
+}
+
+@test "filters say what they take, and templates ask for sizes" {
+    berth create --name x1 busybox true >/dev/null
+    run berth ps -f health=x
+    assert_output_has 'expected none, starting, healthy or unhealthy'
+    run berth network ls -f type=x
+    assert_status 1
+    assert_output_has 'expected builtin or custom'
+    [[ $(berth ps -a --format '{{.Names}} {{.Size}}') == "x1 "*"(virtual "* ]]
+    berth network ls --format '{{.CreatedAt}}' | grep -E '^[0-9-]{10} [0-9:.]+ \+0000 UTC$'
 }
 
 @test "top has a table of its own, or that which ps makes with the words given" {

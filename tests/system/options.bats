@@ -296,3 +296,30 @@ teardown() {
     assert_status 1
     assert_output_has 'Range of blkio weight is from 10 to 1000'
 }
+
+@test "values that mean nothing are refused with their names" {
+    # words of the message, then the options
+    while IFS='|' read -r words options; do
+        # shellcheck disable=SC2086 # words
+        run berth create $options busybox true
+        assert_status 125
+        assert_output_has "$words"
+    done <<'EOF'
+DNS server "nope" is no IP address|--dns nope
+invalid tmpfs option "bogus=1" of /x|--tmpfs /x:size=1m,bogus=1
+invalid ulimit type: bogus|--ulimit bogus=1
+expected apparmor=PROFILE, label=disable|--security-opt bogus
+expected no, always, unless-stopped or on-failure[:N]|--restart bogus
+network-scoped aliases are only supported for user-defined networks|--network-alias x
+EOF
+    [ -z "$(berth ps -aq)" ]
+    berth create --name x1 --dns fe80::1%eth0 --dns 1.2.3.4 --tmpfs /x:rw,noexec,size=1m,mode=700,uid=5 --ulimit NOFILE=5 busybox true
+    run berth update x1
+    assert_status 1
+    assert_output_has 'nothing to update'
+    run berth rm -f nobody
+    [ "$status,$output" = '0,berth: No such container: nobody' ]
+    run berth rm -i nobody
+    assert_status 0
+    assert_output_lacks 'No such'
+}
