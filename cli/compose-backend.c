@@ -42,29 +42,24 @@ static struct engine *engine_of(struct backend *backend)
 
 static const struct backend_ops engine_backend_ops;
 
-static int open_with(struct cli *cli, const struct engine_options *options, struct backend **ret,
-        struct error **err)
+static struct backend *new_handle(
+        struct cli *cli, const struct engine_options *options, struct engine *engine)
 {
     struct engine_backend *backend = NEW(struct engine_backend);
-    int r = engine_open(options, &backend->engine, err);
 
-    if (r < 0) {
-        free(backend);
-        return r;
-    }
-    backend->base.ops = &engine_backend_ops;
-    backend->cli = cli;
-    backend->options = options;
-    *ret = &backend->base;
-    return 0;
+    *backend = (struct engine_backend){ { &engine_backend_ops }, cli, options, engine };
+    return &backend->base;
 }
 
 int compose_backend_open(struct cli *cli, struct backend **ret, struct error **err)
 {
-    /* The main thread's handle has looked after what died; workers need not. */
-    if (!cli_engine(cli, err))
+    /* The command's own engine, which is this thread's too: opening the state again takes as long as a listing. */
+    struct engine *engine = cli_engine(cli, err);
+
+    if (!engine)
         return -EPERM;
-    return open_with(cli, cli_engine_options(cli), ret, err);
+    *ret = new_handle(cli, cli_engine_options(cli), engine);
+    return 0;
 }
 
 struct engine *compose_backend_engine(struct backend *backend)
@@ -75,13 +70,20 @@ struct engine *compose_backend_engine(struct backend *backend)
 static int open_worker(struct backend *backend, struct backend **ret, struct error **err)
 {
     const struct engine_backend *from = (const struct engine_backend *)backend;
+    struct engine *engine = NULL;
+    int r = engine_open(from->options, &engine, err);
 
-    return open_with(from->cli, from->options, ret, err);
+    if (r >= 0)
+        *ret = new_handle(from->cli, from->options, engine);
+    return r;
 }
 
 static void close_backend(struct backend *backend)
 {
-    engine_close(engine_of(backend));
+    const struct engine_backend *self = (const struct engine_backend *)backend;
+
+    if (self->engine != self->cli->engine)
+        engine_close(self->engine);
     free(backend);
 }
 

@@ -10,7 +10,7 @@ struct container_config;
 struct engine;
 struct error;
 
-/* A handle for the calling thread; backend_close frees it. */
+/* A handle for the thread that has the command's own engine (cli_engine), which it borrows; backend_close frees it. */
 int compose_backend_open(struct cli *cli, struct backend **ret, struct error **err);
 
 /* The engine of such a handle. Borrowed. */
