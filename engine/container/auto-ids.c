@@ -166,13 +166,9 @@ static int read_used(struct engine *engine, struct arena *arena, struct ranges *
             "");
 
     while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {
-        auto_json json_t *json = NULL;
         struct container_config config = CONTAINER_CONFIG_INIT;
-        const char *text = stmt_text(stmt, 0);
 
-        r = jsonx_parse(text, strlen(text), "container row", &json, err);
-        if (r >= 0)
-            r = container_config_from_json(arena, json, &config, err);
+        r = container_config_from_text(arena, stmt_text(stmt, 0), &config, err);
         if (r < 0)
             return r;
         (void)add_used(arena, config.uid_maps, uids);

@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json-scan.h"
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -437,64 +438,68 @@ json_t *container_config_to_json(const struct container_config *config)
 
 /* ---- Reading ---- */
 
-static int read_struct(struct arena *arena, const struct layout *layout, const json_t *json,
+static int read_struct(struct arena *arena, const struct layout *layout, struct json_scan *json,
         void *object, struct error **err);
 
-static int wrong_type(const struct field *f, const char *expected, struct error **err)
+static int wrong_type(
+        struct json_scan *json, const struct field *f, const char *expected, struct error **err)
 {
+    if (json->broken)
+        return json_scan_end(json, "container configuration", err);
     return error_set_plain(
             err, EINVAL, NULL, "container configuration: %s: expected %s", f->key, expected);
 }
 
-static int read_vector(struct arena *arena, const struct field *f, const json_t *json, char ***ret,
-        struct error **err)
+static int read_vector(struct arena *arena, const struct field *f, struct json_scan *json,
+        char ***ret, struct error **err)
 {
-    if (!json_is_array(json))
-        return wrong_type(f, "a list of texts", err);
-    size_t len = json_array_size(json);
-    char **vector = ARENA_NEW_ARRAY(arena, len + 1, char *);
+    if (json_scan_type(json) != JSON_SCAN_ARRAY)
+        return wrong_type(json, f, "a list of texts", err);
+    char **vector = ARENA_NEW_ARRAY(arena, json_scan_count(json) + 1, char *);
+    size_t len = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        const json_t *item = json_array_get(json, i);
-
-        if (!json_is_string(item))
-            return wrong_type(f, "a list of texts", err);
-        vector[i] = arena_strdup(arena, json_string_value(item));
+    json_scan_enter(json);
+    while (json_scan_item(json)) {
+        if (json_scan_type(json) != JSON_SCAN_TEXT)
+            return wrong_type(json, f, "a list of texts", err);
+        vector[len++] = (char *)json_scan_text(json);
     }
     *ret = vector;
     return 0;
 }
 
-static int read_pairs(struct arena *arena, const struct field *f, const json_t *json,
+static int read_pairs(struct arena *arena, const struct field *f, struct json_scan *json,
         struct container_pairs *ret, struct error **err)
 {
-    const char *key;
-    json_t *value;
+    struct str key;
 
-    if (!json_is_object(json))
-        return wrong_type(f, "an object of texts", err);
-    json_object_foreach((json_t *)json, key, value)
-    {
-        if (!json_is_string(value))
-            return wrong_type(f, "an object of texts", err);
-        *ARRAY_APPEND_ARENA(arena, ret) = (struct container_pair){ arena_strdup(arena, key),
-            arena_strdup(arena, json_string_value(value)) };
+    if (json_scan_type(json) != JSON_SCAN_OBJECT)
+        return wrong_type(json, f, "an object of texts", err);
+    *ret = (struct container_pairs){ 0 };
+    json_scan_enter(json);
+    while (json_scan_member(json, &key)) {
+        if (json_scan_type(json) != JSON_SCAN_TEXT)
+            return wrong_type(json, f, "an object of texts", err);
+        *ARRAY_APPEND_ARENA(arena, ret) = (struct container_pair){
+            arena_strndup(arena, key.data, key.len), json_scan_text(json)
+        };
     }
     return 0;
 }
 
-static int read_structs(struct arena *arena, const struct field *f, const json_t *json, void *at,
-        struct error **err)
+static int read_structs(struct arena *arena, const struct field *f, struct json_scan *json,
+        void *at, struct error **err)
 {
     struct any_array array = { 0 };
 
-    if (!json_is_array(json))
-        return wrong_type(f, "a list of objects", err);
-    array.len = array.cap = json_array_size(json);
-    array.items = arena_alloc_array(arena, array.len, f->layout->size_bytes);
-    for (size_t i = 0; i < array.len; i++) {
-        int r = read_struct(arena, f->layout, json_array_get(json, i),
-                (char *)array.items + i * f->layout->size_bytes, err);
+    if (json_scan_type(json) != JSON_SCAN_ARRAY)
+        return wrong_type(json, f, "a list of objects", err);
+    array.cap = json_scan_count(json);
+    array.items = arena_alloc_array(arena, array.cap, f->layout->size_bytes);
+    json_scan_enter(json);
+    while (json_scan_item(json) && array.len < array.cap) {
+        int r = read_struct(arena, f->layout, json,
+                (char *)array.items + array.len++ * f->layout->size_bytes, err);
         if (r < 0)
             return error_wrap(err, r, "container configuration: %s", f->key);
     }
@@ -502,59 +507,88 @@ static int read_structs(struct arena *arena, const struct field *f, const json_t
     return 0;
 }
 
-static int read_field(struct arena *arena, const struct field *f, const json_t *json, void *at,
+static int read_enum(const struct field *f, struct json_scan *json, int *ret, struct error **err)
+{
+    const char *name = json_scan_type(json) == JSON_SCAN_TEXT ? json_scan_text(json) : NULL;
+
+    for (size_t i = 0; name && i < f->name_count; i++) {
+        if (strcmp(name, f->names[i]) != 0)
+            continue;
+        *ret = (int)i;
+        return 0;
+    }
+    return wrong_type(json, f, "one of its names", err);
+}
+
+static int read_field(struct arena *arena, const struct field *f, struct json_scan *json, void *at,
         struct error **err)
 {
+    int64_t number;
+
     switch (f->type) {
     case FIELD_TEXT:
-        if (!json_is_string(json))
-            return wrong_type(f, "a text", err);
-        *(const char **)at = arena_strdup(arena, json_string_value(json));
+        if (json_scan_type(json) != JSON_SCAN_TEXT)
+            return wrong_type(json, f, "a text", err);
+        *(const char **)at = json_scan_text(json);
         return 0;
     case FIELD_BOOL:
-        if (!json_is_boolean(json))
-            return wrong_type(f, "true or false", err);
-        *(bool *)at = json_is_true(json);
+        if (json_scan_type(json) != JSON_SCAN_BOOLEAN || !json_scan_boolean(json, at))
+            return wrong_type(json, f, "true or false", err);
         return 0;
     case FIELD_VECTOR:
         return read_vector(arena, f, json, at, err);
     case FIELD_PAIRS:
         return read_pairs(arena, f, json, at, err);
     case FIELD_ENUM:
-        for (size_t i = 0; json_is_string(json) && i < f->name_count; i++) {
-            if (strcmp(json_string_value(json), f->names[i]) != 0)
-                continue;
-            *(int *)at = (int)i;
-            return 0;
-        }
-        return wrong_type(f, "one of its names", err);
+        return read_enum(f, json, at, err);
     case FIELD_STRUCT:
         return read_struct(arena, f->layout, json, at, err);
     case FIELD_STRUCTS:
         return read_structs(arena, f, json, at, err);
     default:
-        if (!json_is_integer(json) || !store_number(f, at, json_integer_value(json)))
-            return wrong_type(f, "a number in range", err);
+        if (json_scan_type(json) != JSON_SCAN_NUMBER || !json_scan_integer(json, &number) ||
+                !store_number(f, at, number))
+            return wrong_type(json, f, "a number in range", err);
         return 0;
     }
 }
 
-static int read_struct(struct arena *arena, const struct layout *layout, const json_t *json,
+/* Members are written in the table's order: the search goes on where the last one was found. */
+static const struct field *find_field(const struct layout *layout, struct str key, size_t *from)
+{
+    for (size_t i = 0; i < layout->field_count; i++) {
+        size_t at = *from + i < layout->field_count ? *from + i : *from + i - layout->field_count;
+
+        if (str_is_equal_z(key, layout->fields[at].key)) {
+            *from = at;
+            return &layout->fields[at];
+        }
+    }
+    return NULL;
+}
+
+static int read_struct(struct arena *arena, const struct layout *layout, struct json_scan *json,
         void *object, struct error **err)
 {
-    if (!json_is_object(json))
-        return error_set_plain(err, EINVAL, NULL, "container configuration: expected an object");
+    size_t position = 0;
+    struct str key;
+
+    if (json_scan_type(json) != JSON_SCAN_OBJECT)
+        return wrong_type(json, &(struct field){ .key = "each of it" }, "an object", err);
     memset(object, 0, layout->size_bytes);
-    for (size_t i = 0; i < layout->field_count; i++) {
-        const struct field *f = &layout->fields[i];
-        const json_t *value = json_object_get(json, f->key);
-        void *at = (char *)object + f->offset;
+    for (size_t i = 0; i < layout->field_count; i++)
+        if (layout->fields[i].unset != 0)
+            store_number(&layout->fields[i], (char *)object + layout->fields[i].offset,
+                    layout->fields[i].unset);
+    json_scan_enter(json);
+    while (json_scan_member(json, &key)) {
+        const struct field *f = find_field(layout, key, &position);
         int r = 0;
 
-        if (value && !json_is_null(value))
-            r = read_field(arena, f, value, at, err);
-        else if (f->unset != 0)
-            store_number(f, at, f->unset);
+        if (f && json_scan_type(json) != JSON_SCAN_NULL)
+            r = read_field(arena, f, json, (char *)object + f->offset, err);
+        else
+            json_scan_skip(json);
         if (r < 0)
             return r;
     }
@@ -565,15 +599,19 @@ int container_pairs_from_text(
         struct arena *arena, const char *text, struct container_pairs *ret, struct error **err)
 {
     static const struct field whole = { .key = "labels or options" };
-    auto_json json_t *json = NULL;
-    int r = jsonx_parse(text, strlen(text), "row", &json, err);
+    struct json_scan json;
 
-    *ret = (struct container_pairs){ 0 };
-    return r < 0 ? r : read_pairs(arena, &whole, json, ret, err);
+    json_scan_begin(&json, arena, text, strlen(text));
+    int r = read_pairs(arena, &whole, &json, ret, err);
+    return r < 0 ? r : json_scan_end(&json, "row", err);
 }
 
-int container_config_from_json(
-        struct arena *arena, const json_t *json, struct container_config *ret, struct error **err)
+int container_config_from_text(
+        struct arena *arena, const char *text, struct container_config *ret, struct error **err)
 {
-    return read_struct(arena, &config_layout, json, ret, err);
+    struct json_scan json;
+
+    json_scan_begin(&json, arena, text, strlen(text));
+    int r = read_struct(arena, &config_layout, &json, ret, err);
+    return r < 0 ? r : json_scan_end(&json, "container configuration", err);
 }

@@ -305,10 +305,10 @@ struct container_config {
 /* New reference. What has its default value is left out. `content` of files and `model` are not in it. */
 json_t *container_config_to_json(const struct container_config *config);
 
-/* The reverse; texts are copied into the arena. Unknown members are ignored (a newer berth may have
+/* The reverse, from its text; texts are copied into the arena. Unknown members are ignored (a newer berth may have
  * written them), members of a wrong type are -EINVAL. */
-int container_config_from_json(
-        struct arena *arena, const json_t *json, struct container_config *ret, struct error **err);
+int container_config_from_text(
+        struct arena *arena, const char *text, struct container_config *ret, struct error **err);
 
 /* An object of texts, and the reverse from its text in a row. New reference; in the arena. */
 json_t *container_pairs_to_json(const struct container_pairs *pairs);

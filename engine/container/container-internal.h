@@ -88,7 +88,7 @@ int container_open_run_dir(struct engine *engine, const char *id, bool create, s
 int container_lock_run(int run_dir_fd, bool wait, struct error **err);
 
 /* True while somebody holds the run's lock. */
-bool container_run_is_owned(int run_dir_fd);
+bool container_run_is_owned(struct engine *engine, const char *id);
 
 /* ROOT/containers/ID as a descriptor. */
 int container_open_dir(struct engine *engine, const char *id, struct error **err);

@@ -164,9 +164,12 @@ int container_lock_run(int run_dir_fd, bool wait, struct error **err)
     return error_set(err, -fd, NULL, "cannot take the lock of the container's run");
 }
 
-bool container_run_is_owned(int run_dir_fd)
+bool container_run_is_owned(struct engine *engine, const char *id)
 {
-    auto_close int fd = openat(run_dir_fd, MONITOR_LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char path[sizeof("containers//" MONITOR_LOCK_FILE) + CONTAINER_ID_HEX];
+
+    snprintf(path, sizeof(path), "containers/%s/" MONITOR_LOCK_FILE, id);
+    auto_close int fd = openat(engine->run_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
@@ -193,13 +196,8 @@ int container_open_dir(struct engine *engine, const char *id, struct error **err
 static int read_columns(
         struct arena *arena, struct stmt *stmt, struct container *ret, struct error **err)
 {
-    auto_json json_t *config = NULL;
-    const char *text = stmt_text(stmt, 5);
-    int r = jsonx_parse(text, strlen(text), "container row", &config, err);
+    int r = container_config_from_text(arena, stmt_text(stmt, 5), &ret->config, err);
 
-    if (r < 0)
-        return r;
-    r = container_config_from_json(arena, config, &ret->config, err);
     if (r < 0)
         return r;
     ret->id = arena_strdup(arena, stmt_text(stmt, 0));
@@ -331,20 +329,17 @@ static const enum container_status from_monitor[MONITOR_STATUS_MAX_] = {
 static int read_live_state(
         struct engine *engine, struct arena *arena, struct container *c, struct error **err)
 {
+    auto_(arena_release) struct arena scratch = ARENA_INIT;
+    char path[sizeof("containers//" MONITOR_STATE_FILE) + CONTAINER_ID_HEX];
     struct monitor_state *live = NULL;
     struct container_state *s = &c->state;
 
     if (s->status != CONTAINER_RUNNING)
         return 0;
-    auto_close int dir_fd = container_open_run_dir(engine, c->id, false, err);
-    if (dir_fd < 0 && dir_fd != -ENOENT)
-        return dir_fd;
-    if (dir_fd >= 0) {
-        int r = monitor_state_read(arena, dir_fd, &live, err);
-
-        if (r < 0)
-            return r;
-    }
+    snprintf(path, sizeof(path), "containers/%s/" MONITOR_STATE_FILE, c->id);
+    int r = monitor_state_read_at(&scratch, engine->run_fd, path, &live, err);
+    if (r < 0)
+        return r;
     if (!live) {
         /* Being started (or its end not noticed yet, which is engine_reconcile's business). */
         s->status = CONTAINER_CREATED;
@@ -357,7 +352,7 @@ static int read_live_state(
     s->restart_count = (int)live->restart_count;
     s->started_nsec = live->started_nsec;
     s->finished_nsec = live->finished_nsec;
-    s->error = live->error && live->error[0] ? live->error : NULL;
+    s->error = live->error && live->error[0] ? arena_strdup(arena, live->error) : NULL;
     s->health_json = container_health_json(arena, live);
     s->health = live->health != MONITOR_HEALTH_NONE ? monitor_health_names[live->health] : NULL;
     s->health_failing_streak = (int)live->failing_streak;

@@ -172,7 +172,7 @@ static int find_running(struct engine *engine, struct arena *arena, const char *
     auto_close int dir_fd = container_open_run_dir(engine, c->id, false, err);
     if (dir_fd < 0 && dir_fd != -ENOENT)
         return dir_fd;
-    if (container_is_running(c) && (dir_fd < 0 || !container_run_is_owned(dir_fd))) {
+    if (container_is_running(c) && (dir_fd < 0 || !container_run_is_owned(engine, c->id))) {
         cleanup_close(&dir_fd);
         r = engine_reconcile(engine, err);
         if (r >= 0)

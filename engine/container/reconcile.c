@@ -23,13 +23,6 @@ static int list_running(
     return r;
 }
 
-static bool is_orphaned(struct engine *engine, const char *id)
-{
-    auto_close int dir_fd = container_open_run_dir(engine, id, false, NULL);
-
-    return dir_fd < 0 || !container_run_is_owned(dir_fd);
-}
-
 /* What the row's policy says of a run whose monitor died in this boot. */
 static bool wants_restart(const struct container *c, const struct monitor_state *state)
 {
@@ -93,7 +86,7 @@ static int recover(struct engine *engine, const char *id, struct error **err)
     int r = container_row_status(engine, id, &status, err);
     if (r >= 0 && status == CONTAINER_STATUS_INVALID)
         engine_lock_remove(engine, id); /* it was removed since we listed it */
-    if (r < 0 || status != CONTAINER_RUNNING || !is_orphaned(engine, id))
+    if (r < 0 || status != CONTAINER_RUNNING || container_run_is_owned(engine, id))
         return r;
 
     auto_close int dir_fd = container_open_run_dir(engine, id, false, err);
@@ -127,7 +120,7 @@ int engine_reconcile(struct engine *engine, struct error **err)
     /* One that cannot be recovered keeps its row as it is and must not keep the command from the others:
      * its own commands will meet the error again. */
     for (size_t i = 0; i < running.len; i++)
-        if (is_orphaned(engine, running.items[i]))
+        if (!container_run_is_owned(engine, running.items[i]))
             (void)recover(engine, running.items[i], NULL);
     if (running.len > 0)
         (void)network_revive(engine, NULL); /* likewise */

@@ -208,7 +208,7 @@ int container_begin(struct engine *engine, struct arena *arena, const char *refe
         if (dir_fd < 0 && dir_fd != -ENOENT)
             return dir_fd;
         /* Nobody responsible: its end was not noticed yet. */
-        if (dir_fd < 0 || !container_run_is_owned(dir_fd)) {
+        if (dir_fd < 0 || !container_run_is_owned(engine, id)) {
             r = container_settle(engine, id, err);
             if (r < 0)
                 return r;

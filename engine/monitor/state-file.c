@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/fs.h"
-#include "base/json/json.h"
+#include "base/json-scan.h"
 #include "base/limits.h"
 #include "base/parse.h"
 #include "base/str.h"
@@ -33,6 +33,9 @@ const char *const monitor_health_names[] = {
     [MONITOR_HEALTH_UNHEALTHY] = "unhealthy",
 };
 _Static_assert(ARRAY_LEN(monitor_health_names) == MONITOR_HEALTH_MAX_, "name every health");
+
+/* Without the outputs of a health check. */
+#define STATE_USUAL_BYTES 4096
 
 #define BOOL_TEXT(b) ((b) ? "true" : "false")
 
@@ -72,50 +75,113 @@ void monitor_state_format(const struct monitor_state *state, struct strbuf *out)
     strbuf_addc(out, '}');
 }
 
-static int parse_health(
-        struct arena *arena, const json_t *json, struct monitor_state *state, struct error **err)
+/* Members of another type are passed over, as are those of a newer version. */
+struct member {
+    const char *key;
+    enum json_scan_type type;
+    void *to;
+};
+
+static void read_member(struct json_scan *json, struct str key, const struct member *members)
+{
+    for (const struct member *m = members; m->key; m++) {
+        if (!str_is_equal_z(key, m->key) || json_scan_type(json) != m->type)
+            continue;
+        if (m->type == JSON_SCAN_TEXT)
+            *(const char **)m->to = json_scan_text(json);
+        else if (m->type == JSON_SCAN_BOOLEAN)
+            json_scan_boolean(json, m->to);
+        else
+            json_scan_integer(json, m->to);
+        return;
+    }
+    json_scan_skip(json);
+}
+
+static void read_health_result(struct json_scan *json, struct health_result *ret)
+{
+    int64_t exit_code = 0;
+    const char *output = NULL;
+    const struct member members[] = {
+        { "start_nsec", JSON_SCAN_NUMBER, &ret->start_nsec },
+        { "end_nsec", JSON_SCAN_NUMBER, &ret->end_nsec },
+        { "exit_code", JSON_SCAN_NUMBER, &exit_code },
+        { "output", JSON_SCAN_TEXT, &output },
+        { 0 },
+    };
+    struct str key;
+
+    json_scan_enter(json);
+    while (json_scan_member(json, &key))
+        read_member(json, key, members);
+    ret->exit_code = (int)exit_code;
+    ret->output = (char *)output;
+}
+
+static void read_health_log(struct json_scan *json, struct monitor_state *state)
+{
+    json_scan_enter(json);
+    while (json_scan_item(json))
+        if (state->health_log_len < HEALTH_LOG_MAX && json_scan_type(json) == JSON_SCAN_OBJECT)
+            read_health_result(json, &state->health_log[state->health_log_len++]);
+        else
+            json_scan_skip(json);
+}
+
+static void read_health(struct json_scan *json, struct monitor_state *state)
 {
     const char *status = NULL;
-    json_t *log = NULL;
-    int r = jsonx_get_string(json, "status", &status, err);
+    int64_t streak = 0;
+    const struct member members[] = {
+        { "status", JSON_SCAN_TEXT, &status },
+        { "failing_streak", JSON_SCAN_NUMBER, &streak },
+        { 0 },
+    };
+    struct str key;
 
-    if (r >= 0)
-        r = jsonx_get_array(json, "log", &log, err);
-    if (r < 0)
-        return r;
-    r = parse_name(str_from(status ? status : ""), monitor_health_names, MONITOR_HEALTH_MAX_);
+    json_scan_enter(json);
+    while (json_scan_member(json, &key))
+        if (str_is_equal_z(key, "log") && json_scan_type(json) == JSON_SCAN_ARRAY)
+            read_health_log(json, state);
+        else
+            read_member(json, key, members);
+    int r = parse_name(str_from(status ? status : ""), monitor_health_names, MONITOR_HEALTH_MAX_);
     state->health = r < 0 ? MONITOR_HEALTH_NONE : (enum monitor_health_status)r;
-    state->failing_streak = (uint32_t)jsonx_int(json, "failing_streak", 0);
-    for (size_t i = 0; i < json_array_size(log) && i < HEALTH_LOG_MAX; i++) {
-        const json_t *item = json_array_get(log, i);
-
-        state->health_log[state->health_log_len++] = (struct health_result){
-            .start_nsec = jsonx_int(item, "start_nsec", 0),
-            .end_nsec = jsonx_int(item, "end_nsec", 0),
-            .exit_code = (int)jsonx_int(item, "exit_code", 0),
-            .output = arena_strdup(arena, jsonx_string(item, "output")),
-        };
-    }
-    return 0;
+    state->failing_streak = (uint32_t)streak;
 }
 
 int monitor_state_parse(struct arena *arena, const char *text, size_t len,
         struct monitor_state **ret, struct error **err)
 {
     struct monitor_state *state = ARENA_NEW(arena, struct monitor_state);
-    auto_json json_t *json = NULL;
-    const char *status = NULL, *error = NULL;
-    json_t *health = NULL;
-    int r = jsonx_parse(text, len, MONITOR_STATE_FILE, &json, err);
+    int64_t pid = 0, ticks = 0, monitor_pid = 0, exit_code = 0, restarts = 0;
+    const char *status = NULL, *error = "";
+    const struct member members[] = {
+        { "status", JSON_SCAN_TEXT, &status },
+        { "pid", JSON_SCAN_NUMBER, &pid },
+        { "pid_start_ticks", JSON_SCAN_NUMBER, &ticks },
+        { "monitor_pid", JSON_SCAN_NUMBER, &monitor_pid },
+        { "started_nsec", JSON_SCAN_NUMBER, &state->started_nsec },
+        { "finished_nsec", JSON_SCAN_NUMBER, &state->finished_nsec },
+        { "exit_code", JSON_SCAN_NUMBER, &exit_code },
+        { "oom_killed", JSON_SCAN_BOOLEAN, &state->oom_killed },
+        { "manually_stopped", JSON_SCAN_BOOLEAN, &state->manually_stopped },
+        { "restart_count", JSON_SCAN_NUMBER, &restarts },
+        { "error", JSON_SCAN_TEXT, &error },
+        { 0 },
+    };
+    struct json_scan json;
+    struct str key;
 
-    if (r >= 0)
-        r = jsonx_get_string(json, "status", &status, err);
-    if (r >= 0)
-        r = jsonx_get_string(json, "error", &error, err);
-    if (r >= 0)
-        r = jsonx_get_object(json, "health", &health, err);
-    if (r >= 0 && health)
-        r = parse_health(arena, health, state, err);
+    json_scan_begin(&json, arena, text, len);
+    if (json_scan_type(&json) == JSON_SCAN_OBJECT && json_scan_enter(&json)) {
+        while (json_scan_member(&json, &key))
+            if (str_is_equal_z(key, "health") && json_scan_type(&json) == JSON_SCAN_OBJECT)
+                read_health(&json, state);
+            else
+                read_member(&json, key, members);
+    }
+    int r = json_scan_end(&json, MONITOR_STATE_FILE, err);
     if (r < 0)
         return r;
     r = parse_name(str_from(status ? status : ""), monitor_status_names, MONITOR_STATUS_MAX_);
@@ -123,31 +189,36 @@ int monitor_state_parse(struct arena *arena, const char *text, size_t len,
         return error_set_plain(err, EINVAL, NULL, "%s: unknown status \"%s\"", MONITOR_STATE_FILE,
                 status ? status : "");
     state->status = (enum monitor_status)r;
-    state->pid = (pid_t)jsonx_int(json, "pid", 0);
-    state->pid_start_ticks = (uint64_t)jsonx_int(json, "pid_start_ticks", 0);
-    state->monitor_pid = (pid_t)jsonx_int(json, "monitor_pid", 0);
-    state->started_nsec = jsonx_int(json, "started_nsec", 0);
-    state->finished_nsec = jsonx_int(json, "finished_nsec", 0);
-    state->exit_code = (int)jsonx_int(json, "exit_code", 0);
-    state->oom_killed = jsonx_bool(json, "oom_killed", false);
-    state->manually_stopped = jsonx_bool(json, "manually_stopped", false);
-    state->restart_count = (uint32_t)jsonx_int(json, "restart_count", 0);
-    state->error = arena_strdup(arena, error ? error : "");
+    state->pid = (pid_t)pid;
+    state->pid_start_ticks = (uint64_t)ticks;
+    state->monitor_pid = (pid_t)monitor_pid;
+    state->exit_code = (int)exit_code;
+    state->restart_count = (uint32_t)restarts;
+    state->error = error;
     *ret = state;
     return 0;
+}
+
+int monitor_state_read_at(struct arena *arena, int dir_fd, const char *path,
+        struct monitor_state **ret, struct error **err)
+{
+    char small[STATE_USUAL_BYTES];
+    auto_free char *large = NULL;
+    ssize_t got = fs_read_small(dir_fd, path, small, sizeof(small));
+    size_t len;
+
+    if (got >= 0)
+        return monitor_state_parse(arena, small, (size_t)got, ret, err);
+    if (got == -ENOENT) {
+        *ret = NULL;
+        return 0;
+    }
+    int r = fs_read_file(dir_fd, path, LIMIT_JSON_BYTES, &large, &len, err);
+    return r < 0 ? r : monitor_state_parse(arena, large, len, ret, err);
 }
 
 int monitor_state_read(struct arena *arena, int run_container_dir_fd, struct monitor_state **ret,
         struct error **err)
 {
-    auto_free char *text = NULL;
-    size_t len;
-
-    if (faccessat(run_container_dir_fd, MONITOR_STATE_FILE, F_OK, 0) < 0 && errno == ENOENT) {
-        *ret = NULL;
-        return 0;
-    }
-    int r = fs_read_file(
-            run_container_dir_fd, MONITOR_STATE_FILE, LIMIT_JSON_BYTES, &text, &len, err);
-    return r < 0 ? r : monitor_state_parse(arena, text, len, ret, err);
+    return monitor_state_read_at(arena, run_container_dir_fd, MONITOR_STATE_FILE, ret, err);
 }

@@ -65,5 +65,7 @@ void monitor_state_format(const struct monitor_state *state, struct strbuf *out)
 /* Texts live in the arena. *ret is NULL when there is no file. */
 int monitor_state_read(struct arena *arena, int run_container_dir_fd, struct monitor_state **ret,
         struct error **err);
+int monitor_state_read_at(struct arena *arena, int dir_fd, const char *path,
+        struct monitor_state **ret, struct error **err);
 int monitor_state_parse(struct arena *arena, const char *text, size_t len,
         struct monitor_state **ret, struct error **err);
