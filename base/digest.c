@@ -8,6 +8,7 @@
 #include "base/dl.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/str.h"
 
 static struct {
@@ -95,37 +96,35 @@ void digest_update(struct digest *digest, const void *data, size_t len)
     (void)ok;
 }
 
-void digest_finish(struct digest *digest, char text[static DIGEST_TEXT_MAX])
+static void put_text(const char *algorithm, const uint8_t *bytes, size_t len, char *text)
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    int ok = crypto.final(digest->context, bytes, &len);
+    int at = snprintf(text, DIGEST_TEXT_MAX, "%s:", algorithm);
 
-    assert(ok == 1 && len * 2 == digest->algorithm->hex_len);
-    (void)ok;
-    int at = snprintf(text, DIGEST_TEXT_MAX, "%s:", digest->algorithm->name);
-    for (unsigned i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++) {
         text[at++] = digits[bytes[i] >> 4];
         text[at++] = digits[bytes[i] & 15];
     }
     text[at] = '\0';
 }
 
+void digest_finish(struct digest *digest, char text[static DIGEST_TEXT_MAX])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    int ok = crypto.final(digest->context, bytes, &len);
+
+    assert(ok == 1 && len * 2 == digest->algorithm->hex_len);
+    (void)ok;
+    put_text(digest->algorithm->name, bytes, len, text);
+}
+
 void digest_sha256(const void *data, size_t len, char text[static DIGEST_TEXT_MAX])
 {
-    struct digest *digest = NULL;
+    uint8_t bytes[SHA256_BYTES];
 
-    if (digest_new("sha256", &digest, NULL) < 0) {
-        static const char message[] = "berth: cannot open libcrypto.so.3\n";
-
-        /* lint: allow printing: the last words before abort */
-        (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
-        abort();
-    }
-    digest_update(digest, data, len);
-    digest_finish(digest, text);
-    digest_free(digest);
+    sha256(data, len, bytes);
+    put_text("sha256", bytes, sizeof(bytes), text);
 }
 
 bool digest_is_valid(const char *text)

@@ -1,5 +1,5 @@
-/* SHA-256 and SHA-512 as OCI digests: "sha256:" and lower-case hex. libcrypto does the work and is
- * opened on first use. One context belongs to one thread. */
+/* SHA-256 and SHA-512 as OCI digests: "sha256:" and lower-case hex. libcrypto does the work for what comes in pieces,
+ * and is opened on first use. One context belongs to one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ DEFINE_CLEANUP(struct digest *, digest_free);
 void digest_update(struct digest *digest, const void *data, size_t len);
 void digest_finish(struct digest *digest, char text[static DIGEST_TEXT_MAX]); /* once */
 
-/* All at once, SHA-256. Ends the process when libcrypto is not there at all (it is a dependency). */
+/* All at once, SHA-256, without libcrypto: for configurations and manifests, not for layers. */
 void digest_sha256(const void *data, size_t len, char text[static DIGEST_TEXT_MAX]);
 
 /* True for "algorithm:hex" of a known algorithm with the right number of lower-case digits. */

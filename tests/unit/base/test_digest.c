@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 
 #include "base/digest.h"
@@ -32,6 +33,37 @@ static void digests_match_the_published_values(void **state)
     assert_string_equal(text, ABC_SHA512);
     digest_free(digest);
     digest_free(NULL);
+}
+
+/* Every remainder of a block, so that the padding falls everywhere. */
+static void what_is_digested_at_once_is_as_libcrypto_has_it(void **state)
+{
+    uint8_t bytes[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 167 + 13);
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
+        char ours[DIGEST_TEXT_MAX], theirs[DIGEST_TEXT_MAX];
+        struct digest *digest = NULL;
+
+        assert_int_equal(digest_new("sha256", &digest, NULL), 0);
+        digest_update(digest, bytes, len);
+        digest_finish(digest, theirs);
+        digest_free(digest);
+        digest_sha256(bytes, len, ours);
+        assert_string_equal(ours, theirs);
+    }
+}
+
+static void texts_are_digested_without_libcrypto(void **state)
+{
+    char text[DIGEST_TEXT_MAX];
+
+    (void)state;
+    assert_null(dlopen("libcrypto.so.3", RTLD_NOLOAD | RTLD_NOW));
+    digest_sha256("abc", 3, text);
+    assert_null(dlopen("libcrypto.so.3", RTLD_NOLOAD | RTLD_NOW));
 }
 
 static void an_unknown_algorithm_is_refused_by_name(void **state)
@@ -73,6 +105,8 @@ static void only_whole_lower_case_digests_of_known_algorithms_are_valid(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_digested_without_libcrypto),
+        cmocka_unit_test(what_is_digested_at_once_is_as_libcrypto_has_it),
         cmocka_unit_test(digests_match_the_published_values),
         cmocka_unit_test(an_unknown_algorithm_is_refused_by_name),
         cmocka_unit_test(only_whole_lower_case_digests_of_known_algorithms_are_valid),
