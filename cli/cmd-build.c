@@ -1,4 +1,4 @@
-/* build: Docker's options into build_options. */
+/* build: Docker's and Podman's options into build_options. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,21 +12,44 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/image-progress.h"
+#include "cli/registry-words.h"
 #include "cli/report.h"
+#include "cli/run-config.h"
+#include "cli/run-options.h"
+#include "cli/specs.h"
 #include "engine/build/build.h"
 
 struct build_command_options {
-    const char *file, *target, *platform, *network, *iidfile, *progress;
-    struct strings args, labels, tags, contexts;
-    bool no_cache, pull, quiet, load, remove;
+    const char *file, *network, *iidfile, *progress, *target, *pull, *ignore_file, *isolation;
+    struct platform_words platform;
+    struct registry_words registry;
+    struct run_options sandbox; /* what RUN's containers get, in the words of run */
+    struct strings args, labels, tags, contexts, env, unset_env, unset_labels, cache_from;
+    bool no_cache, quiet, without_effect, content_trust;
     struct strings refused;
 };
-static const struct build_command_options build_defaults = { .remove = true };
+static const struct build_command_options build_defaults = {
+    .pull = "missing", .sandbox = RUN_OPTION_DEFAULTS, .content_trust = true
+};
+
+/* --pull, which Podman gives a policy and Docker nothing. */
+static int parse_pull(void *target, const char *value, struct error **err)
+{
+    bool flag;
+
+    (void)err;
+    *(const char **)target = parse_bool(str_from(value), &flag) < 0 ? value
+                             : flag                                 ? "always"
+                                                                    : "missing";
+    return 0;
+}
+static const struct opt_type opt_pull = { .name = "string", .is_flag = true, .parse = parse_pull };
 
 #define AT(member) .offset = offsetof(struct build_command_options, member)
 #define REFUSED(option)                                                                          \
@@ -34,83 +57,135 @@ static const struct build_command_options build_defaults = { .remove = true };
         .name = (option), .type = &opt_list, .flags = OPT_UNSUPPORTED | OPT_HIDDEN, AT(refused), \
         .help = "Not supported"                                                                  \
     }
-static const struct opt build_opts[] = { { .name = "build-arg",
-                                                 .type = &opt_list,
-                                                 .arg = "KEY[=VALUE]",
-                                                 AT(args),
-                                                 .help = "Set a variable of the Dockerfile's ARG" },
-    { .name = "build-context",
-            .type = &opt_list,
-            .arg = "NAME=DIR",
-            AT(contexts),
-            .help = "Further directory for FROM and COPY --from" },
+#define LIST(option, word, member, text)                                               \
+    {                                                                                  \
+        .name = (option), .type = &opt_list, .arg = (word), AT(member), .help = (text) \
+    }
+#define TEXT(option, word, member, text)                                                 \
+    {                                                                                    \
+        .name = (option), .type = &opt_string, .arg = (word), AT(member), .help = (text) \
+    }
+#define NUMBER(option, word, member, text)                                            \
+    {                                                                                 \
+        .name = (option), .type = &opt_int, .arg = (word), AT(member), .help = (text) \
+    }
+/* As with BuildKit: the containers of a build are always removed, and no context is sent anywhere. */
+#define WITHOUT_EFFECT(option)                                                        \
+    {                                                                                 \
+        .name = (option), .type = &opt_flag, .flags = OPT_HIDDEN, AT(without_effect), \
+        .help = "Has no effect, as with BuildKit"                                     \
+    }
+static const struct opt build_opts[] = {
+    LIST("add-host", "NAME:IP", sandbox.add_hosts, "Add a line to /etc/hosts of RUN"),
+    TEXT("arch", "ARCH", platform.arch, "Architecture of the image"),
+    LIST("build-arg", "KEY[=VALUE]", args, "Set a variable of the Dockerfile's ARG"),
+    LIST("build-context", "NAME=DIR", contexts, "Further directory for FROM and COPY --from"),
+    LIST("cache-from", "IMAGE", cache_from, "Not used: what was built here is the cache"),
+    LIST("cap-add", "CAP", sandbox.cap_add, "Grant RUN a capability"),
+    LIST("cap-drop", "CAP", sandbox.cap_drop, "Take a capability from RUN"),
+    TEXT("cgroup-parent", "PATH", sandbox.cgroup_parent, "Cgroup above that of RUN"),
+    NUMBER("cpu-period", "USEC", sandbox.cpu_period_usec, "Period of the CPU quota of RUN"),
+    NUMBER("cpu-quota", "USEC", sandbox.cpu_quota_usec, "CPU time of RUN per period"),
+    { .name = "cpu-shares",
+            .letter = 'c',
+            .type = &opt_int,
+            .arg = "N",
+            AT(sandbox.cpu_shares),
+            .help = "CPU weight of RUN, 1024 is the usual one" },
+    TEXT("cpuset-cpus", "LIST", sandbox.cpuset_cpus, "CPUs that RUN may use, such as 0-3"),
+    TEXT("cpuset-mems", "LIST", sandbox.cpuset_mems, "Memory nodes that RUN may use"),
+    LIST("device", "HOST[:PATH[:rwm]]|CDI", sandbox.devices, "Give RUN access to a device"),
+    { .name = "disable-content-trust",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(content_trust),
+            .help = "Skip the check of signatures (default true)" },
+    LIST("dns", "IP", sandbox.dns, "Name server of RUN"),
+    LIST("dns-option", "OPTION", sandbox.dns_options, "Option of resolv.conf of RUN"),
+    LIST("dns-search", "DOMAIN", sandbox.dns_search, "Search domain of RUN"),
+    LIST("env", "KEY[=VALUE]", env, "Variable of the image, set behind each FROM"),
     { .name = "file",
             .letter = 'f',
             .type = &opt_string,
             .arg = "FILE",
             AT(file),
             .help = "The Dockerfile (default CONTEXT/Dockerfile), - for standard input" },
-    { .name = "iidfile",
+    LIST("group-add", "GROUP", sandbox.group_add, "Further group of RUN"),
+    TEXT("ignorefile", "FILE", ignore_file, "In place of CONTEXT/.dockerignore"),
+    TEXT("iidfile", "FILE", iidfile, "Write the image's id to a file"),
+    { .name = "isolation",
             .type = &opt_string,
-            .arg = "FILE",
-            AT(iidfile),
-            .help = "Write the image's id to a file" },
-    { .name = "label",
-            .type = &opt_list,
-            .arg = "KEY=VALUE",
-            AT(labels),
-            .help = "Add a label to the image" },
+            .arg = "default",
+            .flags = OPT_HIDDEN,
+            AT(isolation),
+            .help = "default, the only one on Linux" },
+    LIST("label", "KEY=VALUE", labels, "Add a label to the image"),
     { .name = "load",
             .type = &opt_flag,
             .flags = OPT_HIDDEN,
-            AT(load),
+            AT(without_effect),
             .help = "Images are always kept here" },
-    { .name = "network",
-            .type = &opt_string,
-            .arg = "NETWORK",
-            AT(network),
-            .help = "Network of RUN: default, none, host or a name" },
+    { .name = "memory",
+            .letter = 'm',
+            .type = &opt_size,
+            .arg = "SIZE",
+            AT(sandbox.memory_bytes),
+            .help = "Memory limit of RUN" },
+    TEXT("memory-swap", "SIZE", sandbox.memory_swap,
+            "Memory and swap of RUN together, -1 for no limit"),
+    TEXT("network", "NETWORK", network, "Network of RUN: default, none, host or a name"),
     { .name = "no-cache", .type = &opt_flag, AT(no_cache), .help = "Run every instruction again" },
-    { .name = "platform",
-            .type = &opt_string,
-            .arg = "OS/ARCH",
-            AT(platform),
-            .help = "Platform of the image" },
-    { .name = "progress",
-            .type = &opt_string,
-            .arg = "TYPE",
-            AT(progress),
-            .help = "auto, plain, tty or quiet" },
-    { .name = "pull", .type = &opt_flag, AT(pull), .help = "Look for newer base images" },
+    { .name = "no-hostname",
+            .type = &opt_flag,
+            AT(sandbox.no_hostname),
+            .help = "RUN has the image's /etc/hostname" },
+    { .name = "no-hosts",
+            .type = &opt_flag,
+            AT(sandbox.no_hosts),
+            .help = "RUN has the image's /etc/hosts" },
+    TEXT("os", "OS", platform.os, "Operating system of the image"),
+    TEXT("platform", "OS/ARCH", platform.platform, "Platform of the image"),
+    TEXT("progress", "TYPE", progress, "auto, plain, tty or quiet"),
+    { .name = "pull",
+            .type = &opt_pull,
+            .arg = "POLICY",
+            AT(pull),
+            .values = values_pull_image,
+            .help = "Look for newer base images; or always, missing, never or newer" },
     { .name = "quiet",
             .letter = 'q',
             .type = &opt_flag,
             AT(quiet),
             .help = "Print only the image's id" },
-    { .name = "rm",
-            .type = &opt_flag,
-            .flags = OPT_HIDDEN,
-            AT(remove),
-            .help = "Containers of the build are always removed" },
+    LIST("security-opt", "OPTION", sandbox.security_opt, "As with run, for RUN"),
+    { .name = "shm-size",
+            .type = &opt_size,
+            .arg = "SIZE",
+            AT(sandbox.shm_size_bytes),
+            .help = "Size of /dev/shm of RUN" },
     { .name = "tag",
             .letter = 't',
             .type = &opt_list,
             .arg = "NAME[:TAG]",
             AT(tags),
             .help = "Name of the image" },
-    { .name = "target",
-            .type = &opt_string,
-            .arg = "STAGE",
-            AT(target),
-            .help = "Stage to build (default the last)" },
-    REFUSED("add-host"), REFUSED("allow"), REFUSED("annotation"), REFUSED("attest"),
-    REFUSED("builder"), REFUSED("cache-from"), REFUSED("cache-to"), REFUSED("call"),
-    REFUSED("cgroup-parent"), REFUSED("check"), REFUSED("compress"), REFUSED("cpu-period"),
-    REFUSED("cpu-quota"), REFUSED("cpu-shares"), REFUSED("cpuset-cpus"), REFUSED("cpuset-mems"),
-    REFUSED("force-rm"), REFUSED("isolation"), REFUSED("memory"), REFUSED("memory-swap"),
+    TEXT("target", "STAGE", target, "Stage to build (default the last)"),
+    LIST("ulimit", "NAME=SOFT[:HARD]", sandbox.ulimits, "Set a resource limit of RUN"),
+    LIST("unsetenv", "KEY", unset_env, "Variable that the image loses at the end"),
+    LIST("unsetlabel", "KEY", unset_labels, "Label that the image loses at the end"),
+    TEXT("variant", "VARIANT", platform.variant, "Variant of the architecture"),
+    { .name = "volume",
+            .letter = 'v',
+            .type = &opt_list,
+            .arg = "SOURCE:PATH[:OPTIONS]",
+            AT(sandbox.volumes),
+            .help = "Mount for RUN; what is in it is no part of the image" },
+    REGISTRY_ROWS(struct build_command_options, registry), WITHOUT_EFFECT("compress"),
+    WITHOUT_EFFECT("force-rm"), WITHOUT_EFFECT("rm"), REFUSED("allow"), REFUSED("annotation"),
+    REFUSED("attest"), REFUSED("builder"), REFUSED("cache-to"), REFUSED("call"), REFUSED("check"),
     REFUSED("metadata-file"), REFUSED("no-cache-filter"), REFUSED("output"), REFUSED("provenance"),
-    REFUSED("push"), REFUSED("sbom"), REFUSED("secret"), REFUSED("security-opt"),
-    REFUSED("shm-size"), REFUSED("squash"), REFUSED("ssh"), REFUSED("ulimit"), OPT_END };
+    REFUSED("push"), REFUSED("sbom"), REFUSED("secret"), REFUSED("squash"), REFUSED("ssh"), OPT_END
+};
 #undef AT
 
 static struct build_pair *to_pairs(
@@ -161,7 +236,68 @@ static int read_places(struct cli *cli, const struct build_command_options *opti
     } else if (options->file) {
         build->dockerfile = path_join(&cli->arena, cwd, options->file);
     }
+    if (options->ignore_file)
+        build->ignore_file = path_join(&cli->arena, cwd, options->ignore_file);
     return 0;
+}
+
+static int read_pull(const char *word, enum build_pull *ret, struct error **err)
+{
+    static const char *const names[] = {
+        [BUILD_PULL_MISSING] = "missing",
+        [BUILD_PULL_ALWAYS] = "always",
+        [BUILD_PULL_NEWER] = "newer",
+        [BUILD_PULL_NEVER] = "never",
+    };
+    int policy = parse_name(str_from(word), names, ARRAY_LEN(names));
+
+    if (policy < 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid pull policy \"%s\": expected always, missing, never or newer", word);
+    *ret = (enum build_pull)policy;
+    return 0;
+}
+
+/* What is asked for and cannot be had, or needs a word. */
+static int check_options(
+        struct cli *cli, const struct build_command_options *options, struct error **err)
+{
+    if (!options->content_trust)
+        return error_set_plain(
+                err, EOPNOTSUPP, NULL, "--disable-content-trust=false is not supported");
+    if (!string_is_empty(options->isolation) && strcmp(options->isolation, "default") != 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid isolation \"%s\" on linux, only \"default\" is supported",
+                options->isolation);
+    if (options->cache_from.len)
+        report_warning(cli, "--cache-from: only what was built here is taken from the cache");
+    return 0;
+}
+
+/* The names of a list, for the builder; NULL without any. */
+static const char *const *names_of(struct arena *arena, const struct strings *list)
+{
+    return (const char *const *)spec_vector(arena, list);
+}
+
+static int read_options(struct cli *cli, const struct build_command_options *options,
+        struct container_config *sandbox, struct build_options *build, struct error **err)
+{
+    char *no_image[] = { (char *)(uintptr_t) "", NULL };
+    int r = check_options(cli, options, err);
+
+    if (r >= 0)
+        r = platform_words_read(cli, &options->platform, &build->platform, err);
+    if (r >= 0)
+        r = read_pull(options->pull, &build->pull, err);
+    if (r >= 0)
+        r = run_config_fill(cli, &options->sandbox, 1, no_image, sandbox, err);
+    build->sandbox = sandbox;
+    build->env = to_pairs(&cli->arena, &options->env, true);
+    build->env_count = options->env.len;
+    build->unset_env = names_of(&cli->arena, &options->unset_env);
+    build->unset_labels = names_of(&cli->arena, &options->unset_labels);
+    return r;
 }
 
 static int run_build(struct cli *cli, const void *data, int argc, char **argv)
@@ -169,6 +305,8 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
     const struct build_command_options *options = data;
     auto_error struct error *err = NULL;
     auto_(diag_release) struct diag diag = DIAG_INIT;
+    auto_(registry_said_release) struct registry_said said = { 0 };
+    struct container_config sandbox;
     auto_free char *id = NULL;
     int status = cli_check_arguments(cli, &command_build, argc, 1, 1);
 
@@ -176,7 +314,6 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
         return status;
     struct build_options build = {
         .target = options->target,
-        .platform = options->platform,
         .network = options->network,
         .args = to_pairs(&cli->arena, &options->args, true),
         .arg_count = options->args.len,
@@ -187,11 +324,13 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
         .tags = (const char *const *)options->tags.items,
         .tag_count = options->tags.len,
         .no_cache = options->no_cache,
-        .pull = options->pull,
+        .access = &said.access,
         .diag = &diag,
     };
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || read_places(cli, options, argv[0], &build, &err) < 0)
+    if (!engine || read_options(cli, options, &sandbox, &build, &err) < 0 ||
+            registry_words_read(&options->registry, &said, &err) < 0 ||
+            read_places(cli, options, argv[0], &build, &err) < 0)
         return report_error(cli, err);
     struct image_progress *display = image_progress_new(
             cli, options->quiet || string_is_equal(options->progress, "quiet"));

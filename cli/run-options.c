@@ -3,15 +3,8 @@
 #include <stddef.h>
 
 #include "cli/cli.h"
-#include "engine/container/config.h"
 
-const struct run_options run_option_defaults = {
-    .stop_timeout_sec = CONTAINER_STOP_TIMEOUT_UNSET,
-    .sig_proxy = true,
-    .pull = "missing",
-    .read_only_tmpfs = OPT_UNSET,
-    .disable_content_trust = true,
-};
+const struct run_options run_option_defaults = RUN_OPTION_DEFAULTS;
 
 #define AT(member) .offset = offsetof(struct run_options, member)
 #define REFUSED(option, kind)                                                     \

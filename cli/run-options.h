@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/opts.h"
 #include "cli/registry-words.h"
+#include "engine/container/config.h"
 
 struct run_options {
     /* The process. */
@@ -70,6 +71,11 @@ struct run_options {
     bool unsupported_flag;
 };
 
+#define RUN_OPTION_DEFAULTS                                                                     \
+    {                                                                                           \
+        .stop_timeout_sec = CONTAINER_STOP_TIMEOUT_UNSET, .sig_proxy = true, .pull = "missing", \
+        .read_only_tmpfs = OPT_UNSET, .disable_content_trust = true,                            \
+    }
 extern const struct run_options run_option_defaults;
 
 /* Those of run; those of create follow the first RUN_ONLY_OPTIONS. Ends with OPT_END. */

@@ -41,6 +41,7 @@
 #include "engine/build/stage.h"
 #include "engine/build/steps.h"
 #include "engine/engine-internal.h"
+#include "engine/image/config-internal.h"
 #include "engine/image/image.h"
 #include "engine/progress.h"
 #include "engine/rootfs/view.h"
@@ -122,6 +123,8 @@ static int open_context(struct builder *b, struct error **err)
     b->context.root_fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (b->context.root_fd < 0)
         return error_set(err, errno, NULL, "cannot open the build context \"%s\"", context);
+    if (b->options->ignore_file)
+        return ignore_load_file(&b->arena, b->options->ignore_file, &b->context.ignore, err);
     return ignore_load(&b->arena, b->context.root_fd, b->options->inline_text ? NULL : dockerfile,
             &b->context.ignore, err);
 }
@@ -192,18 +195,22 @@ static const struct build_pair *find_build_arg(const struct builder *b, const ch
 
 static void set_platform_args(struct builder *b)
 {
-    const struct image_platform *p = &b->platform;
-    const char *whole = arena_printf(&b->arena, "%s/%s%s%s", p->os, p->architecture,
-            p->variant ? "/" : "", p->variant ? p->variant : "");
+    const struct image_platform host = image_platform_host();
+    const struct {
+        const char *name;
+        const struct image_platform *platform;
+    } sides[] = { { "TARGET", &b->platform }, { "BUILD", &host } };
 
-    static const char *const sides[] = { "TARGET", "BUILD" };
     for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
         struct strmap *map = &b->global_args;
+        const struct image_platform *p = sides[i].platform;
+        const char *whole = arena_printf(&b->arena, "%s/%s%s%s", p->os, p->architecture,
+                p->variant ? "/" : "", p->variant ? p->variant : "");
 
-        strmap_set(map, arena_printf(&b->arena, "%sPLATFORM", sides[i]), (char *)whole);
-        strmap_set(map, arena_printf(&b->arena, "%sOS", sides[i]), (char *)p->os);
-        strmap_set(map, arena_printf(&b->arena, "%sARCH", sides[i]), (char *)p->architecture);
-        strmap_set(map, arena_printf(&b->arena, "%sVARIANT", sides[i]),
+        strmap_set(map, arena_printf(&b->arena, "%sPLATFORM", sides[i].name), (char *)whole);
+        strmap_set(map, arena_printf(&b->arena, "%sOS", sides[i].name), (char *)p->os);
+        strmap_set(map, arena_printf(&b->arena, "%sARCH", sides[i].name), (char *)p->architecture);
+        strmap_set(map, arena_printf(&b->arena, "%sVARIANT", sides[i].name),
                 (char *)(p->variant ? p->variant : ""));
     }
 }
@@ -377,20 +384,35 @@ static int open_layers(struct builder *b, const struct strings *layers, const ch
 static int get_image(struct builder *b, const char *ref, const char *platform, struct image **ret,
         struct error **err)
 {
+    const enum build_pull pull = b->options->pull;
+    const bool asks = pull == BUILD_PULL_ALWAYS || pull == BUILD_PULL_NEWER;
     struct image_pull_options options = {
         .platform = platform ? platform : b->options->platform,
-        .policy = b->options->pull ? IMAGE_PULL_ALWAYS : IMAGE_PULL_MISSING,
+        .policy = asks                       ? IMAGE_PULL_ALWAYS
+                  : pull == BUILD_PULL_NEVER ? IMAGE_PULL_NEVER
+                                             : IMAGE_PULL_MISSING,
+        .access = b->options->access,
         .progress = b->options->progress,
     };
 
     /* An image that was only ever built or imported here can be in no registry to be looked for. */
-    if (b->options->pull) {
+    if (asks) {
         int r = image_lookup(b->engine, ref, ret, err);
 
         if (r < 0 || (*ret && (*ret)->digests.len == 0))
             return r;
         image_free(*ret);
         *ret = NULL;
+    }
+    if (pull == BUILD_PULL_NEWER) {
+        struct image_pull_options here = options;
+        auto_error struct error *failure = NULL;
+        int r = image_pull(b->engine, ref, &options, ret, &failure);
+
+        here.policy = IMAGE_PULL_NEVER;
+        if (r >= 0 || (r != -ECANCELED && image_pull(b->engine, ref, &here, ret, NULL) >= 0))
+            return 0;
+        return error_move(err, TAKE(failure));
     }
     return image_pull(b->engine, ref, &options, ret, err);
 }
@@ -649,6 +671,15 @@ static int begin_stage(struct builder *b, size_t index, struct error **err)
     return 0;
 }
 
+/* --env: an ENV behind FROM. */
+static int add_env(struct builder *b, size_t index, struct error **err)
+{
+    const struct instruction *env = stage_make_env(
+            &b->arena, b->options->env, b->options->env_count, b->file->escape);
+
+    return env ? do_config_step(b, &b->stages[index].state, env, err) : 0;
+}
+
 static unsigned count_steps(const struct stage *stage)
 {
     unsigned count = 1; /* FROM */
@@ -672,7 +703,9 @@ static int build_stage(struct builder *b, size_t index, struct error **err)
         error_place(err, &stage->from->at);
         return r;
     }
-    r = do_triggers(b, index, &number, total, err);
+    r = add_env(b, index, err);
+    if (r >= 0)
+        r = do_triggers(b, index, &number, total, err);
     for (size_t i = 0; i < stage->len && r >= 0; i++)
         r = do_instruction(b, index, &stage->items[i], &number, total, err);
     if (r >= 0)
@@ -685,16 +718,7 @@ static int finish_image(struct builder *b, char **ret_id, struct error **err)
     struct stage_state *stage = &b->stages[b->target].state;
     char created[TIME_RFC3339_MAX];
 
-    for (size_t i = 0; i < b->options->label_count; i++) {
-        json_t *labels = json_object_get(stage->config, "Labels");
-
-        if (!json_is_object(labels)) {
-            labels = json_object();
-            json_object_set_new(stage->config, "Labels", labels);
-        }
-        json_object_set_new(
-                labels, b->options->labels[i].name, jsonx_text(b->options->labels[i].value));
-    }
+    stage_finish(stage, b->options);
     json_object_set_new(stage->image_config, "created",
             json_string(time_format_rfc3339(stage->created_nsec, created)));
     struct image_create_options options = {
@@ -755,5 +779,11 @@ int build_image(struct engine *engine, const struct build_options *options, char
 
     strmap_init_arena(&b.global_args, &b.arena);
     strmap_init_arena(&b.consumed, &b.arena);
+    if (!string_is_empty(options->platform)) {
+        int r = image_platform_parse(&b.arena, options->platform, &b.platform, err);
+
+        if (r < 0)
+            return r;
+    }
     return build(&b, ret_image_id, err);
 }

@@ -11,16 +11,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct container_config;
 struct diag;
 struct engine;
 struct error;
 struct progress;
+struct registry_access;
 
 /* On the containers of a build and the unnamed images that they run. */
 #define BUILD_CONTAINER_LABEL "io.berth.build"
 
 struct build_pair {
     const char *name, *value; /* value NULL: not set (an ARG without value) */
+};
+
+enum build_pull {
+    BUILD_PULL_MISSING, /* base images that are not here */
+    BUILD_PULL_ALWAYS,  /* newer ones, too; those that no registry can have are taken from here */
+    BUILD_PULL_NEWER,   /* the same, and what is here when the registry cannot be asked */
+    BUILD_PULL_NEVER,
 };
 
 struct build_options {
@@ -38,8 +47,17 @@ struct build_options {
     /* Further contexts for FROM and COPY --from: name to directory or "docker-image://ref". */
     const struct build_pair *contexts;
     size_t context_count;
+    /* Variables of the image, as if ENV stood behind each FROM; names of variables and labels that it loses. */
+    const struct build_pair *env;
+    size_t env_count;
+    const char *const *unset_env, *const *unset_labels; /* NULL-terminated, or NULL */
+    const char *ignore_file; /* in place of .dockerignore; absolute; NULL: none */
+    /* What the containers of RUN have beyond their image: hosts, name servers, mounts, limits, rights. Process, image,
+     * networks and life do not count. NULL: nothing. */
+    const struct container_config *sandbox;
+    const struct registry_access *access; /* as in image_pull_options */
+    enum build_pull pull;
     bool no_cache;                   /* run everything again */
-    bool pull;                       /* look for newer base images even when they are there */
     bool check;                      /* only look for mistakes; *ret_image_id stays as it is */
     const struct progress *progress; /* NULL: none */
     struct diag *diag;               /* findings in the Dockerfile; may be NULL */

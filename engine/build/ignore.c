@@ -178,6 +178,19 @@ int ignore_load(struct arena *arena, int context_fd, const char *dockerfile,
     return r;
 }
 
+int ignore_load_file(
+        struct arena *arena, const char *path, struct ignore_list *ret, struct error **err)
+{
+    auto_free char *text = NULL;
+    size_t len = 0;
+    int r = fs_read_input(&(struct fs_input){ path, LIMIT_DOCKERFILE_BYTES, FS_WRITER_WAIT_USEC },
+            &text, &len, err);
+
+    if (r < 0)
+        return error_wrap(err, r, "cannot read the file of ignored paths");
+    return ignore_parse(arena, path, text, len, ret, err);
+}
+
 /* The pattern matches the path itself or a directory above it. */
 static bool matches_or_above(const char *pattern, const char *path)
 {

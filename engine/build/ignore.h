@@ -25,8 +25,10 @@ struct ignore_list {
 int ignore_parse(struct arena *arena, const char *file, const char *text, size_t len,
         struct ignore_list *ret, struct error **err);
 
-/* The file that counts for builds of `dockerfile` (NULL: none that has a name) in that context: its own
+/* A file that the user names, wherever it is; or the file that counts for builds of `dockerfile` (NULL: none that has a name) in that context: its own
  * "NAME.dockerignore", else ".dockerignore". An empty list without one. */
+int ignore_load_file(
+        struct arena *arena, const char *path, struct ignore_list *ret, struct error **err);
 int ignore_load(struct arena *arena, int context_fd, const char *dockerfile,
         struct ignore_list *ret, struct error **err);
 

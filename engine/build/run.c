@@ -15,6 +15,7 @@
 #include "base/fdio.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "base/strbuf.h"
@@ -117,6 +118,33 @@ static void add_args(const struct step_context *context, const struct stage_stat
     command->env = env.items;
 }
 
+/* What the build says about its containers, without what is the build's own to say. */
+static struct container_config begin_config(const struct step_context *context)
+{
+    const struct container_config *sandbox = context->options->sandbox;
+    struct container_config config = sandbox ? *sandbox
+                                             : (struct container_config)CONTAINER_CONFIG_INIT;
+
+    config.name = config.image = NULL;
+    config.entrypoint = config.cmd = config.env = NULL;
+    config.network_mode = CONTAINER_NETWORK_PRIVATE;
+    config.networks = (struct container_networks){ 0 };
+    return config;
+}
+
+/* What RUN may see of it is part of what its layer depends on. */
+static void add_sandbox(const struct step_context *context, struct strbuf *key)
+{
+    struct container_config config = begin_config(context);
+    auto_json json_t *json = container_config_to_json(&config);
+
+    if (json_object_size(json) > 0) {
+        auto_free char *text = jsonx_dump(json);
+
+        strbuf_addf(key, "\n%s", text);
+    }
+}
+
 int run_prepare(const struct step_context *context, const struct stage_state *stage,
         const struct instruction *instruction, struct run_command *ret, const char **ret_text,
         struct error **err)
@@ -144,6 +172,7 @@ int run_prepare(const struct step_context *context, const struct stage_state *st
         strbuf_addf(&key, "\n%s", command.argv[i]);
     strbuf_addf(&key, "\nnetwork=%s", command.network ? command.network : "");
     add_args(context, stage, &command, &key);
+    add_sandbox(context, &key);
     *ret_text = arena_strdup(stage->arena, key.data);
     *ret = command;
     return 0;
@@ -302,11 +331,11 @@ static bool stat_lower(int lower_fd, const struct mount_point *point, struct sta
     return fd >= 0 && fstatat(fd, point->name, ret, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The command may have put links anywhere, so nothing here follows one. */
+/* The command may have put links anywhere, so nothing here follows one out of the layer. */
 static void drop_mount_point(int upper_fd, int lower_fd, const struct mount_point *point)
 {
-    auto_close int parent_fd = openat(
-            upper_fd, point->parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_close int parent_fd = fs_try_open_in_root(
+            upper_fd, point->parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     struct stat st, lower;
 
     if (parent_fd < 0 || fstatat(parent_fd, point->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -323,13 +352,30 @@ static void drop_mount_point(int upper_fd, int lower_fd, const struct mount_poin
     (void)unlinkat(parent_fd, point->name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 }
 
-static void drop_mount_points(int upper_fd, const struct stage_state *stage, struct engine *engine)
+/* Where something of the user's was mounted, with the directories that had to be made above it. */
+static void drop_mount_path(int upper_fd, int lower_fd, const char *target)
 {
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    const char *path = path_clean(&arena, target);
+
+    drop_mount_point(upper_fd, lower_fd,
+            &(struct mount_point){ path_parent(&arena, path), path_last(path), S_IFREG });
+    for (; !string_is_equal(path, "/") && *path; path = path_parent(&arena, path)) {
+        struct mount_point point = { path_parent(&arena, path), path_last(path), S_IFDIR };
+
+        drop_mount_point(upper_fd, lower_fd, &point);
+    }
+}
+
+static void drop_mount_points(
+        int upper_fd, const struct stage_state *stage, const struct step_context *context)
+{
+    const struct container_config *sandbox = context->options->sandbox;
     static const char *const below_dev[] = { "console", "shm", "pts", "mqueue" };
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct strings dirs = { 0 };
 
-    if (layer_work_dirs(engine, &arena, &stage->layers, &dirs, NULL) < 0)
+    if (layer_work_dirs(context->engine, &arena, &stage->layers, &dirs, NULL) < 0)
         return;
     struct rootfs_view view = { .lower = (const char *const *)dirs.items, .lower_count = dirs.len };
     auto_close int lower_fd = dirs.len > 0 ? rootfs_view_open(&view, NULL) : -EBADF;
@@ -340,6 +386,8 @@ static void drop_mount_points(int upper_fd, const struct stage_state *stage, str
     }
     for (size_t i = 0; i < ARRAY_LEN(mount_points); i++)
         drop_mount_point(upper_fd, lower_fd, &mount_points[i]);
+    for (size_t i = 0; sandbox && i < sandbox->mounts.len; i++)
+        drop_mount_path(upper_fd, lower_fd, sandbox->mounts.items[i].target);
 }
 
 static int commit_upper(const struct step_context *context, const struct stage_state *stage,
@@ -355,7 +403,7 @@ static int commit_upper(const struct step_context *context, const struct stage_s
 
     if (upper_fd < 0)
         return error_set(err, errno, NULL, "cannot open what the command wrote");
-    drop_mount_points(upper_fd, stage, context->engine);
+    drop_mount_points(upper_fd, stage, context);
     upper_fd = fd_close(upper_fd);
     if (directory_is_empty(dir_fd, "upper")) {
         *ret_diff_id = '\0';
@@ -368,7 +416,7 @@ static int create_container(const struct step_context *context, const struct run
         const char *name, const char *image_id, char id[static CONTAINER_ID_HEX + 1],
         struct error **err)
 {
-    struct container_config config = CONTAINER_CONFIG_INIT;
+    struct container_config config = begin_config(context);
     struct container_network network = { .network = "bridge" };
     char *health[] = { (char *)"NONE", NULL };
     char *entrypoint[] = { command->argv[0], NULL };

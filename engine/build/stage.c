@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
+#include "engine/build/build.h"
 #include "engine/image/image.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -486,4 +487,70 @@ void stage_add_history(struct stage_state *stage, const char *created_by, bool e
     if (empty_layer)
         json_object_set_new(entry, "empty_layer", json_true());
     json_array_append_new(member(stage->image_config, "history", true), entry);
+}
+
+/* In double quotes: quotes and escapes are text, variables are not. */
+static char *quote(struct arena *arena, const char *text, char escape)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(LIMIT_DOCKERFILE_BYTES);
+
+    strbuf_addc(&out, '"');
+    for (const char *p = text; *p; p++) {
+        if (*p == '"' || *p == escape)
+            strbuf_addc(&out, escape);
+        strbuf_addc(&out, *p);
+    }
+    strbuf_addc(&out, '"');
+    return arena_strdup(arena, out.data);
+}
+
+const struct instruction *stage_make_env(
+        struct arena *arena, const struct build_pair *pairs, size_t count, char escape)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_DOCKERFILE_BYTES);
+    struct strings words = { 0 };
+
+    strbuf_adds(&text, "ENV");
+    for (size_t i = 0; i < count; i++) {
+        if (!pairs[i].value)
+            continue;
+        char *name = quote(arena, pairs[i].name, escape),
+             *value = quote(arena, pairs[i].value, escape);
+
+        *ARRAY_APPEND_ARENA(arena, &words) = name;
+        *ARRAY_APPEND_ARENA(arena, &words) = value;
+        strbuf_addf(&text, " %s=%s", name, value);
+    }
+    if (words.len == 0)
+        return NULL;
+    struct instruction *env = ARENA_NEW(arena, struct instruction);
+    *env = (struct instruction){ .kind = INSTRUCTION_ENV,
+        .at = { "--env", 0, 0 },
+        .text = arena_strdup(arena, text.data),
+        .words = words.items,
+        .word_count = words.len };
+    return env;
+}
+
+static void remove_env(json_t *env, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = json_array_size(env); i-- > 0;) {
+        const char *entry = json_string_value(json_array_get(env, i));
+
+        if (entry && strncmp(entry, name, len) == 0 && entry[len] == '=')
+            json_array_remove(env, i);
+    }
+}
+
+void stage_finish(struct stage_state *stage, const struct build_options *options)
+{
+    for (const char *const *name = options->unset_env; name && *name; name++)
+        remove_env(json_object_get(stage->config, "Env"), *name);
+    for (const char *const *name = options->unset_labels; name && *name; name++)
+        json_object_del(json_object_get(stage->config, "Labels"), *name);
+    for (size_t i = 0; i < options->label_count; i++)
+        set_text(member(stage->config, "Labels", false), options->labels[i].name,
+                options->labels[i].value);
 }

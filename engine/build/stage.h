@@ -52,6 +52,16 @@ int stage_expand(const struct stage_state *stage, const struct instruction *inst
 int stage_apply(
         struct stage_state *stage, const struct instruction *instruction, struct error **err);
 
+/* The ENV that the pairs of a build's --env stand for, or NULL without any. Values are expanded as in double quotes. In
+ * the arena. */
+struct build_pair;
+const struct instruction *stage_make_env(
+        struct arena *arena, const struct build_pair *pairs, size_t count, char escape);
+
+/* At the end: what the options of the build say about the labels and variables of the image. */
+struct build_options;
+void stage_finish(struct stage_state *stage, const struct build_options *options);
+
 /* Declares a build argument with its value (NULL: declared, not set). */
 void stage_set_arg(struct stage_state *stage, const char *name, const char *value);
 

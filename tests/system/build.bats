@@ -605,3 +605,115 @@ compose_with_a_base() {
     [ "$(jq -c '.target.base.tags' <<<"$output")" = '["two-base"]' ]
     [ "$(berth image ls -q | wc -l)" = 1 ]
 }
+
+@test "RUN has the hosts, name servers, limits, groups and mounts that the build is given" {
+    mkdir extra
+    echo kept >extra/file
+    dockerfile <<'END'
+FROM busybox
+RUN grep -q '10.1.2.3.*other' /etc/hosts && grep -q 'nameserver 10.9.8.7' /etc/resolv.conf && \
+    grep -q 'search a.example' /etc/resolv.conf && grep -q 'options.*ndots:3' /etc/resolv.conf
+RUN ulimit -n >/limits && df -k /dev/shm | tail -1 | awk '{print $2}' >>/limits && id -G >>/limits
+RUN cat /srv/extra/file >/copied && echo more >/srv/extra/more
+END
+    run -0 berth build -t sandbox --add-host other:10.1.2.3 --dns 10.9.8.7 --dns-search a.example --dns-option ndots:3 \
+        --ulimit nofile=77:88 --shm-size 2m --group-add 4242 -v "$PWD/extra:/srv/extra" .
+    [ "$(in_image sandbox cat /limits | tr '\n' ' ')" = "77 2048 0 4242 " ] || { in_image sandbox cat /limits; false; }
+    [ "$(in_image sandbox cat /copied)" = kept ]
+    [ "$(cat extra/more)" = more ] # a mount is the machine's, not the image's
+    [ "$(layer_paths sandbox)" = "./copied " ]
+    run -1 in_image sandbox ls /srv/extra
+    run -1 berth build .
+    assert_output_has "grep -q" # what was built with more hosts is not taken from the cache
+    run -0 berth build --add-host other:10.1.2.3 --dns 10.9.8.7 --dns-search a.example --dns-option ndots:3 \
+        --ulimit nofile=77:88 --shm-size 2m --group-add 4242 -v "$PWD/extra:/srv/extra" .
+    [ "$(grep -c CACHED <<<"$output")" -eq 3 ]
+    assert_no_leftovers
+}
+
+@test "what RUN costs can be limited, and its rights are given and taken" {
+    dockerfile <<'END'
+FROM busybox
+RUN sed -n 's/^CapBnd:\t//p' /proc/self/status >/caps; grep -h . /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null >/memory; grep NoNewPrivs /proc/self/status >>/caps
+END
+    berth build -q -t limited -m 64m --memory-swap 64m --cpu-shares 512 --cpu-period 100000 --cpu-quota 50000 --cpuset-cpus 0 \
+        --cap-drop ALL --cap-add CHOWN --security-opt no-new-privileges . >/dev/null
+    [ "$(in_image limited cat /memory)" = 67108864 ]
+    [ "$(in_image limited head -1 /caps)" = 0000000000000001 ]
+    in_image limited grep -q 'NoNewPrivs:.1' /caps
+    run -1 berth build --memory lots .
+    assert_output_has 'expected a size'
+    run -1 berth build --ulimit nofile=x .
+    run -0 berth build --force-rm --rm --compress --isolation default -q .
+    run -1 berth build --isolation hyperv .
+    assert_output_has 'invalid isolation "hyperv" on linux'
+    run -0 berth build --cache-from old:1 -q .
+    assert_output_has '--cache-from: only what was built here'
+    run -1 berth build --squash .
+    assert_output_has 'option "--squash" is not supported'
+}
+
+@test "variables of the image stand behind each FROM, and others go at the end" {
+    dockerfile <<'END'
+FROM busybox AS first
+ENV B=[$A] GONE=1
+LABEL gone=1 stays=1
+RUN echo "$A $B $C" >/seen
+FROM busybox
+COPY --from=first /seen /seen
+RUN echo "second $A" >>/seen
+FROM first
+END
+    C=host berth build -q -t env --env 'A=x "y" $NONE\' --env C --unsetenv GONE --unsetlabel gone . >/dev/null
+    [ "$(in_image env cat /seen)" = 'x "y" \ [x "y" \] host' ]
+    [ "$(field env '{{json .Config.Env}}' | jq -c .)" = '["A=x \"y\" \\","C=host","B=[x \"y\" \\]"]' ]
+    [ "$(field env '{{json .Config.Labels}}')" = '{"stays":"1"}' ]
+}
+
+@test "another file says what is left out of the context" {
+    dockerfile <<<"FROM scratch
+COPY . /"
+    echo '*' >.dockerignore
+    mkdir elsewhere
+    echo 'elsewhere' >elsewhere/ignored
+    touch one
+    berth build -q --ignorefile elsewhere/ignored -t part . >/dev/null
+    [ "$(layer_paths part)" = "./.dockerignore ./Dockerfile ./one " ]
+    run -1 berth build --ignorefile none .
+    assert_output_has 'cannot read the file of ignored paths'
+    # A pipe is read, too.
+    berth build -q --ignorefile <(echo one) -t part . >/dev/null
+    [ "$(layer_paths part)" = "./.dockerignore ./Dockerfile ./elsewhere ./elsewhere/ignored " ]
+}
+
+@test "an image for another platform says so" {
+    dockerfile <<'END'
+FROM scratch
+ARG TARGETPLATFORM
+ARG BUILDOS
+LABEL target=$TARGETPLATFORM host=$BUILDOS
+END
+    berth build -q -t other --arch arm --variant v7 . >/dev/null
+    [ "$(field other '{{.Os}} {{.Architecture}} {{.Variant}} {{.Config.Labels.target}} {{.Config.Labels.host}}')" = \
+        'linux arm v7 linux/arm/v7 linux' ] || { field other '{{.Os}} {{.Architecture}} {{.Variant}} {{json .Config.Labels}}'; false; }
+    berth build -q -t other --platform linux/riscv64 . >/dev/null
+    [ "$(field other '{{.Architecture}}')" = riscv64 ]
+    run -1 berth build --platform linux/amd64 --os linux .
+    assert_output_has '--platform option can not be specified with --arch or --os'
+}
+
+@test "when base images are pulled, and from whom, is said" {
+    dockerfile <<<"FROM 127.0.0.1:1/none"
+    run -1 berth build --pull=never .
+    assert_output_has 'No such image: 127.0.0.1:1/none'
+    run -1 berth build --pull=newer --retry 0 .
+    run -1 berth build --retry 0 --tls-verify .
+    run -1 berth build --authfile "$WORK/none" .
+    assert_output_has "credential file $WORK/none is not accessible"
+    run -1 berth build --pull=sometimes .
+    assert_output_has 'invalid pull policy "sometimes"'
+    dockerfile <<<"FROM busybox"
+    berth build -q --pull=newer . >/dev/null
+    berth build -q --pull --pull=false . >/dev/null
+    berth build -q --pull=never . >/dev/null
+}
