@@ -61,7 +61,8 @@ void arena_release(struct arena *arena)
     arena->used_bytes = 0;
 }
 
-void *arena_alloc(struct arena *arena, size_t size_bytes)
+/* Not zeroed. */
+static void *take(struct arena *arena, size_t size_bytes)
 {
     size_t rounded = align_up(size_bytes ? size_bytes : 1);
 
@@ -73,7 +74,12 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     block->used += rounded;
     arena->used_bytes += rounded;
     assert(block->used <= block->cap);
-    return memset(p, 0, size_bytes);
+    return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size_bytes)
+{
+    return memset(take(arena, size_bytes), 0, size_bytes);
 }
 
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size_bytes)
@@ -95,9 +101,10 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len)
     if (!text)
         return NULL;
     len = strnlen(text, len);
-    char *copy = arena_alloc(arena, len + 1);
+    char *copy = take(arena, len + 1);
 
     memcpy(copy, text, len);
+    copy[len] = '\0';
     return copy;
 }
 
@@ -105,7 +112,7 @@ void *arena_dup(struct arena *arena, const void *bytes, size_t size_bytes)
 {
     if (!bytes)
         return NULL;
-    return memcpy(arena_alloc(arena, size_bytes), bytes, size_bytes);
+    return memcpy(take(arena, size_bytes), bytes, size_bytes);
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...)
@@ -125,7 +132,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     assert(len >= 0);
-    char *text = arena_alloc(arena, (size_t)len + 1);
+    char *text = take(arena, (size_t)len + 1);
     vsnprintf(text, (size_t)len + 1, format, again);
     va_end(again);
     return text;

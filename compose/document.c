@@ -145,10 +145,8 @@ struct node_entry *node_get_entry(const struct node *map, const char *key)
 {
     if (!map || map->kind != NODE_MAP)
         return NULL;
-    uint32_t hash = hash_key(key);
-
     if (map->index) {
-        uint32_t mask = map->index_cap - 1;
+        uint32_t hash = hash_key(key), mask = map->index_cap - 1;
 
         for (uint32_t slot = hash & mask; map->index[slot]; slot = (slot + 1) & mask) {
             struct node_entry *entry = &map->entries[map->index[slot] - 1];
@@ -159,7 +157,7 @@ struct node_entry *node_get_entry(const struct node *map, const char *key)
         return NULL;
     }
     for (uint32_t i = 0; i < map->len; i++)
-        if (map->entries[i].hash == hash && strcmp(map->entries[i].key, key) == 0)
+        if (map->entries[i].key[0] == key[0] && strcmp(map->entries[i].key, key) == 0)
             return &map->entries[i];
     return NULL;
 }

@@ -162,6 +162,10 @@ static void build_services(struct loader *loader, struct project *project, struc
         struct strings *active)
 {
     enable_named(loader, services, active);
+    if (services && services->kind == NODE_MAP && services->len > 0) { /* at once: they are large */
+        project->services.cap = services->len;
+        project->services.items = ARENA_NEW_ARRAY(loader->arena, services->len, struct service);
+    }
     NODE_FOREACH(services, entry) {
         bool enabled = is_enabled(entry->value, active);
 

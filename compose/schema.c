@@ -316,18 +316,22 @@ struct node *schema_order(struct arena *arena, const struct attr_table *table, s
 {
     struct node *ordered = node_new(arena, NODE_MAP, &map->at);
     struct node *extensions = node_new(arena, NODE_MAP, &map->at);
+    const struct node_entry *given[ROWS_MAX] = { 0 }; /* by row */
 
+    assert(table->count <= ROWS_MAX);
     ordered->flags = map->flags;
-    for (size_t i = 0; i < table->count; i++) {
-        struct node_entry *entry = node_get_entry(map, table->rows[i].name);
+    NODE_FOREACH(map, entry) {
+        const struct attr *row = schema_find(table, entry->key);
 
-        if (entry)
-            node_set(arena, ordered, table->rows[i].name, &entry->key_at, entry->value);
-    }
-    NODE_FOREACH(map, entry)
-        if (!schema_find(table, entry->key))
+        if (row)
+            given[row - table->rows] = entry;
+        else
             node_set(arena, extensions, entry->key, &entry->key_at,
                     node_sorted(arena, entry->value));
+    }
+    for (size_t i = 0; i < table->count; i++)
+        if (given[i])
+            node_set(arena, ordered, table->rows[i].name, &given[i]->key_at, given[i]->value);
     node_sort_keys(extensions);
     NODE_FOREACH(extensions, entry)
         node_set(arena, ordered, entry->key, &entry->key_at, entry->value);
