@@ -150,20 +150,23 @@ static const struct service *scheduled_service(
     return service && project_service_is_scheduled(service) ? service : NULL;
 }
 
-static json_t *compose_row(
-        struct compose *compose, const struct container *container, bool no_trunc, int64_t now)
+static json_t *compose_row(struct compose *compose, const struct container *container,
+        const struct ps_options *o, int64_t now)
 {
-    json_t *row = container_row(&compose->arena, container, no_trunc, now);
+    bool details = !list_is_default(o->format);
+    json_t *row = container_row(&compose->arena, container, o->no_trunc, details, now);
 
     json_object_del(row, "Platform");
     json_object_set_new(row, "Name", json_string(container->name));
     json_object_set_new(row, "Service",
             json_string(container->config.service ? container->config.service : ""));
-    json_object_set_new(row, "Project", json_string(compose->name));
-    json_object_set_new(
-            row, "Health", json_string(container->state.health ? container->state.health : ""));
-    json_object_set_new(row, "ExitCode", json_integer(container->state.exit_code));
-    json_object_set_new(row, "Publishers", publishers(container));
+    if (details) {
+        json_object_set_new(row, "Project", json_string(compose->name));
+        json_object_set_new(
+                row, "Health", json_string(container->state.health ? container->state.health : ""));
+        json_object_set_new(row, "ExitCode", json_integer(container->state.exit_code));
+        json_object_set_new(row, "Publishers", publishers(container));
+    }
     json_object_set_new(
             row, "Owner", json_string(owner_name(&compose->arena, compose->owner, container)));
     const struct service *service = scheduled_service(compose, container);
@@ -223,7 +226,7 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
             if (!strmap_set(&services, container->config.service, &services))
                 cli_print(cli, "%s\n", container->config.service);
         } else {
-            json_array_append_new(rows, compose_row(compose, container, o->no_trunc, now));
+            json_array_append_new(rows, compose_row(compose, container, o, now));
         }
     }
     if (o->services || o->quiet)

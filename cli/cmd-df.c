@@ -130,7 +130,7 @@ static int add_containers(struct cli *cli, struct engine *engine, json_t *rows, 
     int r = container_list(engine, &cli->arena, &filter, &containers, err);
 
     for (size_t i = 0; r >= 0 && i < containers.len; i++) {
-        json_t *row = container_row(&cli->arena, containers.items[i], false, now);
+        json_t *row = container_row(&cli->arena, containers.items[i], false, true, now);
 
         json_object_set_new(row, "Size",
                 json_string(

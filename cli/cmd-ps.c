@@ -260,33 +260,41 @@ static const char *networks_text(struct arena *arena, const struct container *co
     return arena_strdup(arena, text.data);
 }
 
-json_t *container_row(
-        struct arena *arena, const struct container *container, bool no_trunc, int64_t now)
+json_t *container_row(struct arena *arena, const struct container *container, bool no_trunc,
+        bool details, int64_t now)
 {
-    size_t volumes;
-    const char *mounts = mounts_text(arena, container, !no_trunc, &volumes);
     const char *command = format_command(arena, container);
     json_t *row = json_object();
+    size_t volumes = 0;
 
     if (!no_trunc)
         command = format_ellipsis(arena, command, 20);
     json_object_set_new(row, "Command", jsonx_text(arena_printf(arena, "\"%s\"", command)));
-    json_object_set_new(
-            row, "CreatedAt", json_string(format_created_at(arena, container->created_nsec)));
+    if (details)
+        json_object_set_new(
+                row, "CreatedAt", json_string(format_created_at(arena, container->created_nsec)));
     json_object_set_new(row, "ID",
             json_string(no_trunc ? container->id : format_short_id(arena, container->id)));
     json_object_set_new(row, "Image",
             jsonx_text(container->image_name ? container->image_name : container->image_id));
-    json_object_set_new(row, "Labels", jsonx_text(labels_text(arena, &container->config.labels)));
-    json_object_set_new(row, "LocalVolumes", json_sprintf("%zu", volumes));
-    json_object_set_new(row, "Mounts", jsonx_text(mounts));
+    if (details) {
+        const char *mounts = mounts_text(arena, container, !no_trunc, &volumes);
+
+        json_object_set_new(
+                row, "Labels", jsonx_text(labels_text(arena, &container->config.labels)));
+        json_object_set_new(row, "LocalVolumes", json_sprintf("%zu", volumes));
+        json_object_set_new(row, "Mounts", jsonx_text(mounts));
+    }
     json_object_set_new(row, "Names", json_string(container->name));
-    json_object_set_new(row, "Networks", jsonx_text(networks_text(arena, container)));
-    json_object_set_new(row, "Platform", json_null());
+    if (details) {
+        json_object_set_new(row, "Networks", jsonx_text(networks_text(arena, container)));
+        json_object_set_new(row, "Platform", json_null());
+    }
     json_object_set_new(row, "Ports", json_string(format_ports(arena, container)));
     json_object_set_new(
             row, "RunningFor", json_string(format_ago(arena, container->created_nsec, now)));
-    json_object_set_new(row, "Size", json_string("0B"));
+    if (details)
+        json_object_set_new(row, "Size", json_string("0B"));
     json_object_set_new(row, "State", json_string(container_status_names[container->state.status]));
     json_object_set_new(row, "Status", json_string(container_status_text(arena, container, now)));
     return row;
@@ -296,7 +304,8 @@ json_t *container_row(
 static json_t *ps_row(struct cli *cli, struct engine *engine, const struct container *c,
         const struct ps_options *options, int64_t now)
 {
-    json_t *row = container_row(&cli->arena, c, options->no_trunc, now);
+    json_t *row = container_row(
+            &cli->arena, c, options->no_trunc, !list_is_default(options->format), now);
     auto_(image_free_p) struct image *image = NULL;
 
     if (options->pod) {

@@ -113,12 +113,17 @@ static int print_lines(struct cli *cli, const struct template *template, const j
     return 0;
 }
 
+bool list_is_default(const char *format)
+{
+    return string_is_empty(format) || strcmp(format, "table") == 0 || strcmp(format, "pretty") == 0;
+}
+
 int list_print(
         struct cli *cli, const struct list_format *format, const json_t *rows, struct error **err)
 {
     const char *text = format->format;
 
-    if (string_is_empty(text) || strcmp(text, "table") == 0 || strcmp(text, "pretty") == 0) {
+    if (list_is_default(text)) {
         print_default(cli, format, rows);
         return 0;
     }

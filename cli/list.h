@@ -24,6 +24,9 @@ struct list_format {
     bool json_array;    /* --format json gives one array (compose ls) and not an object per line */
 };
 
+/* True for the default table: then its columns' members are all that a row needs. */
+bool list_is_default(const char *format);
+
 /* `rows` is an array (borrowed). Members that no column names are only in the JSON. */
 int list_print(
         struct cli *cli, const struct list_format *format, const json_t *rows, struct error **err);

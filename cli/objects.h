@@ -15,9 +15,10 @@ struct error;
 struct events_options;
 struct strings;
 
-/* What `ps` knows of a container, with Docker's keys (ID Image Command …). New reference. */
-json_t *container_row(
-        struct arena *arena, const struct container *container, bool no_trunc, int64_t now_nsec);
+/* What `ps` knows of a container, with Docker's keys (ID Image Command …); without `details` only what its default
+ * table shows. New reference. */
+json_t *container_row(struct arena *arena, const struct container *container, bool no_trunc,
+        bool details, int64_t now_nsec);
 
 /* What `volume ls` knows of a volume. New reference. */
 struct volume;
