@@ -27,6 +27,7 @@ struct json_t;
 #define EXIT_STATUS_NOT_EXECUTABLE 126
 #define EXIT_STATUS_NOT_FOUND 127
 #define EXIT_STATUS_SIGNAL 128
+#define EXIT_STATUS_NOT_STARTED 128 /* exec: the runtime would not begin */
 
 /* Texts that commands build in memory before they print them. */
 #define CLI_TEXT_MAX (64u << 20)

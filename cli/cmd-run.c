@@ -158,7 +158,7 @@ static int start_detached(struct cli *cli, const char *id, bool auto_remove)
     if (container_start(engine, id, &(struct container_start_options){ 0 }, &err) < 0) {
         auto_(arena_release) struct arena arena = ARENA_INIT;
         struct container *container = NULL;
-        int status = foreground_start_status(err);
+        int status = foreground_start_status(cli, err);
 
         report_error(cli, err);
         if (container_lookup(engine, &arena, id, &container, NULL) == 0 && container) {

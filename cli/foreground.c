@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "engine/container/container.h"
 
-int foreground_start_status(const struct error *err)
+int foreground_start_status(const struct cli *cli, const struct error *err)
 {
     for (; err; err = err->cause) {
         if (err->code == EACCES || err->code == EISDIR || err->code == ENOEXEC)
@@ -19,7 +20,7 @@ int foreground_start_status(const struct error *err)
         if (strstr(err->message, "executable file not found"))
             return EXIT_STATUS_NOT_FOUND;
     }
-    return EXIT_STATUS_ENGINE;
+    return cli->failure_status;
 }
 
 static struct container_attach_options streams(const struct foreground_options *options)
@@ -44,7 +45,7 @@ static int failed_start(struct cli *cli, int exit_code, const struct error *err)
     return exit_code == EXIT_STATUS_NOT_EXECUTABLE || exit_code == EXIT_STATUS_NOT_FOUND ||
                            exit_code == EXIT_STATUS_FAILURE
                    ? exit_code
-                   : foreground_start_status(err);
+                   : foreground_start_status(cli, err);
 }
 
 static int attach(struct cli *cli, const char *name, const struct foreground_options *options,
@@ -97,6 +98,12 @@ int foreground_exec(struct cli *cli, const char *container, struct container_exe
 
     if (!engine)
         return report_error(cli, err);
+    if (!string_is_empty(exec->working_dir) && *exec->working_dir != '/') {
+        report_failure(cli,
+                "the working directory '%s' is invalid, it needs to be an absolute path",
+                exec->working_dir);
+        return EXIT_STATUS_NOT_STARTED;
+    }
     fflush(stdout);
     exec->attach.stdin_fd = exec->interactive && !exec->detach ? STDIN_FILENO : -EBADF;
     exec->attach.stdout_fd = exec->detach ? -EBADF : STDOUT_FILENO;
@@ -108,7 +115,10 @@ int foreground_exec(struct cli *cli, const char *container, struct container_exe
     terminal_restore();
     if (r < 0) {
         report_error(cli, err);
-        return exit_code ? exit_code : EXIT_STATUS_FAILURE;
+        /* In the background nobody asks for the status of the process. */
+        bool tells = !exec->detach && (exit_code == EXIT_STATUS_NOT_EXECUTABLE ||
+                                              exit_code == EXIT_STATUS_NOT_FOUND);
+        return tells ? exit_code : EXIT_STATUS_FAILURE;
     }
     return exit_code;
 }

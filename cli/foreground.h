@@ -22,5 +22,5 @@ int foreground_attach(
         struct cli *cli, const char *container, const struct foreground_options *options);
 int foreground_exec(struct cli *cli, const char *container, struct container_exec_options *exec);
 
-/* 125, 126 or 127 by what a failed start says of itself. */
-int foreground_start_status(const struct error *err);
+/* 126 or 127 by what a failed start says of itself, else that of the command's own failures. */
+int foreground_start_status(const struct cli *cli, const struct error *err);

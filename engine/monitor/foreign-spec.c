@@ -23,7 +23,7 @@
 #include "engine/runtime/mount-options.h"
 #include "engine/runtime/user.h"
 
-#define EXIT_NO_USER 126
+#define EXIT_NO_USER 128
 #define HOME_PREFIX "HOME="
 #define SUBDIR_NAME_MAX 32
 

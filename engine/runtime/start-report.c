@@ -172,19 +172,12 @@ static int exit_code(const struct start_message *message)
         return 127;
     case STAGE_EXEC_DIRECTORY:
         return 126;
+    case STAGE_CWD:
     case STAGE_EXEC:
         return message->code == ENOENT || message->code == ENOTDIR ? 127
                : message->code == EACCES || message->code == ENOEXEC || message->code == EPERM
                        ? 126
                        : 128;
-    case STAGE_USER:
-    case STAGE_GROUP:
-    case STAGE_GROUP_ADD:
-    case STAGE_USER_RANGE:
-    case STAGE_USER_FILE:
-    case STAGE_CWD:
-    case STAGE_CWD_OUTSIDE:
-        return 126;
     default:
         return 128;
     }

@@ -328,7 +328,7 @@ static void exec_joins_the_container(void **state)
             run_exec(box, (const char *const[]){ "none", NULL }, (struct exec_options){ 0 }, &out),
             127);
     assert_int_equal(
-            run_exec(box, ARGS("env"), (struct exec_options){ .user = "ghost" }, &out), 126);
+            run_exec(box, ARGS("env"), (struct exec_options){ .user = "ghost" }, &out), 128);
     strbuf_release(&out);
     box_free(box);
 }

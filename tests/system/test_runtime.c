@@ -69,14 +69,14 @@ static void another_user_has_no_capabilities_and_his_groups(void **state)
     box_free(box);
 }
 
-static void unknown_user_is_named_with_code_126(void **state)
+static void unknown_user_is_named_with_code_128(void **state)
 {
     struct box *box = box_new(ARGS("env"));
 
     (void)state;
     box->config.user = "nobody:app";
     assert_true(box_start(box) < 0);
-    assert_int_equal(box->start.exit_code, 126);
+    assert_int_equal(box->start.exit_code, 128);
     assert_string_equal(
             box_error_text(box), "unable to find user nobody: no matching entries in passwd file");
     box_free(box);
@@ -490,7 +490,7 @@ int main(void)
         cmocka_unit_test(exit_code_and_output_reach_the_client),
         cmocka_unit_test(capabilities_are_dockers_fourteen),
         cmocka_unit_test(another_user_has_no_capabilities_and_his_groups),
-        cmocka_unit_test(unknown_user_is_named_with_code_126),
+        cmocka_unit_test(unknown_user_is_named_with_code_128),
         cmocka_unit_test(a_capability_outside_our_own_set_is_left_out),
         cmocka_unit_test(no_new_privileges_is_set_when_asked_for),
         cmocka_unit_test(seccomp_filters_in_mode_2_with_and_without_no_new_privileges),
