@@ -302,7 +302,7 @@ static int change_service(struct compose *compose, const struct oneoff_options *
         service->working_dir = o->workdir;
     service->container_name = NULL;
     service->tty = tty ? OPTION_TRUE : OPTION_FALSE;
-    service->stdin_open = o->interactive && !o->detach ? OPTION_TRUE : OPTION_FALSE;
+    service->stdin_open = o->interactive ? OPTION_TRUE : OPTION_FALSE;
     service->cap_add = join_lists(arena, &service->cap_add, &o->cap_add);
     service->cap_drop = join_lists(arena, &service->cap_drop, &o->cap_drop);
     int r = change_environment(compose->cli, arena, o, service, err);
@@ -342,6 +342,10 @@ static int plan_oneoff(struct compose *compose, const struct oneoff_options *o,
     how.slug = arena_strdup(&compose->arena, slug);
     strmap_init_arena(&how.up.scale, &compose->arena);
     strmap_init_arena(&how.labels, &compose->arena);
+    for (size_t i = 0; i < o->labels.len && r >= 0; i++)
+        if (!strchr(o->labels.items[i], '='))
+            r = error_set_plain(
+                    err, EINVAL, NULL, "label \"%s\" must be set as KEY=VALUE", o->labels.items[i]);
     for (size_t i = 0; i < o->labels.len && r >= 0; i++)
         r = spec_parse_pair(&compose->arena, "label", o->labels.items[i], &labels, err);
     ARRAY_FOREACH(&labels, label)

@@ -50,7 +50,8 @@ static const struct strmap *container_labels(
     }
     strmap_set(labels, LABEL_PROJECT, arena_strdup(arena, project->name));
     strmap_set(labels, LABEL_SERVICE, arena_strdup(arena, service->name));
-    strmap_set(labels, LABEL_NUMBER, arena_printf(arena, "%u", instance->number));
+    if (!instance->oneoff) /* no one of the service's own, which are counted */
+        strmap_set(labels, LABEL_NUMBER, arena_printf(arena, "%u", instance->number));
     strmap_set(labels, LABEL_ONEOFF, arena_strdup(arena, instance->oneoff ? "True" : "False"));
     strmap_set(labels, LABEL_CONFIG_HASH, arena_strdup(arena, instance->of->config_hash));
     strmap_set(labels, LABEL_DEPENDS_ON, arena_strdup(arena, depends_on_label(arena, service)));

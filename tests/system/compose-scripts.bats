@@ -12,3 +12,22 @@ setup() {
 teardown() { berth_teardown; }
 
 project() { cat >compose.yaml; }
+
+@test "exec and run tell what berth cannot do from what the process cannot" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: sleep 1000, init: true}
+YAML
+    berth compose up -d 2>&1
+    run -1 berth compose exec -T -u nobody-knows app true
+    run -127 berth compose exec -T -w /no/such app true
+    run -128 berth compose exec -T -w tmp app true
+    assert_output_has "'tmp' is invalid, it needs to be an absolute path"
+    run -126 berth compose exec -T app /tmp
+    run -1 berth compose exec -d app no-such-program
+    run -1 berth compose run --rm -T -u nobody-knows app true
+    run -125 berth run --rm --network none -u nobody-knows busybox true
+    run -1 berth compose run --rm -T -l no-value app true
+    assert_output_has 'label "no-value" must be set as KEY=VALUE'
+}

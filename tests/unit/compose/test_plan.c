@@ -958,6 +958,7 @@ static void run_makes_one_more_container_after_what_it_needs(void **state)
     free(log);
     const struct observed_container *c = record_container(w.engine, "demo-web-run-0123456789ab");
     assert_true(c->oneoff && c->auto_remove);
+    assert_null(strmap_get(&c->labels, LABEL_NUMBER));
     assert_string_equal(strmap_get(&c->labels, LABEL_SLUG), "0123456789ab");
 
     /* It does not count as a container of the service, and is no orphan while it runs. */
