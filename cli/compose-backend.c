@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
+#include "cli/compose-wait.h"
 #include "cli/hook-output.h"
 #include "cli/specs.h"
 #include "compose/graph.h"
@@ -660,109 +661,12 @@ static int rename_container(struct backend *backend, const char *id, const char 
     return container_rename(engine_of(backend), id, name, err);
 }
 
-/* ------------------------------------------------------------------ waiting */
-
-/* What the last probe printed, from Docker's State.Health. */
-static char *last_probe_output(const struct container *container)
-{
-    auto_json json_t *health = NULL;
-
-    if (!container->state.health_json ||
-            jsonx_parse(container->state.health_json, strlen(container->state.health_json),
-                    "health", &health, NULL) < 0)
-        return NULL;
-    const json_t *log = json_object_get(health, "Log");
-    const char *output = json_array_size(log)
-                                 ? jsonx_string(
-                                           json_array_get(log, json_array_size(log) - 1), "Output")
-                                 : NULL;
-    return mem_strdup(output);
-}
-
-/* Sets the outcome from how the container is now. */
-static int look(struct backend *backend, const char *id, struct backend_wait_result *ret,
-        struct error **err)
-{
-    auto_(arena_release) struct arena arena = ARENA_INIT;
-    struct container *container = NULL;
-    int r = container_lookup(engine_of(backend), &arena, id, &container, err);
-
-    if (r < 0)
-        return r;
-    ret->exit_code = 0;
-    if (!container) {
-        ret->outcome = BACKEND_WAIT_GONE;
-    } else if (container_is_running(container)) {
-        bool unhealthy = string_is_equal(container->state.health, "unhealthy");
-
-        ret->outcome = unhealthy ? BACKEND_WAIT_UNHEALTHY : BACKEND_WAIT_MET;
-        if (unhealthy)
-            ret->output = last_probe_output(container);
-    } else {
-        ret->outcome = BACKEND_WAIT_EXITED;
-        ret->exit_code = container->state.exit_code;
-    }
-    return 0;
-}
-
-static int wait_completed(struct backend *backend, const char *id, int64_t deadline_usec,
-        struct backend_wait_result *ret, struct error **err)
-{
-    bool gone;
-    int r = is_gone(backend, id, &gone, err);
-
-    if (r < 0)
-        return r;
-    ret->outcome = gone ? BACKEND_WAIT_GONE : BACKEND_WAIT_MET;
-    if (gone)
-        return 0;
-    r = container_wait(engine_of(backend), id, CONTAINER_WAIT_NOT_RUNNING, deadline_usec,
-            &ret->exit_code, err);
-    if (r == -ETIMEDOUT) {
-        ret->outcome = BACKEND_WAIT_TIMED_OUT;
-        return 0;
-    }
-    return r < 0 ? r : 0;
-}
-
 static int wait_container(struct backend *backend, const char *id,
         enum backend_wait_condition condition, int64_t timeout_usec,
         const struct backend_call *call, struct backend_wait_result *ret, struct error **err)
 {
-    int64_t deadline = timeout_usec == TIMEOUT_NEVER ? TIMEOUT_NEVER
-                                                     : time_monotonic_usec() + timeout_usec;
-
     (void)call;
-    *ret = (struct backend_wait_result){ 0 };
-    if (condition == BACKEND_WAIT_COMPLETED)
-        return wait_completed(backend, id, deadline, ret, err);
-    if (condition == BACKEND_WAIT_RUNNING) {
-        int r = look(backend, id, ret, err);
-
-        if (ret->outcome == BACKEND_WAIT_UNHEALTHY)
-            ret->outcome = BACKEND_WAIT_MET;
-        return r;
-    }
-    int r = container_wait_healthy(engine_of(backend), id, deadline, err);
-    if (r == -ETIMEDOUT) {
-        ret->outcome = BACKEND_WAIT_TIMED_OUT;
-        return 0;
-    }
-    if (r < 0)
-        return r;
-    if (r == CONTAINER_HEALTH_HEALTHY) {
-        ret->outcome = BACKEND_WAIT_MET;
-        return 0;
-    }
-    if (r == CONTAINER_HEALTH_NO_CHECK && condition == BACKEND_WAIT_HEALTHY) {
-        ret->outcome = BACKEND_WAIT_NO_HEALTHCHECK;
-        return 0;
-    }
-    bool unhealthy = r == CONTAINER_HEALTH_UNHEALTHY;
-    r = look(backend, id, ret, err);
-    if (r >= 0 && unhealthy && ret->outcome == BACKEND_WAIT_MET)
-        ret->outcome = BACKEND_WAIT_UNHEALTHY;
-    return r;
+    return compose_wait_container(engine_of(backend), id, condition, timeout_usec, ret, err);
 }
 
 /* ------------------------------------------------------------------ hooks */

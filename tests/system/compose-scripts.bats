@@ -31,3 +31,19 @@ YAML
     run -1 berth compose run --rm -T -l no-value app true
     assert_output_has 'label "no-value" must be set as KEY=VALUE'
 }
+
+@test "run -d keeps standard input open, and its container is not one of those that are counted" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: cat, init: true}
+YAML
+    run -0 berth compose run -d --name waits app
+    [ "$(state_of waits)" = "running 0" ]
+    [ "$(berth inspect -f '{{.Config.OpenStdin}} {{index .Config.Labels "com.docker.compose.oneoff"}}' waits)" = "true True" ]
+    berth inspect waits | jq -e '.[0].Config.Labels | has("com.docker.compose.container-number") | not'
+    run -0 berth compose run -d -i=false --name ends app
+    run -0 berth wait ends
+    [ "$output" = 0 ]
+    berth rm -f waits >/dev/null
+}
