@@ -16,7 +16,6 @@
 #include "cli/report.h"
 #include "cli/up-menu.h"
 #include "cli/watch-child.h"
-#include "compose/graph.h"
 #include "compose/project.h"
 
 struct attached {
@@ -31,6 +30,7 @@ struct attached {
     /* service whose status is ours; set by the first end that ends all */
     const char *exit_code_from;
     int exit_status;
+    size_t bystanders; /* that are followed, and not stopped with the others */
 };
 
 static bool has_word(const struct strings *list, const char *word)
@@ -39,6 +39,14 @@ static bool has_word(const struct strings *list, const char *word)
         if (string_is_equal(list->items[i], word))
             return true;
     return false;
+}
+
+static bool is_asked_for(const struct attached *attached, const char *service)
+{
+    for (int i = 0; i < attached->argc; i++)
+        if (strcmp(attached->argv[i], service) == 0)
+            return true;
+    return attached->argc == 0;
 }
 
 static bool is_followed(const struct attached *attached, const struct observed_container *container)
@@ -53,43 +61,21 @@ static bool is_followed(const struct attached *attached, const struct observed_c
         return has_word(&o->attach, container->service);
     if (has_word(&o->no_attach, container->service) || service->attach == OPTION_FALSE)
         return false;
-    if (attached->argc == 0 || o->attach_dependencies)
-        return true;
-    for (int i = 0; i < attached->argc; i++)
-        if (strcmp(attached->argv[i], container->service) == 0)
-            return true;
-    return false;
+    return o->attach_dependencies || is_asked_for(attached, container->service);
 }
 
-/* What was asked for with what it needs; none: all. */
-static struct strings brought_up(const struct attached *attached)
-{
-    struct compose *compose = attached->compose;
-    struct strings asked = compose_services(compose, attached->argc, attached->argv);
-    struct graph_selection selection;
-    struct strings all = { 0 };
-
-    if (asked.len == 0 || graph_select(&compose->arena, compose->graph, &asked, GRAPH_WITH_NEEDS,
-                                  &selection, NULL) < 0)
-        return asked;
-    for (size_t i = 0; i < compose->graph->nodes.len; i++) {
-        const struct graph_node *node = compose->graph->nodes.items[i];
-
-        if (node->kind == GRAPH_SERVICE && graph_is_selected(&selection, node))
-            *ARRAY_APPEND_ARENA(&compose->arena, &all) = (char *)node->name;
-    }
-    return all;
-}
-
-/* Stop (or kill) everything that was brought up and runs; exit status. The interrupt that led here is over. */
+/* Stops (or kills) the services that were asked for, all of the project's where none was; what they need goes on, as
+ * with Docker Compose. Exit status. The interrupt that led here is over. */
 static int stop_all(struct attached *attached, enum plan_verb verb)
 {
     struct compose *compose = attached->compose;
     auto_error struct error *err = NULL;
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(plan_free_p) struct plan *plan = NULL;
-    struct plan_verb_options how = { .services = brought_up(attached),
-        .timeout_usec = compose_timeout_usec(attached->options->timeout_sec) };
+    struct plan_verb_options how = {
+        .services = compose_services(compose, attached->argc, attached->argv),
+        .timeout_usec = compose_timeout_usec(attached->options->timeout_sec),
+    };
     int status;
 
     cli_interrupt_reset(compose->cli);
@@ -176,6 +162,7 @@ static int follow_container(
     if (log_view_add(
                 attached->view, container->id, compose_short_name(compose, container), &no_log) < 0)
         report_warning(compose->cli, "%s: %s", container->name, no_log->message);
+    attached->bystanders += !is_asked_for(attached, container->service);
     return follow_add(attached->follow, container->id, err);
 }
 
@@ -226,6 +213,7 @@ static bool on_ended(struct attached *attached, const char *id, int code)
     bool ends = o->abort_on_exit || o->exit_code_from || (o->abort_on_failure && code != 0);
 
     note_end(attached, id, code, "");
+    attached->bystanders -= service && attached->bystanders && !is_asked_for(attached, service);
     if (ends && !attached->exit_code_from)
         attached->exit_code_from = service;
     if (attached->exit_status == 0 && attached->exit_code_from &&
@@ -279,7 +267,8 @@ static int follow_all(struct attached *attached, struct error **err)
 {
     bool aborted = false;
 
-    while (follow_alive(attached->follow) > 0 || (!aborted && expects_start(attached))) {
+    while (follow_alive(attached->follow) > (aborted ? attached->bystanders : 0) ||
+            (!aborted && expects_start(attached))) {
         const char *id = NULL;
         int code = 0;
         int event = follow_next(attached->follow, attached->view, &id, &code, err);

@@ -51,7 +51,7 @@ services:
 YAML
     berth compose up -d other 2>&1
     run -6 berth compose up --exit-code-from short -t0 short
-    [ "$(states)" = "p-needed-1:exited p-other-1:running p-short-1:exited " ]
+    [ "$(states)" = "p-needed-1:running p-other-1:running p-short-1:exited " ]
 }
 
 @test "up -V gives those that have them new anonymous volumes" {

@@ -47,3 +47,15 @@ YAML
     [ "$output" = 0 ]
     berth rm -f waits >/dev/null
 }
+
+@test "up --wait fails for what ends as soon as it began" {
+    project <<'YAML'
+name: p
+services:
+  ends: {image: busybox, command: sh -c 'exit 3'}
+  stays: {image: busybox, command: sleep 1000, init: true}
+YAML
+    run -1 berth compose up --wait
+    assert_output_has "container p-ends-1 exited (3)"
+    run -0 berth compose up --wait stays
+}
