@@ -450,7 +450,7 @@ static int run_config(struct cli *cli, const void *data, int argc, char **argv)
         status = load_for(compose, o, view);
     if (status == 0 && is_model && (o->resolve_digests || o->lock_digests))
         status = config_resolve_digests(compose, o->no_interpolate);
-    if (status || (is_model && o->quiet))
+    if (status || (o->quiet && (is_model || view == VIEW_ENVIRONMENT)))
         return status;
     status = format_view(compose, o, view, &text);
     if (status)

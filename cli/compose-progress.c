@@ -50,6 +50,8 @@ struct line {
 
 struct compose_progress {
     struct cli *cli;
+    FILE *out; /* standard error, or with COMPOSE_STATUS_STDOUT standard output */
+    bool out_is_terminal;
     enum mode mode;
     const struct plan *plan;
     struct {
@@ -82,17 +84,17 @@ static struct line *find_line(struct compose_progress *progress, const char *sub
 
 /* ------------------------------------------------------------------ the block on a terminal */
 
-static unsigned terminal_rows(void)
+static unsigned terminal_rows(const struct compose_progress *progress)
 {
     struct winsize size;
 
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 4 ? size.ws_row
-                                                                           : ROWS_DEFAULT;
+    return ioctl(fileno(progress->out), TIOCGWINSZ, &size) == 0 && size.ws_row > 4 ? size.ws_row
+                                                                                   : ROWS_DEFAULT;
 }
 
 static void add_colour(struct compose_progress *progress, struct strbuf *out, const char *code)
 {
-    if (progress->cli->colour_err)
+    if (progress->out == stdout ? progress->cli->colour_out : progress->cli->colour_err)
         strbuf_addf(out, "\033[%sm", code);
 }
 
@@ -163,7 +165,7 @@ static const char *title_of(const struct compose_progress *progress)
 static void add_block(struct compose_progress *progress, struct strbuf *out)
 {
     int64_t now = time_monotonic_usec();
-    size_t done = 0, rows = terminal_rows() - 3, first = 0;
+    size_t done = 0, rows = terminal_rows(progress) - 3, first = 0;
     unsigned subject_width = 0, word_width = 0;
 
     if (progress->lines.len == 0)
@@ -189,10 +191,10 @@ static void add_block(struct compose_progress *progress, struct strbuf *out)
     progress->drawn = (unsigned)(progress->lines.len - first) + 1;
 }
 
-static void write_out(const struct strbuf *out)
+static void write_out(const struct compose_progress *progress, const struct strbuf *out)
 {
-    fwrite(out->data, 1, out->len, stderr);
-    fflush(stderr);
+    fwrite(out->data, 1, out->len, progress->out);
+    fflush(progress->out);
 }
 
 /* The block is drawn over itself in one write, so that it does not flicker. */
@@ -205,7 +207,7 @@ static void redraw(struct compose_progress *progress)
     progress->drawn = 0;
     add_block(progress, &out);
     strbuf_adds(&out, "\033[J");
-    write_out(&out);
+    write_out(progress, &out);
 }
 
 /* A line that stays, above the block. */
@@ -218,7 +220,7 @@ static void print_above(struct compose_progress *progress, const char *text)
     strbuf_addf(&out, "%s\n", text);
     if (progress->mode == MODE_TTY)
         add_block(progress, &out);
-    write_out(&out);
+    write_out(progress, &out);
 }
 
 static void *tick(void *data)
@@ -246,26 +248,23 @@ static void *tick(void *data)
 
 /* ------------------------------------------------------------------ plain and JSON */
 
-static void print_json(struct compose_progress *progress, const struct line *line, const char *text)
+/* The keys of Docker Compose 2.40: the word is the status, and what there is to say besides is the text. */
+static void print_json(const struct compose_progress *progress, const struct line *line,
+        const char *status, const char *text)
 {
-    static const char *const states[] = { [LINE_WORKING] = "Working",
-        [LINE_DONE] = "Done",
-        [LINE_FAILED] = "Error",
-        [LINE_WARNING] = "Warning" };
     auto_json json_t *object = json_object();
 
-    (void)progress;
     json_object_set_new(object, "id", jsonx_text(line->subject));
-    json_object_set_new(object, "status", json_string(states[line->state]));
-    json_object_set_new(object, "text", jsonx_text(text));
-    if (*line->detail)
-        json_object_set_new(object, "details", jsonx_text(line->detail));
+    if (!string_is_empty(text))
+        json_object_set_new(object, "text", jsonx_text(text));
+    if (status)
+        json_object_set_new(object, "status", jsonx_text(status));
     if (line->total) {
         json_object_set_new(object, "current", json_integer((json_int_t)line->current));
         json_object_set_new(object, "total", json_integer((json_int_t)line->total));
     }
     auto_free char *dump = jsonx_dump(object);
-    fprintf(stderr, "%s\n", dump);
+    fprintf(progress->out, "%s\n", dump);
 }
 
 /* After a change of the line: whatever the mode shows of it. */
@@ -274,9 +273,9 @@ static void show(struct compose_progress *progress, const struct line *line)
     if (progress->mode == MODE_TTY)
         redraw(progress);
     else if (progress->mode == MODE_PLAIN)
-        fprintf(stderr, " %s  %s\n", line->subject, line->word);
+        fprintf(progress->out, " %s  %s\n", line->subject, line->word);
     else if (progress->mode == MODE_JSON)
-        print_json(progress, line, line->word);
+        print_json(progress, line, line->word, line->detail);
 }
 
 /* ------------------------------------------------------------------ events */
@@ -289,13 +288,16 @@ static void print_reasons(struct compose_progress *progress, const struct plan_s
     ARRAY_FOREACH(&step->reasons, reason) {
         auto_(strbuf_release) struct strbuf text = STRBUF_INIT(65536);
 
-        strbuf_addf(&text, " %s  Recreate: %s", step->subject, reason->text);
+        bool is_json = progress->mode == MODE_JSON;
+
+        if (!is_json)
+            strbuf_addf(&text, " %s  Recreate: ", step->subject);
+        strbuf_adds(&text, reason->text);
         if (reason->at.file)
             strbuf_addf(&text, " (%s:%u:%u)", reason->at.file, reason->at.line, reason->at.column);
-        if (progress->mode == MODE_JSON) {
-            struct line line = { .subject = (char *)step->subject };
-
-            print_json(progress, &line, text.data + strlen(step->subject) + 3);
+        if (is_json) {
+            print_json(progress, &(struct line){ .subject = (char *)step->subject }, "Recreate",
+                    text.data);
         } else {
             print_above(progress, text.data);
         }
@@ -353,9 +355,9 @@ static void on_progress(struct compose_progress *progress, const struct run_even
         if (progress->mode == MODE_JSON) {
             struct line line = { .subject = (char *)event->subject };
 
-            print_json(progress, &line, text);
+            print_json(progress, &line, NULL, text);
         } else { /* several builds may speak at once: the service's name says which */
-            if (progress->cli->err_is_terminal) /* it would do to our display what it does there */
+            if (progress->out_is_terminal) /* it would do to our display what it does there */
                 text = format_strip_controls(&arena, text);
             print_above(
                     progress, arena_printf(&arena, "%s | %s%s%s",
@@ -377,9 +379,9 @@ static void on_progress(struct compose_progress *progress, const struct run_even
     else
         snprintf(line->detail, sizeof(line->detail), "%s%s%s", id, *id ? " " : "", text);
     if (progress->mode == MODE_JSON)
-        print_json(progress, line, line->word);
+        print_json(progress, line, line->word, line->detail);
     else if (progress->mode == MODE_PLAIN && changed)
-        fprintf(stderr, " %s  %s\n", line->subject, line->detail);
+        fprintf(progress->out, " %s  %s\n", line->subject, line->detail);
 }
 
 void compose_progress_event(void *userdata, const struct run_event *event)
@@ -426,32 +428,53 @@ void compose_progress_event(void *userdata, const struct run_event *event)
 
 /* ------------------------------------------------------------------ life */
 
-static int choose_mode(struct cli *cli, const char *type, bool quiet, enum mode *ret)
+static int asked_mode(struct cli *cli, const char *type, enum mode *ret)
 {
     const char *given = type ? type : cli_env(cli, "COMPOSE_PROGRESS");
-    int mode = given ? parse_name(str_from(given), mode_names, MODE_MAX_) : MODE_AUTO;
+    int mode = string_is_empty(given) ? MODE_AUTO
+                                      : parse_name(str_from(given), mode_names, MODE_MAX_);
 
     if (mode < 0)
         return report_failure(cli,
                 "unsupported --progress value \"%s\": expected auto, tty, plain, json or quiet",
                 given);
-    if (mode == MODE_AUTO)
-        mode = cli->err_is_terminal && cli->width >= 40 ? MODE_TTY : MODE_PLAIN;
-    *ret = quiet ? MODE_QUIET : (enum mode)mode;
+    *ret = (enum mode)mode;
     return 0;
+}
+
+int compose_progress_check(struct cli *cli, const char *type)
+{
+    enum mode mode;
+
+    return asked_mode(cli, type, &mode);
+}
+
+static int choose_mode(struct compose_progress *progress, const char *type, bool quiet)
+{
+    struct cli *cli = progress->cli;
+    int status = asked_mode(cli, type, &progress->mode);
+
+    if (status == 0 && progress->mode == MODE_AUTO)
+        progress->mode = progress->out_is_terminal && cli->width >= 40 ? MODE_TTY : MODE_PLAIN;
+    if (quiet)
+        progress->mode = MODE_QUIET;
+    return status;
 }
 
 int compose_progress_new(struct cli *cli, const char *type, bool quiet, const struct plan *plan,
         struct compose_progress **ret)
 {
     struct compose_progress *progress = NEW(struct compose_progress);
-    int status = choose_mode(cli, type, quiet, &progress->mode);
+    bool to_stdout = cli_env_flag(cli, "COMPOSE_STATUS_STDOUT");
 
+    progress->cli = cli;
+    progress->out = to_stdout ? stdout : stderr;
+    progress->out_is_terminal = to_stdout ? cli->out_is_terminal : cli->err_is_terminal;
+    int status = choose_mode(progress, type, quiet);
     if (status) {
         free(progress);
         return status;
     }
-    progress->cli = cli;
     progress->plan = plan;
     progress->started_usec = time_monotonic_usec();
     pthread_mutex_init(&progress->lock, NULL);
@@ -509,13 +532,13 @@ void compose_progress_finish(
     progress->drawn = 0;
     if (say_unchanged && !changed_anything(progress->plan, result)) {
         if (progress->mode == MODE_JSON)
-            print_json(progress, &(struct line){ .subject = (char *)"Project", .state = LINE_DONE },
-                    "Up to date");
+            print_json(progress, &(struct line){ .subject = (char *)"Project" }, "Up to date",
+                    "nothing was changed");
         else if (progress->mode != MODE_QUIET)
-            fprintf(stderr, " Project %s  is up to date: nothing was changed\n",
+            fprintf(progress->out, " Project %s  is up to date: nothing was changed\n",
                     progress->plan->project);
     }
-    fflush(stderr);
+    fflush(progress->out);
 }
 
 void compose_progress_free(struct compose_progress *progress)

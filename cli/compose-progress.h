@@ -18,7 +18,11 @@ struct plan;
 
 struct compose_progress;
 
-/* `type` is --progress (NULL: COMPOSE_PROGRESS, then auto). 0, or the exit status of a wrong type. */
+/* `type` is --progress (NULL: COMPOSE_PROGRESS, then auto). 0, or the exit status of a wrong type, which was
+ * reported. */
+int compose_progress_check(struct cli *cli, const char *type);
+
+/* The same check first. */
 int compose_progress_new(struct cli *cli, const char *type, bool quiet, const struct plan *plan,
         struct compose_progress **ret);
 void compose_progress_free(struct compose_progress *progress);

@@ -37,6 +37,8 @@
 static const struct compose_options compose_defaults = { .parallel = -1 };
 
 static const char *const ansi_words[] = { "auto", "never", "always", NULL };
+#define PARALLEL_MAX 1024
+
 static const char *const progress_words[] = { "auto", "tty", "plain", "json", "quiet", NULL };
 
 #define AT(member) .offset = offsetof(struct compose_options, member)
@@ -207,6 +209,17 @@ static int set_ansi(struct cli *cli, const struct compose_options *options)
     return 0;
 }
 
+static int check_parallel(struct cli *cli)
+{
+    const char *limit = cli_env(cli, "COMPOSE_PARALLEL_LIMIT");
+    int64_t value;
+
+    if (!string_is_empty(limit) && parse_int64(str_from(limit), INT_MIN, INT_MAX, &value) < 0)
+        return report_failure(
+                cli, "COMPOSE_PARALLEL_LIMIT must be an integer (found: \"%s\")", limit);
+    return 0;
+}
+
 static int set_directory(struct cli *cli, struct compose_options *options)
 {
     if (string_is_empty(options->workdir))
@@ -226,6 +239,10 @@ static int run_group(struct cli *cli, const void *data, int argc, char **argv)
 
     if (status == 0)
         status = set_directory(cli, options);
+    if (status == 0)
+        status = compose_progress_check(cli, options->progress);
+    if (status == 0)
+        status = check_parallel(cli);
     if (status)
         return status;
     for (size_t i = 0; i < ARRAY_LEN(compose_commands); i++)
@@ -474,9 +491,9 @@ static int parallel_of(const struct compose *compose)
     const char *limit = cli_env(compose->cli, "COMPOSE_PARALLEL_LIMIT");
     int64_t value = compose->options->parallel;
 
-    if (value < 0 && limit && parse_int64(str_from(limit), -1, 1024, &value) < 0)
-        value = -1;
-    return value > 1024 ? 1024 : (int)value;
+    if (value < 0 && !string_is_empty(limit)) /* checked at the beginning */
+        (void)parse_int64(str_from(limit), INT_MIN, INT_MAX, &value);
+    return value < -1 ? -1 : value > PARALLEL_MAX ? PARALLEL_MAX : (int)value;
 }
 
 static void report_failures(struct cli *cli, const struct run_result *result)

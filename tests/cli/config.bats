@@ -97,6 +97,27 @@ TEXT
     [[ $output == *'"error":true'* && $output == *'"line":1'* && $output == *'"file":"compose.yaml"'* ]]
 }
 
+@test "what all commands take is checked before any of them runs" {
+    echo 'services: {web: {image: x}}' >compose.yaml
+    run -1 "$berth" compose --progress nonsense config -q
+    [[ $output == *'unsupported --progress value "nonsense"'* ]]
+    COMPOSE_PROGRESS=nonsense run -1 "$berth" compose config -q
+    COMPOSE_PARALLEL_LIMIT=x run -1 "$berth" compose config -q
+    [[ $output == *'COMPOSE_PARALLEL_LIMIT must be an integer (found: "x")'* ]]
+    COMPOSE_PROGRESS='' COMPOSE_PARALLEL_LIMIT='' run -0 "$berth" compose config -q
+    run -0 "$berth" compose config --environment -q
+    [ -z "$output" ]
+}
+
+@test "options of up that do not go together are refused" {
+    echo 'services: {web: {image: x}}' >compose.yaml
+    for words in "--wait --abort-on-container-failure" "--wait --attach-dependencies" "--attach web --attach-dependencies"; do
+        # shellcheck disable=SC2086 # several words
+        run -1 "$berth" compose up $words
+        [[ $output == *"cannot be combined"* || $output == *"are incompatible"* ]]
+    done
+}
+
 @test "no file at all is one clear error" {
     run -1 "$berth" compose config
     [[ $output == *"no configuration file"* ]]

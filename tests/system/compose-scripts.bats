@@ -59,3 +59,15 @@ YAML
     assert_output_has "container p-ends-1 exited (3)"
     run -0 berth compose up --wait stays
 }
+
+@test "an attached up stops those that were named, and leaves at once what it follows besides" {
+    project <<'YAML'
+name: p
+services:
+  short: {image: busybox, command: sh -c 'exit 6', depends_on: [needed]}
+  needed: {image: busybox, command: sleep 1000, init: true}
+YAML
+    run -6 timeout 120 berth compose up --attach-dependencies --exit-code-from short -t0 short
+    assert_output_has "short-1 exited with code 6"
+    [ "$(state_of p-needed-1)" = "running 0" ]
+}
