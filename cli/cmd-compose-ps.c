@@ -388,6 +388,17 @@ static const struct opt port_opts[] = { { .name = "index",
             .help = "tcp (default) or udp" },
     OPT_END };
 
+static bool exposes(
+        struct arena *arena, const struct container *container, uint32_t port, const char *protocol)
+{
+    const char *wanted = arena_printf(arena, "%u/%s", port, protocol);
+
+    for (char **exposed = container->config.exposed_ports; exposed && *exposed; exposed++)
+        if (string_is_equal(*exposed, wanted))
+            return true;
+    return false;
+}
+
 static int run_port(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct port_options *o = data;
@@ -420,6 +431,11 @@ static int run_port(struct cli *cli, const void *data, int argc, char **argv)
         if (b->host_port) /* none in a routed network */
             cli_print(cli, "%u", b->host_port);
         cli_print(cli, "\n");
+        return 0;
+    }
+    if (exposes(&compose->arena, container, port,
+                o->protocol)) { /* has no address, as Docker says it */
+        cli_print(cli, ":0\n");
         return 0;
     }
     return report_failure(

@@ -71,3 +71,19 @@ YAML
     assert_output_has "short-1 exited with code 6"
     [ "$(state_of p-needed-1)" = "running 0" ]
 }
+
+@test "progress as JSON has Docker Compose's keys, and goes to standard output on request" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: sleep 1000, init: true}
+YAML
+    run -0 --separate-stderr berth compose --progress json up -d
+    [ -z "$output" ]
+    # shellcheck disable=SC2154 # bats sets it
+    [ "$(jq -r '.id + " " + .status' <<<"$stderr" | tail -2)" = $'Container p-app-1 Starting\nContainer p-app-1 Started' ]
+    COMPOSE_STATUS_STDOUT=1 run -0 --separate-stderr berth compose --progress plain up -d --force-recreate -t0
+    [ -z "$stderr" ]
+    assert_output_has "Container p-app-1  Recreate: --force-recreate was given"
+    assert_output_has "Container p-app-1  Started"
+}
