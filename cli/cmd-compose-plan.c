@@ -123,22 +123,20 @@ static int sources_digest(
         struct compose *compose, char text[static DIGEST_TEXT_MAX], struct error **err)
 {
     const struct project *project = compose->project;
-    const struct strings *lists[] = { &project->file_paths, &project->env_file_paths };
     const struct file_objects *objects[] = { &project->secrets, &project->configs };
     auto_(strbuf_release) struct strbuf all = STRBUF_INIT(CLI_TEXT_MAX);
     char digest[DIGEST_TEXT_MAX];
 
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        ARRAY_FOREACH(lists[i], path) {
-            auto_free char *data = NULL;
-            size_t len;
-            int r = fs_read_file(AT_FDCWD, *path, CLI_TEXT_MAX, &data, &len, err);
+    ARRAY_FOREACH(&project->sources, path) {
+        auto_free char *data = NULL;
+        size_t len;
+        int r = fs_read_file(AT_FDCWD, *path, CLI_TEXT_MAX, &data, &len, err);
 
-            if (r < 0)
-                return r;
-            digest_sha256(data, len, digest);
-            strbuf_addf(&all, "%s %s\n", digest, *path);
-        }
+        if (r < 0)
+            return r;
+        digest_sha256(data, len, digest);
+        strbuf_addf(&all, "%s %s\n", digest, *path);
+    }
     for (size_t i = 0; i < ARRAY_LEN(objects); i++)
         ARRAY_FOREACH(objects[i], object) {
             const char *value = object->value ? object->value : "";

@@ -144,7 +144,7 @@ void loader_read_env_file(struct loader *loader, const char *path, const struct 
 
     if (env_parse(loader->arena, &text, &entries, loader->diag) < 0)
         loader->lacks_variables = true;
-    *ARRAY_APPEND_ARENA(loader->arena, &loader->env_file_paths) = arena_strdup(loader->arena, path);
+    *ARRAY_APPEND_ARENA(loader->arena, &loader->variable_files) = arena_strdup(loader->arena, path);
 }
 
 static struct strings split_list(struct loader *loader, const char *text, const char *separator)
@@ -199,6 +199,19 @@ static void take_variables(
             set_default(&loader->environment, entry->key, entry->value);
 }
 
+/* One of the project itself, which may be looked at twice. */
+static void read_project_env_file(struct loader *loader, const char *path, struct strmap *into)
+{
+    bool known = false;
+
+    loader_read_env_file(loader, path, &loader->environment, into, NULL);
+    ARRAY_FOREACH(&loader->env_file_paths, other)
+        known |= strcmp(*other, path) == 0;
+    if (!known)
+        *ARRAY_APPEND_ARENA(loader->arena, &loader->env_file_paths) = arena_strdup(
+                loader->arena, path);
+}
+
 /* The named files, or .env in `dir`. What is set already stays. */
 static void read_env_files(struct loader *loader, const struct strings *named, const char *dir)
 {
@@ -207,10 +220,10 @@ static void read_env_files(struct loader *loader, const struct strings *named, c
 
     strmap_init_arena(&variables, loader->arena);
     ARRAY_FOREACH(named, file)
-        loader_read_env_file(loader, path_join(loader->arena, loader->options->working_dir, *file),
-                &loader->environment, &variables, NULL);
+        read_project_env_file(
+                loader, path_join(loader->arena, loader->options->working_dir, *file), &variables);
     if (!named->len && !dot_env_is_disabled(loader) && is_regular(path)) {
-        loader_read_env_file(loader, path, &loader->environment, &variables, NULL);
+        read_project_env_file(loader, path, &variables);
         take_variables(loader, &variables, "COMPOSE_");
         if (dot_env_is_disabled(loader)) /* it says so itself: these count, and no others */
             return;

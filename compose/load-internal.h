@@ -31,8 +31,9 @@ struct loader {
     struct strmap *variables;  /* NULL, or where the names of those are collected that are used */
     struct strings paths;      /* the project's files, absolute or "-" */
     struct strings names;      /* the same as the user named them */
-    struct strings env_file_paths;
-    const char *project_dir; /* absolute */
+    struct strings env_file_paths; /* the project's files of variables, each once */
+    struct strings variable_files; /* those and the ones of includes */
+    const char *project_dir;       /* absolute */
     const char *project_name;
     size_t expanded_bytes; /* what interpolation has added */
     size_t service_file_bytes,

@@ -383,7 +383,7 @@ static struct strings list_sources(struct loader *loader)
         if (file && path_is_absolute(file->path))
             (void)strmap_set(&seen, file->path, loader);
     }
-    ARRAY_FOREACH(&loader->env_file_paths, path) /* an include reads the same ones again */
+    ARRAY_FOREACH(&loader->variable_files, path) /* an include reads the same ones again */
         (void)strmap_set(&seen, *path, loader);
     STRMAP_FOREACH(&seen, file)
         *ARRAY_APPEND_ARENA(loader->arena, &sources) = arena_strdup(loader->arena, file->key);

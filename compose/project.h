@@ -634,13 +634,14 @@ struct project_models {
 struct project {
     struct arena *arena; /* borrowed: where all of this lives */
     const char *name;
-    const char *working_dir;       /* the project directory, absolute */
-    struct strings files;          /* compose files as the user named them */
-    struct strings file_paths;     /* the same, absolute; "-" stays */
-    struct strings env_file_paths; /* files that gave variables for interpolation, absolute */
-    struct strings sources;        /* every file that was read for it, absolute, each once */
-    struct strings profiles;       /* active ones */
-    struct strmap environment;     /* name -> value for interpolation */
+    const char *working_dir;   /* the project directory, absolute */
+    struct strings files;      /* compose files as the user named them */
+    struct strings file_paths; /* the same, absolute; "-" stays */
+    struct strings
+            env_file_paths;  /* files of variables of the project, not of its includes; absolute */
+    struct strings sources;  /* every file that was read for it, absolute, each once */
+    struct strings profiles; /* active ones */
+    struct strmap environment; /* name -> value for interpolation */
 
     struct services services;         /* enabled ones; sorted by name */
     struct services disabled;         /* their profiles are not active */

@@ -127,6 +127,23 @@ END
     [ "$(berth ps -q | wc -l)" -eq 1 ]
 }
 
+@test "apply reads the files of variables that the project and its includes have" {
+    echo 'A=1' >.env
+    mkdir part && echo 'B=2' >part/its.env
+    printf 'include:\n  - path: part/compose.yaml\n    env_file: part/its.env\nservices:\n  a:\n    image: busybox\n    command: sleep ${A}000\n' >compose.yaml
+    printf 'services:\n  b:\n    image: busybox\n    command: sleep ${B}000\n' >part/compose.yaml
+    run -2 berth compose plan -o plan.json
+    [ "$(jq -c '."env-files"' plan.json)" = "[\"$PWD/.env\"]" ]
+    run -0 berth compose apply plan.json
+    [ "$(berth compose ps --format '{{.Service}} {{.Command}}')" = 'a "sleep 1000"
+b "sleep 2000"' ]
+    berth compose down -t 0
+    berth compose plan -o plan.json >/dev/null || :
+    echo '#' >>part/its.env
+    run -1 berth compose apply plan.json
+    assert_output_has 'the files, or what they come to, have changed'
+}
+
 @test "apply carries out exactly the plan in the file, and refuses when anything has moved since" {
     cat >compose.yaml <<'END'
 name: kept
