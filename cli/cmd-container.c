@@ -99,7 +99,7 @@ static int run_container(struct cli *cli, const void *data, int argc, char **arg
         command_diff,
         command_exec,
         command_export,
-        command_inspect,
+        command_container_inspect,
         command_kill,
         command_logs,
         ls,

@@ -15,6 +15,7 @@
 #include "cli/list.h"
 #include "cli/objects.h"
 #include "cli/report.h"
+#include "cli/shapes.h"
 #include "cli/specs.h"
 #include "engine/events.h"
 
@@ -155,7 +156,8 @@ static int print_event(void *userdata, const json_t *event, struct error **err)
     } else {
         one = json_array();
         json_array_append(one, (json_t *)(uintptr_t)event);
-        r = list_print_inspect(p->cli, p->format, one, NULL, err);
+        r = list_print_inspect(
+                p->cli, p->format, one, &(const struct shape *){ shape_of_type("event") }, err);
     }
     fflush(stdout);
     return r < 0 ? r : !cli_output_is_lost(p->cli);

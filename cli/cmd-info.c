@@ -1,5 +1,6 @@
 /* version and info. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
@@ -7,8 +8,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/json/json.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/format.h"
@@ -18,8 +23,10 @@
 #include "cli/version.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
+#include "engine/runtime/lsm.h"
 
 #define CGROUP2_MAGIC 0x63677270
+#define OS_RELEASE_MAX_BYTES 65536
 
 struct version_options {
     const char *format;
@@ -91,6 +98,43 @@ static int count_objects(struct cli *cli, struct engine *engine, json_t *info, s
     return 0;
 }
 
+/* PRETTY_NAME of /etc/os-release; "Linux" when there is none. */
+static const char *operating_system(struct arena *arena)
+{
+    auto_free char *text = NULL;
+    struct str rest, line;
+    size_t len;
+
+    if (fs_read_file(AT_FDCWD, "/etc/os-release", OS_RELEASE_MAX_BYTES, &text, &len, NULL) < 0)
+        return "Linux";
+    rest = (struct str){ text, len };
+    while (str_split_next(&rest, '\n', &line)) {
+        if (!str_has_prefix(line, "PRETTY_NAME="))
+            continue;
+        struct str value = { line.data + strlen("PRETTY_NAME="),
+            line.len - strlen("PRETTY_NAME=") };
+
+        if (value.len >= 2 && (value.data[0] == '"' || value.data[0] == '\''))
+            value = (struct str){ value.data + 1, value.len - 2 };
+        return arena_strndup(arena, value.data, value.len);
+    }
+    return "Linux";
+}
+
+static void add_properties(struct cli *cli, json_t *info)
+{
+    json_t *security = json_pack("[s]", "name=seccomp,profile=builtin");
+
+    if (lsm_has_apparmor())
+        json_array_insert_new(security, 0, json_string("name=apparmor"));
+    if (geteuid() != 0)
+        json_array_append_new(security, json_string("name=rootless"));
+    json_object_set_new(info, "SecurityOptions", security);
+    json_object_set_new(info, "OperatingSystem", jsonx_text(operating_system(&cli->arena)));
+    json_object_set_new(info, "DefaultRuntime", json_string("berth"));
+    json_object_set_new(info, "Swarm", json_pack("{s:s}", "LocalNodeState", "inactive"));
+}
+
 static int run_info(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct version_options *options = data;
@@ -123,6 +167,7 @@ static int run_info(struct cli *cli, const void *data, int argc, char **argv)
     json_object_set_new(info, "MemTotal", json_integer((json_int_t)bytes));
     json_object_set_new(info, "Name", json_string(system.nodename));
     json_object_set_new(info, "DockerRootDir", json_string(cli->root_dir));
+    add_properties(cli, info);
     json_object_set_new(info, "RunDir", json_string(cli->run_dir));
     json_object_set_new(info, "LibexecDir", json_string(cli->libexec_dir));
     if (options->format) {

@@ -399,6 +399,19 @@ static const struct opt inspect_opts[] = { { .name = "format",
             AT(size),
             .help = "Sizes of the file systems" },
     OPT_END };
+static const struct opt container_inspect_opts[] = { { .name = "format",
+                                                             .letter = 'f',
+                                                             .type = &opt_string,
+                                                             .arg = "TEMPLATE",
+                                                             AT(format),
+                                                             .values = values_json,
+                                                             .help = "json or a Go template" },
+    { .name = "size",
+            .letter = 's',
+            .type = &opt_flag,
+            AT(size),
+            .help = "Sizes of the file systems" },
+    OPT_END };
 #undef AT
 
 static int inspect_container(struct engine *engine, struct arena *arena, const char *name,
@@ -535,6 +548,15 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
     return inspect(cli, options, argc, argv);
 }
 
+static int run_container_inspect(struct cli *cli, const void *data, int argc, char **argv)
+{
+    struct inspect_options options = *(const struct inspect_options *)data;
+    int status = cli_check_arguments(cli, &command_container_inspect, argc, 1, -1);
+
+    options.type = "container";
+    return status ? status : inspect(cli, &options, argc, argv);
+}
+
 int inspect_objects(struct cli *cli, const char *type, const char *format, int argc, char **argv)
 {
     return inspect(cli, &(struct inspect_options){ .type = type, .format = format }, argc, argv);
@@ -575,6 +597,15 @@ const struct command command_inspect = {
     .opts = inspect_opts,
     .options_bytes = sizeof(struct inspect_options),
     .run = run_inspect,
+};
+
+const struct command command_container_inspect = {
+    .name = "inspect",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .summary = "Show everything about containers",
+    .opts = container_inspect_opts,
+    .options_bytes = sizeof(struct inspect_options),
+    .run = run_container_inspect,
 };
 
 /* ------------------------------------------------------------------ top */

@@ -41,6 +41,7 @@ struct objects_inspect_options {
     const char *format;
 };
 extern const struct opt objects_inspect_opts[];
+extern const struct command command_container_inspect; /* `container inspect`, in cmd-ps.c */
 int objects_inspect(struct cli *cli, const char *type, const void *data, int argc, char **argv);
 
 /* What `prune` has removed: "Deleted Networks:" and their names; nothing without names. */

@@ -197,6 +197,13 @@ STRUCTURE(network, { "Name", &text, NULL }, { "Id", &text, "ID" }, { "Created", 
         { "Containers", &network_members, NULL }, { "Options", &text_map, NULL },
         { "Labels", &text_map, NULL }, { "Peers", &texts, NULL }, { "Services", &text_map, NULL });
 
+/* The names that templates have for members of events; in JSON some begin with a small letter. */
+STRUCTURE(actor, { "ID", &text, NULL }, { "Attributes", &text_map, NULL });
+STRUCTURE(event, { "status", &text, "Status" }, { "id", &text, "ID" }, { "from", &text, "From" },
+        { "Type", &text, NULL }, { "Action", &text, NULL }, { "Actor", &actor, NULL },
+        { "scope", &text, "Scope" }, { "time", &number, "Time" },
+        { "timeNano", &number, "TimeNano" });
+
 STRUCTURE(usage, { "RefCount", &number, NULL }, { "Size", &number, NULL });
 POINTER_TO(usage_pointer, usage);
 STRUCTURE(volume, { "ClusterVolume", &usage_pointer, NULL }, { "CreatedAt", &text, NULL },
@@ -219,6 +226,7 @@ const struct shape *shape_of_type(const char *type)
         const struct shape *shape;
     } types[] = {
         { "container", &container },
+        { "event", &event },
         { "image", &image },
         { "network", &network },
         { "volume", &volume },

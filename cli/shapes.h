@@ -31,5 +31,5 @@ struct shape_field {
 /* The member of a structure by either name, or NULL. */
 const struct shape_field *shape_find_field(const struct shape *shape, const char *name);
 
-/* Of "container", "image", "network" and "volume"; NULL for others. */
+/* Of "container", "event", "image", "network" and "volume"; NULL for others. */
 const struct shape *shape_of_type(const char *type);

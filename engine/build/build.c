@@ -176,7 +176,7 @@ static int read_dockerfile(struct builder *b, struct error **err)
             &b->arena, o->context, o->dockerfile ? o->dockerfile : "Dockerfile");
     int r = read_dockerfile_text(b, path, &text, &len, err);
     if (r < 0)
-        return error_wrap(err, r, "cannot read the Dockerfile");
+        return error_wrap(err, r, "cannot read the Dockerfile \"%s\"", path);
     return parse_text(b, path, text, len, err);
 }
 

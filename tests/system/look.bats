@@ -182,6 +182,19 @@ EOF
     done
 }
 
+@test "info, events and container inspect answer Docker's everyday templates" {
+    berth run --name x1 --network none busybox true
+    [[ $(berth info -f '{{.SecurityOptions}} {{.DefaultRuntime}} {{.Swarm.LocalNodeState}}') == *'name=seccomp,profile=builtin'*' berth inactive' ]]
+    [ -n "$(berth info -f '{{.OperatingSystem}}')" ]
+    [ "$(berth events --since 5m --until 0s -f event=die --format '{{.Status}} {{.From}} {{.Scope}} {{.Actor.Attributes.name}} {{.ID}}')" = "die busybox local x1 $(berth inspect -f '{{.Id}}' x1)" ]
+    [ "$(berth container inspect -f '{{.Name}}' x1)" = /x1 ]
+    run berth container inspect busybox
+    assert_status 1
+    assert_output_has 'No such container: busybox'
+    run berth build -f nope .
+    assert_output_has "cannot read the Dockerfile \"$PWD/nope\""
+}
+
 @test "filters say what they take, and templates ask for sizes" {
     berth create --name x1 busybox true >/dev/null
     run berth ps -f health=x
