@@ -62,31 +62,56 @@ const struct opt network_create_opts[] = { { .name = "attachable",
             .arg = "NAME=ADDRESS",
             AT(aux),
             .help = "Address of a subnet that is never given out" },
-    { .name = "config-from",
+    { .name = "disable-dns",
+            .type = &opt_flag,
+            AT(disable_dns),
+            .help = "Containers do not find each other by name" },
+    { .name = "dns",
+            .type = &opt_list,
+            .arg = "IP",
+            AT(dns),
+            .help = "Where questions go that are about no container" },
+    { .name = "interface-name",
             .type = &opt_string,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(config_from),
-            .help = "Swarm only" },
-    { .name = "config-only",
-            .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(config_only),
-            .help = "Swarm only" },
-    { .name = "ingress",
-            .type = &opt_flag,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
-            AT(ingress),
-            .help = "Swarm only" },
+            .arg = "NAME",
+            AT(interface_name),
+            .help = "Name of the bridge, or the link that macvlan and ipvlan stand on" },
     { .name = "ipam-driver",
             .type = &opt_string,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            .arg = "DRIVER",
             AT(ipam_driver),
-            .help = "Address manager" },
+            .help = "default, host-local, or none: no addresses are given out" },
     { .name = "scope",
             .type = &opt_string,
-            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            .arg = "local",
+            .flags = OPT_HIDDEN,
             AT(scope),
-            .help = "Swarm only" },
+            .help = "local; others are of a swarm" },
+    { .name = "config-from",
+            .type = &opt_string,
+            .flags = OPT_HIDDEN,
+            AT(config_from),
+            .help = "Of a swarm: not supported" },
+    { .name = "config-only",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(config_only),
+            .help = "Of a swarm: not supported" },
+    { .name = "ingress",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(ingress),
+            .help = "Of a swarm: not supported" },
+    { .name = "ipam-opt",
+            .type = &opt_list,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(refused),
+            .help = "Option of the address manager" },
+    { .name = "route",
+            .type = &opt_list,
+            .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
+            AT(refused),
+            .help = "Static route" },
     OPT_END };
 #undef AT
 
@@ -185,6 +210,55 @@ static int fill_pools(struct arena *arena, const struct network_create_words *wo
     return r;
 }
 
+static int check_words(const struct network_create_words *words, struct error **err)
+{
+    const char *of_swarm = words->config_from   ? "--config-from"
+                           : words->config_only ? "--config-only"
+                           : words->ingress     ? "--ingress"
+                                                : NULL;
+
+    if (!of_swarm && words->scope && strcmp(words->scope, "local") != 0)
+        of_swarm = "a --scope other than local";
+    if (of_swarm)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "%s is not supported: it is for the networks of a swarm, and there is none",
+                of_swarm);
+    if (words->disable_dns && words->dns.len)
+        return error_set_plain(err, EINVAL, NULL, "--dns and --disable-dns exclude each other");
+    return 0;
+}
+
+/* "none" or the one that there is; *ret tells which. */
+static int read_ipam_driver(const char *driver, bool *ret_none, struct error **err)
+{
+    static const char *const usual[] = { "", "default", "host-local" };
+
+    *ret_none = driver && strcmp(driver, "none") == 0;
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+        if (*ret_none || !driver || strcmp(driver, usual[i]) == 0)
+            return 0;
+    return error_set_plain(
+            err, EOPNOTSUPP, NULL, "unsupported ipam driver \"%s\": default and none are", driver);
+}
+
+/* Podman's options that stand for options of the driver. */
+static void add_driver_options(
+        struct arena *arena, const struct network_create_words *words, struct strmap *options)
+{
+    const char *dns = NULL;
+    bool has_parent = words->driver && strcmp(words->driver, "bridge") != 0;
+
+    for (size_t i = 0; i < words->dns.len; i++)
+        dns = arena_printf(arena, "%s%s%s", dns ? dns : "", dns ? "," : "", words->dns.items[i]);
+    if (dns)
+        strmap_set(options, NETWORK_OPTION_DNS, (void *)(uintptr_t)dns);
+    if (words->disable_dns)
+        strmap_set(options, NETWORK_OPTION_DISABLE_DNS, arena_strdup(arena, "true"));
+    if (!string_is_empty(words->interface_name))
+        strmap_set(options, has_parent ? NETWORK_OPTION_PARENT : NETWORK_OPTION_BRIDGE_NAME,
+                arena_strdup(arena, words->interface_name));
+}
+
 int network_run_create(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct network_create_words *words = data;
@@ -192,12 +266,16 @@ int network_run_create(struct cli *cli, const void *data, int argc, char **argv)
     struct strmap driver_options, labels;
     struct pools pools = { 0 };
     char id[RANDOM_ID_HEX + 1];
+    bool no_addresses;
 
     if (argc != 1)
         return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
     to_map(&cli->arena, &words->options, &driver_options);
     to_map(&cli->arena, &words->labels, &labels);
-    if (fill_pools(&cli->arena, words, &pools, &err) < 0)
+    add_driver_options(&cli->arena, words, &driver_options);
+    if (check_words(words, &err) < 0 ||
+            read_ipam_driver(words->ipam_driver, &no_addresses, &err) < 0 ||
+            fill_pools(&cli->arena, words, &pools, &err) < 0)
         return report_error(cli, err);
     struct engine *engine = cli_engine(cli, &err);
     struct network_create_options how = {
@@ -209,6 +287,7 @@ int network_run_create(struct cli *cli, const void *data, int argc, char **argv)
         .attachable = words->attachable,
         .disable_ipv4 = words->ipv4 == 0,
         .enable_ipv6 = words->ipv6 == 1,
+        .no_addresses = no_addresses,
         .options = &driver_options,
         .labels = &labels,
     };

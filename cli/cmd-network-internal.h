@@ -10,10 +10,10 @@
 struct cli;
 
 struct network_create_words {
-    struct strings subnets, gateways, ip_ranges, aux, options, labels;
-    bool internal, attachable, ingress, config_only, ignore;
+    struct strings subnets, gateways, ip_ranges, aux, options, labels, dns, refused;
+    bool internal, attachable, ingress, config_only, ignore, disable_dns;
     int ipv4, ipv6; /* tristate */
-    const char *driver, *scope, *config_from, *ipam_driver;
+    const char *driver, *scope, *config_from, *ipam_driver, *interface_name;
 };
 extern const struct network_create_words network_create_defaults;
 extern const struct opt network_create_opts[];

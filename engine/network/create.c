@@ -47,6 +47,22 @@ static int check_address(const char *value)
     return address_parse(value, &address);
 }
 
+static int check_addresses(const char *value)
+{
+    struct str rest = str_from(value), piece;
+    struct in6_addr address;
+    char text[ADDRESS6_TEXT_MAX];
+
+    while (str_split_next(&rest, ',', &piece)) {
+        if (piece.len >= sizeof(text))
+            return -EINVAL;
+        (void)snprintf(text, sizeof(text), "%.*s", STR_FMT(piece));
+        if (address_parse_any(text, &address) < 0)
+            return -EINVAL;
+    }
+    return *value ? 0 : -EINVAL;
+}
+
 static int check_link_name(const char *value)
 {
     return network_link_name_is_valid(value) ? 0 : -EINVAL;
@@ -131,6 +147,8 @@ static const struct driver_option {
     { NETWORK_OPTION_PREFIX, EACH, check_prefix,
             "the beginning of a link's name, at most 12 characters" },
     { NETWORK_OPTION_MTU, EACH, check_mtu, "a number from 68 to 65535" },
+    { NETWORK_OPTION_DISABLE_DNS, EACH, check_bool, "true or false" },
+    { NETWORK_OPTION_DNS, BRIDGE, check_addresses, "addresses with commas between them" },
     { OPTION_IPV4, EACH, check_bool, "true or false" },
     { OPTION_IPV6, EACH, check_bool, "true or false" },
     { NETWORK_OPTION_MTU_SHORT, BRIDGE, check_mtu, "a number from 68 to 65535" },
@@ -488,6 +506,12 @@ static int settle(struct engine *engine, const struct network_create_options *op
     const struct network_pool *pool = find_pool(options, false), *pool6 = find_pool(options, true);
     int r = check_pools(options, err);
 
+    if (options->no_addresses)
+        return r < 0 || options->pool_len == 0
+                       ? r
+                       : error_set_plain(err, EINVAL, NULL,
+                                 "network %s: without addresses there can be no subnet",
+                                 options->name);
     network->ipv4 = has_family(options, OPTION_IPV4, !options->disable_ipv4);
     network->ipv6 = has_family(options, OPTION_IPV6, options->enable_ipv6);
     if (r >= 0 && !network->ipv4 && !network->ipv6)

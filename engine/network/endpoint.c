@@ -241,6 +241,8 @@ static void make_mac(
 {
     uint32_t low = addresses->ipv4 ? addresses->ipv4 : (uint32_t)address6_low(&addresses->ipv6);
 
+    if (low == 0) /* the network gives none out */
+        random_bytes(&low, sizeof(low));
     ret[0] = 0x02;
     ret[1] = 0x42;
     for (int i = 0; i < 4; i++)

@@ -118,6 +118,14 @@ void firewall_add_network(
      * nowhere. */
     if (ipv4 && !network->ipv4)
         add_element(arena, state, arena_printf(arena, "internal \"%s\"", bridge));
+    if (!network->ipv4 &&
+            !network->ipv6) { /* addresses are the containers' own affair, for each other only */
+        add_element(arena, state, arena_printf(arena, "bridges \"%s\"", bridge));
+        add_element(arena, state, arena_printf(arena, "internal \"%s\"", bridge));
+        if (network_option_bool(network, NETWORK_OPTION_ICC, true))
+            add_element(
+                    arena, state, arena_printf(arena, "within \"%s\" . \"%s\"", bridge, bridge));
+    }
     if (ipv4 ? !network->ipv4 : !network->ipv6)
         return;
     if (ipv4)

@@ -46,6 +46,23 @@ static void format_links(const struct network_endpoint *it, const char *address,
     }
 }
 
+/* The container's own name servers, else those of the network, else those of the machine. */
+static void format_forward(
+        const struct network_endpoint *it, const char *address, struct strbuf *out)
+{
+    const char *shared = network_option(it->network, NETWORK_OPTION_DNS);
+    struct str rest = str_from(shared ? shared : ""), piece;
+
+    if (it->dns_len == 0 && rest.len == 0)
+        return;
+    strbuf_addf(out, "forward %s", address);
+    for (size_t i = 0; i < it->dns_len; i++)
+        add_name(out, it->dns[i]);
+    while (it->dns_len == 0 && str_split_next(&rest, ',', &piece))
+        strbuf_addf(out, " %.*s", STR_FMT(piece));
+    strbuf_addc(out, '\n');
+}
+
 static void format_address(
         const struct network_endpoint *it, const char *address, struct strbuf *out)
 {
@@ -58,12 +75,7 @@ static void format_address(
     add_name(out, it->hostname);
     strbuf_addc(out, '\n');
     format_links(it, address, out);
-    if (it->dns_len == 0)
-        return;
-    strbuf_addf(out, "forward %s", address);
-    for (size_t i = 0; i < it->dns_len; i++)
-        add_name(out, it->dns[i]);
-    strbuf_addc(out, '\n');
+    format_forward(it, address, out);
 }
 
 static void format_host(const struct network_endpoint *it, struct strbuf *out)

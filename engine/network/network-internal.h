@@ -14,7 +14,6 @@ struct engine;
 struct error;
 struct stmt;
 
-#define NETWORK_OPTION_BRIDGE_NAME "com.docker.network.bridge.name"
 #define NETWORK_OPTION_ICC "com.docker.network.bridge.enable_icc"
 #define NETWORK_OPTION_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
 #define NETWORK_OPTION_HOST_BINDING "com.docker.network.bridge.host_binding_ipv4"
@@ -27,7 +26,6 @@ struct stmt;
 #define NETWORK_MODE_NAT "nat"
 #define NETWORK_MODE_UNPROTECTED "nat-unprotected"
 #define NETWORK_MODE_ROUTED "routed"
-#define NETWORK_OPTION_PARENT "parent"
 #define NETWORK_OPTION_MACVLAN_MODE "macvlan_mode"
 #define NETWORK_OPTION_IPVLAN_MODE "ipvlan_mode"
 #define NETWORK_OPTION_IPVLAN_FLAG "ipvlan_flag"
@@ -68,10 +66,12 @@ bool network_has_masquerade(const struct network *network, bool ipv4);
 const char *network_gateway_mode(const struct network *network, bool ipv4);
 bool network_is_routed(const struct network *network, bool ipv4);
 
-/* Names are answered on user networks, as with Docker, by the bridge's address. */
+/* Names are answered on user networks, as with Docker, by the bridge's address; unless it has none, or is not to. */
 static inline bool network_has_names(const struct network *network)
 {
-    return !network_is_default(network) && network_has_bridge(network);
+    return !network_is_default(network) && network_has_bridge(network) &&
+           (network->ipv4 || network->ipv6) &&
+           !network_option_bool(network, NETWORK_OPTION_DISABLE_DNS, false);
 }
 
 /* A state root other than the usual one has names of its own, so that several can live on one machine:

@@ -33,6 +33,13 @@ struct resolv_config;
 
 #define NETWORK_DEFAULT_NAME "bridge"
 
+/* Options of drivers that have an option of `network create`, too. */
+#define NETWORK_OPTION_BRIDGE_NAME "com.docker.network.bridge.name"
+#define NETWORK_OPTION_PARENT "parent"
+/* Podman's --disable-dns and --dns: whether names are answered, and where questions go that are nobody's here. */
+#define NETWORK_OPTION_DISABLE_DNS "io.berth.network.disable_dns"
+#define NETWORK_OPTION_DNS "io.berth.network.dns" /* addresses with commas between them */
+
 /* True for the names without a row of their own choosing: bridge, default, host, none. */
 bool network_name_is_reserved(const char *name);
 
@@ -68,6 +75,7 @@ struct network_create_options {
     size_t pool_len;
     bool internal, attachable;
     bool disable_ipv4, enable_ipv6;
+    bool no_addresses;                     /* of neither family: whoever is on it sees to that */
     const struct strmap *options, *labels; /* values are const char *; NULL: none */
 };
 

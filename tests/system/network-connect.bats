@@ -263,3 +263,65 @@ resolves() { berth exec "$1" nslookup "$2" 2>&1 | awk '/^Address/ { address = $N
     [ "$(links net6-a-1)" = "eth0 lo " ]
     berth compose down -t 0
 }
+
+@test "a network without names, with name servers of its own, with a bridge of a chosen name" {
+    berth network create --disable-dns quiet >/dev/null
+    sleeper aa --network quiet
+    sleeper bb --network quiet
+    berth exec aa ping -c 1 -W 5 "$(address bb quiet)"
+    run berth exec aa ping -c 1 -W 5 bb
+    assert_status 1
+    ! berth exec aa cat /etc/resolv.conf | grep -q "$(gateway quiet)" || return 1
+    [ "$(berth network inspect -f '{{index .Options "io.berth.network.disable_dns"}}' quiet)" = true ]
+
+    berth network create --dns 10.9.8.7 --dns fd00::7 asked >/dev/null
+    sleeper cc --network asked
+    sleeper dd --network asked --dns 10.1.1.1
+    grep -qx "forward $(address cc asked) 10.9.8.7 fd00::7" "$BERTH_RUN/dns/$(berth network inspect -f '{{.Id}}' asked)"
+    grep -qx "forward $(address dd asked) 10.1.1.1" "$BERTH_RUN/dns/$(berth network inspect -f '{{.Id}}' asked)"
+    run berth network create --dns 10.9.8.x bad
+    assert_status 1
+    assert_output_has 'expected addresses'
+    run berth network create --dns 10.9.8.7 --disable-dns bad
+    assert_output_has '--dns and --disable-dns exclude each other'
+
+    berth network create --interface-name "bt$$" named >/dev/null
+    sleeper ee --network named
+    ip link show "bt$$"
+    run berth network create --interface-name toolonginterfacename bad
+    assert_status 1
+    assert_output_has 'at most 15 characters'
+}
+
+@test "a network that gives out no addresses" {
+    berth network create --ipam-driver none bare >/dev/null
+    sleeper aa --network bare
+    sleeper bb --network bare
+    [ "$(links aa)" = "eth0 lo " ]
+    [ -z "$(berth exec aa ip -4 addr show eth0 | grep inet)" ]
+    [ -z "$(address aa bare)" ]
+    [ "$(berth exec aa cat /sys/class/net/eth0/address)" != "$(berth exec bb cat /sys/class/net/eth0/address)" ]
+    berth exec --privileged aa ip addr add 10.240.0.1/24 dev eth0
+    berth exec --privileged bb ip addr add 10.240.0.2/24 dev eth0
+    berth exec aa ping -c 1 -W 5 10.240.0.2
+    berth restart -t 0 aa >/dev/null
+    berth network inspect bare | jq -e '.[0].Containers | length == 2'
+    run berth network create --ipam-driver none --subnet 10.7.0.0/24 bad
+    assert_status 1
+    assert_output_has 'without addresses there can be no subnet'
+    run berth network create --ipam-driver dhcp bad
+    assert_output_has 'unsupported ipam driver "dhcp"'
+    berth network create --ipam-driver host-local usual >/dev/null
+    [ -n "$(gateway usual)" ]
+}
+
+@test "what belongs to a swarm says so" {
+    berth network create --attachable --scope local mine >/dev/null
+    [ "$(berth network inspect -f '{{.Attachable}} {{.Scope}}' mine)" = "true local" ]
+    for option in --config-only --ingress '--config-from x' '--scope swarm'; do
+        # shellcheck disable=SC2086
+        run berth network create $option bad
+        assert_status 1
+        assert_output_has 'it is for the networks of a swarm'
+    done
+}
