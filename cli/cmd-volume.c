@@ -131,9 +131,16 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
 
 struct create_options {
     const char *driver, *name;
-    struct strings options, labels;
-    bool ignore;
+    struct strings options, labels, of_cluster;
+    int64_t uid, gid;
+    bool ignore, uid_set, gid_set;
 };
+#define OF_CLUSTER(option)                                           \
+    {                                                                \
+        .name = (option), .type = &opt_list, .flags = OPT_HIDDEN,    \
+        .offset = offsetof(struct create_options, of_cluster),       \
+        .help = "Of the volumes of a swarm's cluster: not supported" \
+    }
 #define AT(member) .offset = offsetof(struct create_options, member)
 static const struct opt create_opts[] = { { .name = "driver",
                                                   .letter = 'd',
@@ -157,9 +164,80 @@ static const struct opt create_opts[] = { { .name = "driver",
             .type = &opt_list,
             .arg = "KEY=VALUE",
             AT(options),
-            .help = "Option of the driver: type, o, device" },
+            .help = "Option of the driver: type, o, device; nocopy" },
+    { .name = "uid",
+            .type = &opt_int,
+            .arg = "UID",
+            AT(uid),
+            .set_offset = offsetof(struct create_options, uid_set),
+            .help = "Owner of the volume" },
+    { .name = "gid",
+            .type = &opt_int,
+            .arg = "GID",
+            AT(gid),
+            .set_offset = offsetof(struct create_options, gid_set),
+            .help = "Group of the volume" },
+    OF_CLUSTER("availability"), OF_CLUSTER("group"), OF_CLUSTER("limit-bytes"),
+    OF_CLUSTER("required-bytes"), OF_CLUSTER("scope"), OF_CLUSTER("secret"), OF_CLUSTER("sharing"),
+    OF_CLUSTER("topology-preferred"), OF_CLUSTER("topology-required"), OF_CLUSTER("type"),
     OPT_END };
 #undef AT
+
+static void set_pair(
+        struct arena *arena, struct container_pairs *pairs, const char *key, const char *value)
+{
+    struct container_pair *pair = ARRAY_APPEND_ARENA(arena, pairs);
+
+    *pair = (struct container_pair){ arena_strdup(arena, key), arena_strdup(arena, value) };
+}
+
+/* Podman's "o=uid=1000,gid=1000,nocopy" of a volume that is on no device. Words that only a mount knows stay an
+ * option, which then needs one. */
+static void read_plain_options(
+        struct arena *arena, const char *text, struct container_pairs *options)
+{
+    struct str rest = str_from(text), word;
+    struct strings others = { 0 };
+
+    while (str_split_next(&rest, ',', &word)) {
+        char *copy = arena_strndup(arena, word.data, word.len);
+
+        if (string_has_prefix(copy, "uid="))
+            set_pair(arena, options, VOLUME_OPTION_UID, copy + strlen("uid="));
+        else if (string_has_prefix(copy, "gid="))
+            set_pair(arena, options, VOLUME_OPTION_GID, copy + strlen("gid="));
+        else if (strcmp(copy, "nocopy") == 0)
+            set_pair(arena, options, VOLUME_OPTION_NO_COPY, "");
+        else if (strcmp(copy, "copy") != 0)
+            *ARRAY_APPEND_ARENA(arena, &others) = copy;
+    }
+    if (others.len > 0)
+        set_pair(arena, options, "o", text);
+}
+
+static int read_driver_options(struct arena *arena, const struct create_options *options,
+        struct container_pairs *ret, struct error **err)
+{
+    struct container_pairs given = { 0 };
+    int r = 0;
+
+    for (size_t i = 0; i < options->options.len && r >= 0; i++)
+        r = spec_parse_pair(arena, "option", options->options.items[i], &given, err);
+    bool on_device = container_pairs_get(&given, "device") || container_pairs_get(&given, "type");
+    ARRAY_FOREACH(&given, pair) {
+        if (strcmp(pair->key, "o") == 0 && !on_device)
+            read_plain_options(arena, pair->value, ret);
+        else if (strcmp(pair->key, "copy") != 0) /* which is what happens anyway */
+            set_pair(arena, ret, pair->key, pair->value);
+    }
+    if (options->uid_set)
+        set_pair(arena, ret, VOLUME_OPTION_UID,
+                arena_printf(arena, "%lld", (long long)options->uid));
+    if (options->gid_set)
+        set_pair(arena, ret, VOLUME_OPTION_GID,
+                arena_printf(arena, "%lld", (long long)options->gid));
+    return r;
+}
 
 static int run_create(struct cli *cli, const void *data, int argc, char **argv)
 {
@@ -173,8 +251,10 @@ static int run_create(struct cli *cli, const void *data, int argc, char **argv)
         return report_failure(cli, "\"%s\" requires at most 1 argument", cli->command);
     if (argc == 1)
         how.name = argv[0];
-    for (size_t i = 0; i < options->options.len && r >= 0; i++)
-        r = spec_parse_pair(&cli->arena, "option", options->options.items[i], &how.options, &err);
+    if (options->of_cluster.len)
+        return report_failure(cli, "options of cluster volumes are not supported: they belong to a "
+                                   "swarm, and there is none");
+    r = read_driver_options(&cli->arena, options, &how.options, &err);
     for (size_t i = 0; i < options->labels.len && r >= 0; i++)
         r = spec_parse_pair(&cli->arena, "label", options->labels.items[i], &how.labels, &err);
     if (r < 0)

@@ -142,6 +142,7 @@ static int copy_contents(const struct image_root *root, int volume_fd, int from_
     return r;
 }
 
+/* 1 when something was copied. */
 static int copy_up(struct image_root *root, const struct container_mount *mount, int volume_fd,
         bool in_place, struct error **err)
 {
@@ -160,7 +161,8 @@ static int copy_up(struct image_root *root, const struct container_mount *mount,
         return 0;
     if (from_fd < 0)
         return from_fd;
-    return copy_contents(root, volume_fd, from_fd, in_place, err);
+    r = copy_contents(root, volume_fd, from_fd, in_place, err);
+    return r < 0 ? r : 1;
 }
 
 /* Mounted for as long as that takes, by a holder of its lock. What is in memory keeps the contents only for those who
@@ -192,7 +194,8 @@ static int prepare_named(struct engine *engine, struct arena *arena, struct imag
     struct volume volume;
     int r = volume_create(engine, arena, &options, &volume, err);
 
-    if (r < 0 || mount->no_copy || !string_is_empty(mount->subpath))
+    if (r < 0 || mount->no_copy || !string_is_empty(mount->subpath) ||
+            container_pairs_get(&volume.options, VOLUME_OPTION_NO_COPY))
         return r;
     auto_close int lock = volume_lock(engine, mount->source, err);
     if (lock < 0)
@@ -203,6 +206,8 @@ static int prepare_named(struct engine *engine, struct arena *arena, struct imag
     if (volume_fd < 0)
         return volume_fd;
     r = copy_up(root, mount, volume_fd, volume.users > 0, err);
+    if (r > 0) /* contents came with their directory's owner */
+        r = volume_apply_owner(&volume, volume_fd, err);
     if (r < 0)
         return error_wrap(err, r, "cannot copy the image's \"%s\" to volume \"%s\"", mount->target,
                 mount->source);

@@ -10,6 +10,7 @@
 #include "engine/archive/unpack.h"
 #include "engine/engine-internal.h"
 #include "engine/volume/volume-internal.h"
+#include "engine/volume/volume-mount.h"
 
 /* Only directories of our own: what another file system holds is not there until it is mounted. */
 static int open_data(struct engine *engine, const char *name, struct error **err)
@@ -22,7 +23,7 @@ static int open_data(struct engine *engine, const char *name, struct error **err
         return r;
     if (!volume)
         return error_set_plain(err, ENOENT, NULL, "get %s: no such volume", name);
-    if (volume->options.len > 0)
+    if (volume_has_device(volume))
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "volume \"%s\" has options of its driver, which export and import do not mount",
                 name);

@@ -23,6 +23,9 @@ int volume_check_linked(
 /* ROOT/volumes/NAME, made with _data if it is missing. Descriptor. */
 int volume_open_dir(struct engine *engine, const char *name, struct error **err);
 
+/* The owner that its options name, for its directory; without any it stays. */
+int volume_apply_owner(const struct volume *volume, int volume_fd, struct error **err);
+
 int volume_remove_dir(struct engine *engine, const char *name, struct error **err);
 
 /* RUN/locks/volume.NAME: held while first contents are copied in, while its mount changes and while it is removed. */

@@ -15,6 +15,7 @@
 #include "base/json/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/random.h"
 #include "base/str.h"
 #include "base/timefmt.h"
@@ -161,6 +162,23 @@ int volume_open_dir(struct engine *engine, const char *name, struct error **err)
     return TAKE_FD(fd);
 }
 
+int volume_apply_owner(const struct volume *volume, int volume_fd, struct error **err)
+{
+    const char *uid_text = container_pairs_get(&volume->options, VOLUME_OPTION_UID),
+               *gid_text = container_pairs_get(&volume->options, VOLUME_OPTION_GID);
+    uint32_t uid = UINT32_MAX, gid = UINT32_MAX; /* left as they are */
+
+    if (uid_text)
+        (void)parse_uint32(str_from(uid_text), UINT32_MAX - 1, &uid);
+    if (gid_text)
+        (void)parse_uint32(str_from(gid_text), UINT32_MAX - 1, &gid);
+    if ((uid_text || gid_text) &&
+            fchownat(volume_fd, VOLUME_DATA_DIR, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set(
+                err, errno, NULL, "cannot change the owner of volume \"%s\"", volume->name);
+    return 0;
+}
+
 int volume_remove_dir(struct engine *engine, const char *name, struct error **err)
 {
     auto_close int volumes_fd = openat(
@@ -194,14 +212,36 @@ int volume_lock(struct engine *engine, const char *name, struct error **err)
 
 static const struct {
     const char *key;
-} local_options[] = { { "device" }, { "o" }, { "type" } };
+} local_options[] = { { "device" }, { "o" }, { "type" }, { VOLUME_OPTION_UID },
+    { VOLUME_OPTION_GID }, { VOLUME_OPTION_NO_COPY } };
 
-/* Docker's: a device has a type, and options need both. */
+static bool has_option(const struct volume_create_options *options, const char *key)
+{
+    return container_pairs_get(&options->options, key) != NULL;
+}
+
+/* Docker's: a device has a type, and options need both. Podman's owner is that of a directory. */
 static int check_complete(const struct volume_create_options *options, struct error **err)
 {
-    static const char *const required[] = { "device", "type" };
+    static const char *const required[] = { "device", "type" }, *const owners[] = {
+        VOLUME_OPTION_UID, VOLUME_OPTION_GID
+    };
+    const bool on_device = has_option(options, "device") || has_option(options, "type") ||
+                           has_option(options, "o");
 
-    for (size_t i = 0; options->options.len > 0 && i < ARRAY_LEN(required); i++)
+    for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+        const char *value = container_pairs_get(&options->options, owners[i]);
+        uint32_t id;
+
+        if (value && on_device)
+            return error_set_plain(err, EINVAL, NULL,
+                    "create %s: a volume on a device has its owner by the options of its mount",
+                    options->name ? options->name : "");
+        if (value && parse_uint32(str_from(value), UINT32_MAX - 1, &id) < 0)
+            return error_set_plain(err, EINVAL, NULL, "create %s: invalid %s \"%s\"",
+                    options->name ? options->name : "", owners[i], value);
+    }
+    for (size_t i = 0; on_device && i < ARRAY_LEN(required); i++)
         if (string_is_empty(container_pairs_get(&options->options, required[i])))
             return error_set_plain(err, EINVAL, NULL, "create %s: missing required option: \"%s\"",
                     options->name ? options->name : "", required[i]);
@@ -311,6 +351,12 @@ int volume_create(struct engine *engine, struct arena *arena,
     }
     /* The row alone makes a volume; a directory that is missing is made by whoever needs it. */
     auto_close int fd = volume_open_dir(engine, with_name.name, err);
+    if (fd >= 0 && r > 0) {
+        int owned = volume_apply_owner(ret, fd, err);
+
+        if (owned < 0)
+            return owned;
+    }
     if (fd >= 0 && r > 0)
         engine_event(engine, "volume", "create", with_name.name, "driver", "local");
     return fd < 0 ? fd : r;

@@ -15,6 +15,12 @@ struct engine;
 struct error;
 struct strings;
 
+/* Podman's, beside Docker's type, device and o: whose the volume's directory is, and that it is not filled from the
+ * image. The values of the last one do not count. */
+#define VOLUME_OPTION_UID "uid"
+#define VOLUME_OPTION_GID "gid"
+#define VOLUME_OPTION_NO_COPY "nocopy"
+
 struct volume {
     const char *name, *driver, *mountpoint;
     struct container_pairs options, labels;

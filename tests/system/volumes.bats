@@ -192,3 +192,28 @@ EOF
     is_unmounted
     assert_nothing_left
 }
+
+@test "a volume has the owner that it was made with, whatever the image has there" {
+    berth volume create --uid 1000 --gid 1001 own >/dev/null
+    [ "$(stat -c '%u %g' "$BERTH_ROOT/volumes/own/_data")" = "1000 1001" ]
+    printf 'FROM busybox\nRUN mkdir /v && echo kept >/v/file && chown -R 7:8 /v\n' >Dockerfile
+    berth build -q -t filled . >/dev/null
+    [ "$(berth run --rm --network none -v own:/v filled sh -c 'stat -c "%u %g" /v /v/file; cat /v/file')" = $'1000 1001\n7 8\nkept' ]
+    berth run --rm --network none -v own:/v filled chown 5:6 /v
+    [ "$(berth run --rm --network none -v own:/v filled stat -c '%u %g' /v)" = "5 6" ] # it is the containers' from then on
+    berth volume create -o o=uid=1002,gid=1003,nocopy plain >/dev/null
+    [ "$(berth run --rm --network none -v plain:/v filled sh -c 'stat -c "%u %g" /v; ls /v')" = "1002 1003" ]
+    berth volume create -o nocopy bare >/dev/null
+    [ -z "$(berth run --rm --network none -v bare:/v filled ls /v)" ]
+    berth volume create -o copy usual >/dev/null
+    [ "$(berth run --rm --network none -v usual:/v filled cat /v/file)" = kept ]
+    berth volume export own | tar -t >/dev/null
+    run -1 berth volume create --uid -1 bad
+    assert_output_has 'invalid uid "-1"'
+    run -1 berth volume create --uid 1 -o type=tmpfs -o device=tmpfs bad
+    assert_output_has 'by the options of its mount'
+    run -1 berth volume create -o o=size=1m bad
+    assert_output_has 'missing required option: "device"'
+    run -1 berth volume create --sharing all bad
+    assert_output_has 'options of cluster volumes are not supported'
+}
