@@ -128,7 +128,7 @@ TABLE(healthcheck_table, "healthcheck", healthcheck, "attribute of a health chec
 
 static const struct attr logging_table_rows[] = {
     { "driver", FIELD(logging, driver, type_text), .unsupported = log_driver_unsupported,
-            .podman = UNITS_APPROXIMATED, .podman_note = "local is k8s-file",
+            .podman = UNITS_APPROXIMATED, .podman_note = "json-file and local are k8s-file",
             .spec = "05-services.md#logging", .help = "Where the output goes." },
     { "options", FIELD(logging, options, type_options),
             .flags = ATTR_DROP_NULL | ATTR_NO_BOOL_VALUES, .spec = "05-services.md#logging",
