@@ -133,21 +133,27 @@ static size_t take_escape(struct json_scan *scan, char *to)
     return value < 0 ? 0 : put_utf8(to, value);
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 /* Up to the quote at its end, the backslash of an escape or what is not allowed. */
 static void skip_plain(struct json_scan *scan)
 {
-    while (scan->at < scan->end) {
-        unsigned char c = (unsigned char)*scan->at;
+    const char *p = scan->at, *end = scan->end;
 
-        if (c == '"' || c == '\\' || c < 0x20)
-            return;
-        size_t len = c < 0x80 ? 1
-                              : str_utf8_len(
-                                        (struct str){ scan->at, (size_t)(scan->end - scan->at) });
+    for (;;) {
+        while (p < end && is_plain((unsigned char)*p))
+            p++;
+        size_t len = p < end && (unsigned char)*p >= 0x80
+                             ? str_utf8_len((struct str){ p, (size_t)(end - p) })
+                             : 0;
         if (len == 0)
-            return;
-        scan->at += len;
+            break;
+        p += len;
     }
+    scan->at = p;
 }
 
 /* `to` has room for the text as it is written. */

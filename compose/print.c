@@ -88,12 +88,26 @@ static void print_escape(unsigned c, bool is_yaml, struct strbuf *out)
         strbuf_addf(out, c < 0x10000 ? "\\u%04X" : "\\U%08X", c);
 }
 
+/* Nothing is ever done about these. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '$' && c != '<' && c != '>' &&
+           c != '&';
+}
+
 static void print_quoted(const char *text, unsigned quoting, struct strbuf *out)
 {
     bool is_yaml = quoting & QUOTE_YAML;
 
     strbuf_addc(out, '"');
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
+        const unsigned char *from = p;
+
+        while (is_plain(*p))
+            p++;
+        strbuf_add(out, from, (size_t)(p - from));
+        if (!*p)
+            break;
         size_t len = character_len(p);
 
         if (!len)

@@ -39,8 +39,15 @@ size_t schema_push(struct schema_context *context, const char *key)
 size_t schema_push_index(struct schema_context *context, size_t index)
 {
     size_t mark = context->path.len;
+    char digits[24]; /* of any number, and brackets */
+    size_t at = sizeof(digits);
 
-    strbuf_addf(&context->path, "[%zu]", index);
+    /* Of each item of each list; only a mistake's is ever printed. */
+    digits[--at] = ']';
+    for (size_t rest = index; rest || at == sizeof(digits) - 1; rest /= 10)
+        digits[--at] = (char)('0' + rest % 10);
+    digits[--at] = '[';
+    strbuf_add(&context->path, digits + at, sizeof(digits) - at);
     return mark;
 }
 

@@ -78,7 +78,7 @@ static const char *path_text(const struct reader *reader)
 static bool is_one_of(const char *text, const char *const *words)
 {
     for (; *words; words++)
-        if (strcmp(text, *words) == 0)
+        if (**words == *text && strcmp(text, *words) == 0)
             return true;
     return false;
 }
