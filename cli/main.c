@@ -70,6 +70,7 @@ static const struct command *const commands[] = {
     &command_import,
     &command_image,
     &command_container,
+    &command_kube,
     &command_network,
     &command_pod,
     &command_secret,
