@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/container-choice.h"
 #include "cli/foreground.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
@@ -14,12 +15,21 @@
 typedef int (*each_fn)(struct cli *cli, struct engine *engine, const char *name,
         const void *options, struct error **err);
 
-/* Calls fn per name; prints the name when it went well and `print` is set. */
-static int for_each(struct cli *cli, const struct command *command, int argc, char **argv,
-        each_fn fn, const void *options, bool print)
+struct each {
+    const struct container_choice *choice;
+    struct container_choice_rules rules;
+    each_fn fn;
+    const void *options; /* for fn */
+    bool quiet;          /* fn prints by itself */
+};
+
+/* Calls fn for each container; prints its name when that went well. */
+static int for_each(struct cli *cli, const struct each *each, int argc, char **argv)
 {
-    int status = cli_check_arguments(cli, command, argc, 1, -1);
+    const struct strings given = { argv, (size_t)argc, (size_t)argc };
+    struct strings names = { 0 };
     auto_error struct error *err = NULL;
+    int status = container_choose(cli, each->choice, &each->rules, &given, &names);
 
     if (status)
         return status;
@@ -27,16 +37,31 @@ static int for_each(struct cli *cli, const struct command *command, int argc, ch
     if (!engine)
         return report_error(cli, err);
     cli_interrupt_begin(cli);
-    for (int i = 0; i < argc && !atomic_load(&cli->interrupted); i++) {
+    for (size_t i = 0; i < names.len && !atomic_load(&cli->interrupted); i++) {
         auto_error struct error *failure = NULL;
 
-        if (fn(cli, engine, argv[i], options, &failure) < 0)
+        if (each->fn(cli, engine, names.items[i], each->options, &failure) < 0)
             status = report_error(cli, failure);
-        else if (print)
-            cli_print(cli, "%s\n", argv[i]);
+        else if (!each->quiet)
+            cli_print(cli, "%s\n", names.items[i]);
     }
     cli_interrupt_end(cli);
     return atomic_load(&cli->interrupted) ? EXIT_STATUS_SIGNAL + cli_interrupt_signal() : status;
+}
+
+static bool is_up(const struct container *c)
+{
+    return c->state.status == CONTAINER_RUNNING;
+}
+
+static bool is_paused(const struct container *c)
+{
+    return c->state.status == CONTAINER_PAUSED;
+}
+
+static bool is_not_running(const struct container *c)
+{
+    return !container_is_running(c);
 }
 
 /* ------------------------------------------------------------------ start */
@@ -44,6 +69,7 @@ static int for_each(struct cli *cli, const struct command *command, int argc, ch
 struct start_options {
     bool attach, interactive;
     const char *detach_keys;
+    struct container_choice choice;
 };
 
 static const struct opt start_opts[] = { { .name = "attach",
@@ -67,7 +93,7 @@ static const struct opt start_opts[] = { { .name = "attach",
             .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
             .offset = offsetof(struct start_options, detach_keys),
             .help = "Restore from a checkpoint" },
-    OPT_END };
+    CONTAINER_CHOICE_ROWS(struct start_options, choice, 0, 'f', 'l'), OPT_END };
 
 static int start_one(struct cli *cli, struct engine *engine, const char *name, const void *options,
         struct error **err)
@@ -80,14 +106,21 @@ static int start_one(struct cli *cli, struct engine *engine, const char *name, c
 static int run_start(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct start_options *options = data;
+    const struct strings given = { argv, (size_t)argc, (size_t)argc };
+    const struct each each = { .choice = &options->choice,
+        .rules = { .command = &command_start, .fits = is_not_running },
+        .fn = start_one };
+    struct strings names = { 0 };
 
     if (!options->attach && !options->interactive)
-        return for_each(cli, &command_start, argc, argv, start_one, NULL, true);
-    if (argc > 1)
+        return for_each(cli, &each, argc, argv);
+    if (options->choice.all)
+        return report_failure(cli, "you cannot start and attach all containers at once");
+    int status = container_choose(cli, &options->choice, &each.rules, &given, &names);
+    if (status == 0 && names.len != 1)
         return report_failure(cli, "you cannot start and attach multiple containers at once");
-    int status = cli_check_arguments(cli, &command_start, argc, 1, 1);
     return status ? status
-                  : foreground_start(cli, argv[0],
+                  : foreground_start(cli, names.items[0],
                             &(struct foreground_options){ .interactive = options->interactive,
                                     .signal_proxy = true,
                                     .detach_keys = options->detach_keys });
@@ -106,36 +139,45 @@ const struct command command_start = {
 
 struct stop_options {
     int64_t timeout_sec;
-    bool timeout_given, ignore;
+    bool ignore, running;
     const char *signal;
+    struct container_choice choice;
 };
 static const struct stop_options stop_defaults = { .timeout_sec = CONTAINER_STOP_TIMEOUT_UNSET };
 
-/* The first is of `stop` alone. */
+/* What stop and restart have in common. */
+#define STOP_COMMON_ROWS                                                    \
+    { .name = "timeout",                                                    \
+        .letter = 't',                                                      \
+        .type = &opt_seconds,                                               \
+        .arg = "SECONDS",                                                   \
+        .offset = offsetof(struct stop_options, timeout_sec),               \
+        .help = "Time until a stopping container is killed, -1 for ever" }, \
+            { .name = "time",                                               \
+                .type = &opt_seconds,                                       \
+                .arg = "SECONDS",                                           \
+                .flags = OPT_HIDDEN,                                        \
+                .offset = offsetof(struct stop_options, timeout_sec),       \
+                .help = "Older name of --timeout" },                        \
+            { .name = "signal",                                             \
+                .letter = 's',                                              \
+                .type = &opt_string,                                        \
+                .arg = "SIGNAL",                                            \
+                .offset = offsetof(struct stop_options, signal),            \
+                .help = "Signal to send instead of the stop signal" },      \
+            CONTAINER_CHOICE_ROWS(struct stop_options, choice, 'a', 'f', 'l'), OPT_END
+
 static const struct opt stop_opts[] = { { .name = "ignore",
                                                 .letter = 'i',
                                                 .type = &opt_flag,
                                                 .offset = offsetof(struct stop_options, ignore),
                                                 .help = "A missing container is no error" },
-    { .name = "timeout",
-            .letter = 't',
-            .type = &opt_seconds,
-            .arg = "SECONDS",
-            .offset = offsetof(struct stop_options, timeout_sec),
-            .help = "Time until a stopping container is killed, -1 for ever" },
-    { .name = "time",
-            .type = &opt_seconds,
-            .arg = "SECONDS",
-            .flags = OPT_HIDDEN,
-            .offset = offsetof(struct stop_options, timeout_sec),
-            .help = "Older name of --timeout" },
-    { .name = "signal",
-            .letter = 's',
-            .type = &opt_string,
-            .arg = "SIGNAL",
-            .offset = offsetof(struct stop_options, signal),
-            .help = "Signal to send instead of the stop signal" },
-    OPT_END };
+    STOP_COMMON_ROWS };
+static const struct opt restart_opts[] = { { .name = "running",
+                                                   .type = &opt_flag,
+                                                   .offset = offsetof(struct stop_options, running),
+                                                   .help = "All containers that run" },
+    STOP_COMMON_ROWS };
 
 static int stop_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
         struct error **err)
@@ -155,7 +197,15 @@ static int stop_one(struct cli *cli, struct engine *engine, const char *name, co
 
 static int run_stop(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_stop, argc, argv, stop_one, data, true);
+    const struct stop_options *options = data;
+    const struct each each = { .choice = &options->choice,
+        .rules = { .command = &command_stop,
+                .fits = container_is_running,
+                .ignore = options->ignore },
+        .fn = stop_one,
+        .options = options };
+
+    return for_each(cli, &each, argc, argv);
 }
 
 const struct command command_stop = {
@@ -185,14 +235,23 @@ static int restart_one(struct cli *cli, struct engine *engine, const char *name,
 
 static int run_restart(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_restart, argc, argv, restart_one, data, true);
+    const struct stop_options *options = data;
+    struct container_choice choice = options->choice;
+    const struct each each = { .choice = &choice,
+        .rules = { .command = &command_restart,
+                .fits = options->running ? container_is_running : NULL },
+        .fn = restart_one,
+        .options = options };
+
+    choice.all = choice.all || options->running;
+    return for_each(cli, &each, argc, argv);
 }
 
 const struct command command_restart = {
     .name = "restart",
     .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
     .summary = "Restart containers",
-    .opts = stop_opts + 1,
+    .opts = restart_opts,
     .options_bytes = sizeof(struct stop_options),
     .defaults = &stop_defaults,
     .run = run_restart,
@@ -202,6 +261,7 @@ const struct command command_restart = {
 
 struct kill_options {
     const char *signal;
+    struct container_choice choice;
 };
 static const struct opt kill_opts[] = { { .name = "signal",
                                                 .letter = 's',
@@ -209,7 +269,7 @@ static const struct opt kill_opts[] = { { .name = "signal",
                                                 .arg = "SIGNAL",
                                                 .offset = offsetof(struct kill_options, signal),
                                                 .help = "Signal to send (default KILL)" },
-    OPT_END };
+    CONTAINER_CHOICE_ROWS(struct kill_options, choice, 'a', 0, 'l'), OPT_END };
 
 static int kill_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
         struct error **err)
@@ -222,7 +282,13 @@ static int kill_one(struct cli *cli, struct engine *engine, const char *name, co
 
 static int run_kill(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_kill, argc, argv, kill_one, data, true);
+    const struct kill_options *options = data;
+    const struct each each = { .choice = &options->choice,
+        .rules = { .command = &command_kill, .fits = container_is_running },
+        .fn = kill_one,
+        .options = options };
+
+    return for_each(cli, &each, argc, argv);
 }
 
 const struct command command_kill = {
@@ -236,6 +302,13 @@ const struct command command_kill = {
 
 /* ------------------------------------------------------------------ pause, unpause */
 
+struct pause_options {
+    struct container_choice choice;
+};
+static const struct opt pause_opts[] = {
+    CONTAINER_CHOICE_ROWS(struct pause_options, choice, 'a', 'f', 'l'), OPT_END
+};
+
 static int pause_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
         struct error **err)
 {
@@ -246,12 +319,19 @@ static int pause_one(struct cli *cli, struct engine *engine, const char *name, c
 
 static int run_pause(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_pause, argc, argv, pause_one, data, true);
+    const struct pause_options *options = data;
+    const struct each each = { .choice = &options->choice,
+        .rules = { .command = &command_pause, .fits = is_up },
+        .fn = pause_one };
+
+    return for_each(cli, &each, argc, argv);
 }
 
 const struct command command_pause = {
     .name = "pause",
-    .usage = "CONTAINER [CONTAINER...]",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .opts = pause_opts,
+    .options_bytes = sizeof(struct pause_options),
     .summary = "Freeze all processes of containers",
     .run = run_pause,
 };
@@ -266,12 +346,19 @@ static int unpause_one(struct cli *cli, struct engine *engine, const char *name,
 
 static int run_unpause(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_unpause, argc, argv, unpause_one, data, true);
+    const struct pause_options *options = data;
+    const struct each each = { .choice = &options->choice,
+        .rules = { .command = &command_unpause, .fits = is_paused },
+        .fn = unpause_one };
+
+    return for_each(cli, &each, argc, argv);
 }
 
 const struct command command_unpause = {
     .name = "unpause",
-    .usage = "CONTAINER [CONTAINER...]",
+    .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+    .opts = pause_opts,
+    .options_bytes = sizeof(struct pause_options),
     .summary = "Thaw paused containers",
     .run = run_unpause,
 };
@@ -279,7 +366,9 @@ const struct command command_unpause = {
 /* ------------------------------------------------------------------ rm */
 
 struct rm_options {
-    bool force, ignore, volumes, link;
+    int64_t timeout_sec;
+    bool force, ignore, volumes, link, timeout_set;
+    struct container_choice choice;
 };
 static const char *const rm_aliases[] = { "remove", NULL };
 static const struct opt rm_opts[] = {
@@ -298,13 +387,20 @@ static const struct opt rm_opts[] = {
             .type = &opt_flag,
             .offset = offsetof(struct rm_options, volumes),
             .help = "Remove their anonymous volumes too" },
+    { .name = "time",
+            .letter = 't',
+            .type = &opt_seconds,
+            .arg = "SECONDS",
+            .offset = offsetof(struct rm_options, timeout_sec),
+            .set_offset = offsetof(struct rm_options, timeout_set),
+            .help = "With --force: stop running ones first, and kill them after this time" },
     { .name = "link",
             .letter = 'l',
             .type = &opt_flag,
             .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
             .offset = offsetof(struct rm_options, link),
             .help = "Remove a link" },
-    OPT_END
+    CONTAINER_CHOICE_ROWS(struct rm_options, choice, 'a', 0, 0), OPT_END
 };
 
 static int rm_one(struct cli *cli, struct engine *engine, const char *name, const void *data,
@@ -328,7 +424,12 @@ static int rm_one(struct cli *cli, struct engine *engine, const char *name, cons
             return 0;
         }
     }
-    int r = container_remove(engine, name,
+    int r = options->force && options->timeout_set
+                    ? container_stop(engine, name, options->timeout_sec, NULL, err)
+                    : 0;
+    if (r < 0)
+        return r;
+    r = container_remove(engine, name,
             &(struct container_remove_options){
                     .force = options->force, .volumes = options->volumes },
             err);
@@ -339,7 +440,14 @@ static int rm_one(struct cli *cli, struct engine *engine, const char *name, cons
 
 static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
 {
-    return for_each(cli, &command_rm, argc, argv, rm_one, data, false);
+    const struct rm_options *options = data;
+    const struct each each = { .choice = &options->choice,
+        .rules = { .command = &command_rm, .ignore = options->ignore },
+        .fn = rm_one,
+        .options = options,
+        .quiet = true };
+
+    return for_each(cli, &each, argc, argv);
 }
 
 const struct command command_rm = {

@@ -10,9 +10,11 @@
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/container-choice.h"
 #include "cli/format.h"
 #include "cli/list.h"
 #include "cli/objects.h"
+#include "cli/ps-order.h"
 #include "cli/report.h"
 #include "cli/shapes.h"
 #include "cli/specs.h"
@@ -27,7 +29,8 @@ struct ps_options {
     const char *format;
     struct strings filters;
     int64_t last;
-    bool all, quiet, no_trunc, latest, size, pod;
+    const char *sort;
+    bool all, quiet, no_trunc, latest, size, pod, no_heading, ns;
 };
 static const struct ps_options ps_defaults = { .last = -1 };
 
@@ -60,6 +63,11 @@ static const struct opt ps_opts[] = { { .name = "all",
             AT(latest),
             .help = "The newest, running or not" },
     { .name = "no-trunc", .type = &opt_flag, AT(no_trunc), .help = "Do not shorten columns" },
+    { .name = "noheading", .type = &opt_flag, AT(no_heading), .help = "No line of headings" },
+    { .name = "ns",
+            .type = &opt_flag,
+            AT(ns),
+            .help = "The process and its namespaces in place of the usual columns" },
     { .name = "pod",
             .letter = 'p',
             .type = &opt_flag,
@@ -71,6 +79,12 @@ static const struct opt ps_opts[] = { { .name = "all",
             .type = &opt_flag,
             AT(size),
             .help = "What they wrote, and that with their images" },
+    { .name = "sort",
+            .type = &opt_string,
+            .arg = "KEY",
+            AT(sort),
+            .values = ps_sort_keys,
+            .help = "command, created (default), id, image, names, runningfor, size or status" },
     OPT_END };
 #undef AT
 
@@ -96,6 +110,19 @@ static const struct list_column ps_columns[] = {
     { NULL, NULL },
 };
 #define PS_USUAL_COLUMNS 7
+static const struct list_column ps_ns_columns[] = {
+    { "CONTAINER ID", "ID" },
+    { "NAMES", "Names" },
+    { "PID", "PID" },
+    { "CGROUPNS", "CGROUPNS" },
+    { "IPC", "IPC" },
+    { "MNT", "MNT" },
+    { "NET", "NET" },
+    { "PIDNS", "PIDNS" },
+    { "USERNS", "USERNS" },
+    { "UTS", "UTS" },
+    { NULL, NULL },
+};
 
 /* Those that --size and --pod add come before the rest, which only templates name. */
 static const struct list_column *choose_columns(
@@ -117,99 +144,6 @@ static const struct list_column *choose_columns(
             *ret_default = n;
     }
     return columns;
-}
-
-static void append(struct arena *arena, struct strings *list, const char *value)
-{
-    *ARRAY_APPEND_ARENA(arena, list) = arena_strdup(arena, value);
-}
-
-/* "a, b or c". */
-static const char *join_names(struct arena *arena, const char *const *names, size_t count)
-{
-    const char *text = names[0];
-
-    for (size_t i = 1; i < count; i++)
-        text = arena_printf(arena, "%s%s%s", text, i + 1 < count ? ", " : " or ", names[i]);
-    return text;
-}
-
-/* "key=value" words into the engine's filter. */
-static int read_filters(struct arena *arena, const struct strings *words,
-        struct container_filter *filter, struct error **err)
-{
-    struct strings ids = { 0 }, names = { 0 }, labels = { 0 }, statuses = { 0 }, exited = { 0 },
-                   ancestors = { 0 }, networks = { 0 }, volumes = { 0 }, health = { 0 },
-                   publish = { 0 }, expose = { 0 }, pods = { 0 };
-    static const char *const health_names[] = { "none", "starting", "healthy", "unhealthy" };
-    int64_t number;
-    const struct {
-        const char *key;
-        struct strings *list;
-        char ***target;
-    } keys[] = {
-        { "id", &ids, &filter->ids },
-        { "name", &names, &filter->names },
-        { "label", &labels, &filter->labels },
-        { "status", &statuses, &filter->statuses },
-        { "exited", &exited, &filter->exited },
-        { "ancestor", &ancestors, &filter->ancestors },
-        { "network", &networks, &filter->networks },
-        { "volume", &volumes, &filter->volumes },
-        { "health", &health, &filter->health },
-        { "publish", &publish, &filter->publish },
-        { "expose", &expose, &filter->expose },
-        { "pod", &pods, &filter->pods },
-    };
-
-    for (size_t i = 0; i < words->len; i++) {
-        const char *word = words->items[i], *eq = strchr(word, '=');
-        bool found = false;
-
-        if (!eq)
-            return error_set_plain(
-                    err, EINVAL, NULL, "invalid filter \"%s\": the form is KEY=VALUE", word);
-        struct str key = { word, (size_t)(eq - word) };
-        for (size_t k = 0; k < ARRAY_LEN(keys) && !found; k++) {
-            if (str_is_equal_z(key, keys[k].key)) {
-                append(arena, keys[k].list, eq + 1);
-                found = true;
-            }
-        }
-        bool is_task = false;
-        if (str_is_equal_z(key, "is-task") && parse_bool(str_from(eq + 1), &is_task) == 0) {
-            if (is_task) /* of Swarm's, which none is: no id begins like this */
-                append(arena, &ids, "-");
-            continue;
-        }
-        if (str_is_equal_z(key, "isolation") && strcmp(eq + 1, "default") == 0)
-            continue;
-        if (!found && str_is_equal_z(key, "before"))
-            filter->before = eq + 1;
-        else if (!found && str_is_equal_z(key, "since"))
-            filter->since = eq + 1;
-        else if (!found)
-            return error_set_plain(err, EINVAL, NULL, "invalid filter \"%.*s\"", STR_FMT(key));
-    }
-    for (size_t i = 0; i < statuses.len; i++)
-        if (parse_name(str_from(statuses.items[i]), container_status_names, CONTAINER_STATUS_MAX_) <
-                0)
-            return error_set_plain(err, EINVAL, NULL, "invalid filter \"status=%s\": expected %s",
-                    statuses.items[i],
-                    join_names(arena, container_status_names, CONTAINER_STATUS_MAX_));
-    for (size_t i = 0; i < health.len; i++)
-        if (parse_name(str_from(health.items[i]), health_names, ARRAY_LEN(health_names)) < 0)
-            return error_set_plain(err, EINVAL, NULL, "invalid filter \"health=%s\": expected %s",
-                    health.items[i], join_names(arena, health_names, ARRAY_LEN(health_names)));
-    for (size_t i = 0; i < exited.len; i++)
-        if (parse_int64(str_from(exited.items[i]), INT32_MIN, INT32_MAX, &number) < 0)
-            return error_set_plain(err, EINVAL, NULL,
-                    "invalid filter \"exited=%s\": expected an exit status", exited.items[i]);
-    for (size_t k = 0; k < ARRAY_LEN(keys); k++)
-        *keys[k].target = spec_vector(arena, keys[k].list);
-    if (statuses.len || exited.len)
-        filter->all = true;
-    return 0;
 }
 
 static const char *labels_text(struct arena *arena, const struct container_pairs *labels)
@@ -315,6 +249,8 @@ static json_t *ps_row(struct cli *cli, struct engine *engine, const struct conta
                 json_string(options->no_trunc || !*id ? id : format_short_id(&cli->arena, id)));
         json_object_set_new(row, "PodName", json_string(c->pod_name ? c->pod_name : ""));
     }
+    if (options->ns)
+        ps_add_namespaces(&cli->arena, c, row);
     /* A template that shows the size asks for it, as with Docker. */
     if (!options->size && !(options->format && strstr(options->format, ".Size")))
         return row;
@@ -338,12 +274,15 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
     (void)argv;
     if (status)
         return status;
+    if (options->ns && options->size)
+        return report_failure(cli, "size and namespace options conflict");
     if (options->latest || options->last > 0)
         filter.last = options->latest ? 1 : (size_t)options->last;
-    if (read_filters(&cli->arena, &options->filters, &filter, &err) < 0)
+    if (container_read_filters(&cli->arena, &options->filters, &filter, &err) < 0)
         return report_error(cli, err);
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || container_list(engine, &cli->arena, &filter, &containers, &err) < 0)
+    if (!engine || container_list(engine, &cli->arena, &filter, &containers, &err) < 0 ||
+            ps_sort(engine, &cli->arena, &containers, options->sort, &err) < 0)
         return report_error(cli, err);
     if (options->quiet && !options->format) {
         for (size_t i = 0; i < containers.len; i++)
@@ -358,8 +297,12 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
     struct list_format format = {
         .format = options->format,
         .min_width = TABLE_MIN_WIDTH,
+        .no_heading = options->no_heading,
     };
-    format.columns = choose_columns(&cli->arena, options, &format.default_columns);
+    format.columns = options->ns ? ps_ns_columns
+                                 : choose_columns(&cli->arena, options, &format.default_columns);
+    if (options->ns)
+        format.default_columns = ARRAY_LEN(ps_ns_columns) - 1;
     return list_print(cli, &format, rows, &err) < 0 ? report_error(cli, err) : 0;
 }
 

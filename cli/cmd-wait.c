@@ -1,6 +1,7 @@
 /* wait, with Podman's conditions. What can be read from the events is waited for by them: an event that is told after
  * the state was looked at is never missed, as those of that moment on are read, too. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -9,6 +10,7 @@
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/container-choice.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
 #include "engine/events.h"
@@ -17,7 +19,9 @@
 
 struct wait_options {
     struct strings conditions;
-    bool ignore;
+    struct container_choice choice;
+    int64_t interval_usec;
+    bool ignore, first;
 };
 static const struct opt wait_opts[] = {
     { .name = "condition",
@@ -30,7 +34,18 @@ static const struct opt wait_opts[] = {
             .type = &opt_flag,
             .offset = offsetof(struct wait_options, ignore),
             .help = "A missing container is no error" },
-    OPT_END
+    { .name = "exit-first-match",
+            .type = &opt_flag,
+            .offset = offsetof(struct wait_options, first),
+            .help = "Only until the first container has come so far" },
+    { .name = "interval",
+            .letter = 'i',
+            .type = &opt_duration,
+            .arg = "DURATION",
+            .flags = OPT_HIDDEN,
+            .offset = offsetof(struct wait_options, interval_usec),
+            .help = "Nothing is looked at again and again: what happens is told at once" },
+    CONTAINER_LATEST_ROW(struct wait_options, choice, 'l'), OPT_END
 };
 
 /* A condition holds in a state, and begins with an action. */
@@ -103,6 +118,7 @@ struct waiting {
     const struct strings *names;     /* of conditions, all known */
     const struct condition *reached; /* NULL: none yet */
     bool removed;
+    char id[CONTAINER_ID_HEX + 1]; /* whose event it was */
 };
 
 static const struct condition *holding(const struct waiting *w, const struct container *c)
@@ -122,6 +138,7 @@ static int take_event(void *userdata, const json_t *event, struct error **err)
     const char *action = jsonx_string(event, "Action");
 
     (void)err;
+    (void)snprintf(w->id, sizeof(w->id), "%s", jsonx_string(event, "id"));
     w->removed = strcmp(action, "destroy") == 0;
     ARRAY_FOREACH(w->names, name) {
         const struct condition *condition = find_condition(*name);
@@ -133,28 +150,41 @@ static int take_event(void *userdata, const json_t *event, struct error **err)
     return !w->reached && !w->removed;
 }
 
-/* Until one of the conditions holds; its exit code, where there is one. */
-static int wait_for(struct engine *engine, struct arena *arena, const char *name, struct waiting *w,
-        int *ret_code, struct error **err)
+/* Until one of the conditions holds for one of the containers; its exit code, where there is one. */
+static int wait_for(struct engine *engine, struct arena *arena, const struct strings *names,
+        struct waiting *w, int *ret_code, struct error **err)
 {
-    struct container *c;
+    struct container **containers = ARENA_NEW_ARRAY(arena, names->len, struct container *);
+    const struct container *c = NULL;
+    struct strings ids = { 0 };
     struct events_options how = {
         .take = take_event, .userdata = w, .since_nsec = time_realtime_nsec()
     };
-    int r = container_get(engine, arena, name, &c, err);
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    how.containers = (char *[]){ (char *)(uintptr_t)c->id, NULL };
-    w->reached = holding(w, c);
-    if (!w->reached)
+    for (size_t i = 0; r >= 0 && i < names->len; i++) {
+        r = container_get(engine, arena, names->items[i], &containers[i], err);
+        if (r >= 0)
+            *ARRAY_APPEND_ARENA(arena, &ids) = arena_strdup(arena, containers[i]->id);
+    }
+    for (size_t i = 0; r >= 0 && !w->reached && i < names->len; i++) {
+        c = containers[i];
+        w->reached = holding(w, c);
+    }
+    if (r >= 0 && !w->reached) {
+        *ARRAY_APPEND_ARENA(arena, &ids) = NULL;
+        how.containers = ids.items;
         r = events_follow(engine, &how, err);
+        for (size_t i = 0; i < names->len; i++)
+            if (r >= 0 && strcmp(containers[i]->id, w->id) == 0)
+                c = containers[i];
+    }
     if (r < 0)
         return r;
     *ret_code = w->reached && (w->reached->is_end || w->reached->is_removal) ? c->state.exit_code
                                                                              : NO_EXIT_CODE;
     if (w->removed && !(w->reached && w->reached->is_removal))
-        return error_set_plain(err, ENOENT, NULL, "container %s was removed", name);
+        return error_set_plain(err, ENOENT, NULL, "container %s was removed", c->name);
     /* It is told before all of the run is torn down, which is what everybody means by an end. */
     return w->reached && w->reached->is_end
                    ? container_wait(engine, c->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER,
@@ -162,43 +192,77 @@ static int wait_for(struct engine *engine, struct arena *arena, const char *name
                    : 0;
 }
 
+/* One container, or the first of several. */
 static int wait_one(struct cli *cli, struct engine *engine, const struct wait_options *options,
-        const char *name, struct error **err)
+        const struct strings *names, struct error **err)
 {
-    struct waiting w = { .names = &options->conditions };
+    static char *usual[] = { (char *)(uintptr_t) "not-running" };
+    static const struct strings usual_conditions = { usual, 1, 1 };
+    struct waiting w = { .names = options->conditions.len ? &options->conditions
+                                                          : &usual_conditions };
     int code = 0, r;
 
-    if (options->conditions.len)
-        r = wait_for(engine, &cli->arena, name, &w, &code, err);
+    if (options->conditions.len || options->first)
+        r = wait_for(engine, &cli->arena, names, &w, &code, err);
     else
-        r = container_wait(engine, name, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &code, err);
+        r = container_wait(
+                engine, names->items[0], CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &code, err);
     if (r >= 0 && !atomic_load(&cli->interrupted))
         cli_print(cli, "%d\n", code);
     return r;
 }
 
+/* Those that are there; what is missing and may be is told like an end without a code. */
+static struct strings drop_missing(struct cli *cli, struct engine *engine,
+        const struct wait_options *options, const struct strings *names)
+{
+    struct strings there = { 0 };
+
+    ARRAY_FOREACH(names, name) {
+        struct container *c = NULL;
+
+        if (options->ignore && container_lookup(engine, &cli->arena, *name, &c, NULL) >= 0 && !c) {
+            if (!options->first)
+                cli_print(cli, "%d\n", NO_EXIT_CODE);
+            continue;
+        }
+        *ARRAY_APPEND_ARENA(&cli->arena, &there) = *name;
+    }
+    return there;
+}
+
 static int run_wait(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct wait_options *options = data;
+    const struct container_choice_rules rules = { .command = &command_wait };
+    const struct strings given = { argv, (size_t)argc, (size_t)argc };
+    struct strings names = { 0 };
     auto_error struct error *err = NULL;
-    int status = cli_check_arguments(cli, &command_wait, argc, 1, -1);
 
-    if (status)
-        return status;
     ARRAY_FOREACH(&options->conditions, name)
         if (!find_condition(*name))
             return report_failure(cli, "invalid condition \"%s\"", *name);
+    int status = container_choose(cli, &options->choice, &rules, &given, &names);
+    if (status)
+        return status;
     struct engine *engine = cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
     cli_interrupt_begin(cli);
-    for (int i = 0; i < argc && !atomic_load(&cli->interrupted); i++) {
-        auto_error struct error *failure = NULL;
-        struct container *c = NULL;
-
-        if (options->ignore && container_lookup(engine, &cli->arena, argv[i], &c, NULL) >= 0 && !c)
+    if (options->first) {
+        names = drop_missing(cli, engine, options, &names);
+        if (names.len == 0)
             cli_print(cli, "%d\n", NO_EXIT_CODE);
-        else if (wait_one(cli, engine, options, argv[i], &failure) < 0)
+        else if (wait_one(cli, engine, options, &names, &err) < 0)
+            status = report_error(cli, err);
+        names.len = 0;
+    }
+    for (size_t i = 0; i < names.len && !atomic_load(&cli->interrupted); i++) {
+        auto_error struct error *failure = NULL;
+        const struct strings one = { &names.items[i], 1, 1 };
+        struct strings there = drop_missing(cli, engine, options, &one);
+
+        if (there.len && wait_one(cli, engine, options, &there, &failure) < 0)
             status = report_error(cli, failure);
     }
     cli_interrupt_end(cli);
