@@ -162,7 +162,7 @@ bool strmap_has(const struct strmap *map, const char *key)
     return find(map, key, strlen(key)) != NULL;
 }
 
-void *strmap_set(struct strmap *map, const char *key, void *value)
+static void *set(struct strmap *map, const char *key, void *value, bool is_borrowed)
 {
     size_t len = strlen(key);
     uint32_t hash = hash_key(key, len);
@@ -178,13 +178,26 @@ void *strmap_set(struct strmap *map, const char *key, void *value)
         return before;
     }
     map->entries[map->len++] = (struct strmap_entry){
-        .key = map->arena ? arena_strdup(map->arena, key) : mem_strdup(key),
+        .key = is_borrowed  ? key
+               : map->arena ? arena_strdup(map->arena, key)
+                            : mem_strdup(key),
         .value = value,
         .hash = hash,
     };
     map->index[slot] = (uint32_t)map->len;
     assert(map->len * 2 <= map->index_cap);
     return NULL;
+}
+
+void *strmap_set(struct strmap *map, const char *key, void *value)
+{
+    return set(map, key, value, false);
+}
+
+void *strmap_set_borrowed(struct strmap *map, const char *key, void *value)
+{
+    assert(map->arena);
+    return set(map, key, value, true);
 }
 
 void *strmap_remove(struct strmap *map, const char *key)

@@ -39,6 +39,9 @@ bool strmap_has(const struct strmap *map, const char *key);
 /* Sets or replaces (then the position stays); the key is copied. Returns the value that was there. */
 void *strmap_set(struct strmap *map, const char *key, void *value);
 
+/* The same in arena form with a key that lives as long as the map: it is not copied. */
+void *strmap_set_borrowed(struct strmap *map, const char *key, void *value);
+
 /* Removes; returns the value that was there. Costs time in proportion to the map. */
 void *strmap_remove(struct strmap *map, const char *key);
 

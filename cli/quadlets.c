@@ -234,7 +234,7 @@ void quadlets_add_file(struct quadlet_set *set, const struct quadlet_file *file,
             line->at.line += file->line;
     }
     if (r < 0)
-        quadlet_note_errors(quadlet, diag, first);
+        quadlet_note_errors(set, quadlet, diag, first);
 }
 
 struct strings quadlets_read_list(struct cli *cli, const char *directory, const char *list_name)

@@ -71,26 +71,31 @@ static const char *pod_resource(struct arena *arena, const struct quadlet *quadl
     const char *name = unitfile_get(&quadlet->unit, "Pod", "PodName");
     struct str base = unit_name_split(quadlet->name).base;
 
-    return string_is_empty(name) ? arena_printf(arena, "systemd-%.*s", STR_FMT(base)) : name;
+    return string_is_empty(name) ? arena_printf(arena, "systemd-%.*s", STR_FMT(base))
+                                 : arena_strdup(arena, name);
+}
+
+void depend_name(const struct quadlet_set *set, struct quadlet *quadlet)
+{
+    const char *service = service_name(quadlet->unit.arena, quadlet);
+
+    quadlet->service = arena_printf(set->arena, "%s.service", service);
+    if (quadlet->type == QUADLET_CONTAINER) {
+        quadlet->resource = container_resource(set->arena, quadlet, service);
+    } else if (quadlet->type == QUADLET_POD) {
+        quadlet->resource = pod_resource(set->arena, quadlet);
+    } else if (quadlet->type == QUADLET_BUILD) {
+        struct unit_lines tags = unitfile_all(&quadlet->unit, "Build", "ImageTag");
+
+        quadlet->resource = tags.len ? arena_strdup(set->arena, tags.items[0].value) : "";
+    }
 }
 
 void depend_name_all(struct quadlet_set *set)
 {
-    for (size_t i = 0; i < set->all.len; i++) {
-        struct quadlet *quadlet = set->all.items[i];
-        const char *service = service_name(set->arena, quadlet);
-
-        quadlet->service = arena_printf(set->arena, "%s.service", service);
-        if (quadlet->type == QUADLET_CONTAINER) {
-            quadlet->resource = container_resource(set->arena, quadlet, service);
-        } else if (quadlet->type == QUADLET_POD) {
-            quadlet->resource = pod_resource(set->arena, quadlet);
-        } else if (quadlet->type == QUADLET_BUILD) {
-            struct unit_lines tags = unitfile_all(&quadlet->unit, "Build", "ImageTag");
-
-            quadlet->resource = tags.len ? tags.items[0].value : "";
-        }
-    }
+    ARRAY_FOREACH(&set->all, quadlet)
+        if (!*(*quadlet)->service)
+            depend_name(set, *quadlet);
 }
 
 static void missing(struct translation *t, const struct unit_line *line, const char *name,

@@ -9,7 +9,9 @@ struct quadlet_set;
 struct translation;
 struct unit_line;
 
-/* The service's and, where it does not need a translation, the resource's name of every document. */
+/* The service's and, where it does not need a translation, the resource's name of a document; they live in the set's
+ * arena. `name_all` names those that have no names yet. */
+void depend_name(const struct quadlet_set *set, struct quadlet *quadlet);
 void depend_name_all(struct quadlet_set *set);
 
 /* Dependencies in [Unit] that name quadlets become dependencies on their services. */

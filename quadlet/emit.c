@@ -477,7 +477,7 @@ int quadlet_emit(const struct quadlet_set *set, struct quadlet *quadlet,
     begin_service(&t);
     info->translate(&t);
     if (t.failed) {
-        quadlet_note_errors(quadlet, diag, first_finding);
+        quadlet_note_errors(set, quadlet, diag, first_finding);
         /* Podman knows the name of what was never made only for these. */
         if (quadlet->type != QUADLET_CONTAINER && quadlet->type != QUADLET_POD &&
                 quadlet->type != QUADLET_BUILD)

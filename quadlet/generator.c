@@ -220,13 +220,15 @@ static size_t read_all(
     const struct quadlet_read_options read_options = {
         .loses_neighbours = quadlet_keeps_quirks(options),
         .has_masks = !quadlet_keeps_quirks(options),
+        .keeps_texts = true,
         .loading = log_loading,
         .userdata = generator,
     };
+    auto_(arena_release) struct arena places_arena = ARENA_INIT;
     struct diag diag = { .max = SIZE_MAX };
     struct search search;
 
-    search_init(&search, &generator->arena);
+    search_init(&search, &places_arena);
     quadlet_find_dirs(&search, &places, &diag);
     (void)quadlet_read_dirs(set, &search, &read_options, &diag);
     if (!set->all.len)
@@ -244,6 +246,7 @@ static size_t generate(struct generator *generator, const struct quadlet_set *se
     size_t errors = 0;
     bool was_broken = quadlet->failed;
 
+    quadlet_open(quadlet, scratch);
     if (!was_broken)
         (void)quadlet_emit(set, quadlet, options, scratch, &unit, &diag);
     errors = generator_log_findings(&generator->log, &diag, quadlet);
@@ -329,6 +332,7 @@ static size_t run(struct generator *generator, const char *argv0)
         struct arena_mark mark = arena_mark(&scratch);
 
         errors += generate(generator, &set, set.all.items[i], &options, &output, &scratch);
+        quadlet_close(set.all.items[i]);
         arena_rewind(&scratch, mark);
     }
     errors += generate_projects(generator, &projects, &output);

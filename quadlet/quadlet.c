@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/strbuf.h"
 #include "units/quote.h"
 
@@ -16,20 +17,56 @@ void quadlet_set_init(struct quadlet_set *set, struct arena *arena)
     strmap_init_arena(&set->by_name, arena);
 }
 
-struct quadlet *quadlet_new(struct quadlet_set *set, const char *name, const char *directory)
+/* Both texts are borrowed. */
+static struct quadlet *add_new(struct quadlet_set *set, const char *name, const char *directory)
 {
     struct quadlet *quadlet = ARENA_NEW(set->arena, struct quadlet);
 
     quadlet->type = quadlet_type_of(name);
     assert(quadlet->type >= 0);
-    assert(!strmap_has(&set->by_name, name));
-    quadlet->name = arena_strdup(set->arena, name);
-    quadlet->directory = arena_strdup(set->arena, directory);
+    quadlet->name = name;
+    quadlet->directory = directory;
     quadlet->service = quadlet->resource = "";
     unitfile_init(&quadlet->unit, set->arena);
     *ARRAY_APPEND_ARENA(set->arena, &set->all) = quadlet;
-    strmap_set(&set->by_name, quadlet->name, quadlet);
+    const void *before = strmap_set_borrowed(&set->by_name, name, quadlet);
+    assert(!before);
     return quadlet;
+}
+
+struct quadlet *quadlet_new(struct quadlet_set *set, const char *name, const char *directory)
+{
+    return add_new(set, arena_strdup(set->arena, name), arena_strdup(set->arena, directory));
+}
+
+struct quadlet *quadlet_new_file(struct quadlet_set *set, const char *path, const char *directory)
+{
+    struct quadlet *quadlet = add_new(set, path_last(path), directory);
+
+    quadlet->path = path;
+    return quadlet;
+}
+
+void quadlet_open(struct quadlet *quadlet, struct arena *arena)
+{
+    /* What is wrong with the texts was found when they were read. */
+    for (const struct quadlet_text *text = quadlet->texts; text; text = text->next) {
+        const struct unit_text bytes = { .file = text->path, .data = text->data, .len = text->len };
+        struct unitfile unit;
+
+        unitfile_init(&unit, arena);
+        (void)unitfile_parse(&unit, &bytes, NULL);
+        if (text == quadlet->texts)
+            quadlet->unit = unit;
+        else
+            unitfile_merge(&quadlet->unit, &unit);
+    }
+}
+
+void quadlet_close(struct quadlet *quadlet)
+{
+    if (quadlet->texts)
+        quadlet->unit = (struct unitfile){ 0 };
 }
 
 struct quadlet *quadlet_find(const struct quadlet_set *set, const char *name)
@@ -132,9 +169,10 @@ static char *finding_text(struct arena *arena, const struct diag_entry *finding)
     return arena_strndup(arena, text.data, text.len);
 }
 
-void quadlet_note_errors(struct quadlet *quadlet, const struct diag *diag, size_t first)
+void quadlet_note_errors(const struct quadlet_set *set, struct quadlet *quadlet,
+        const struct diag *diag, size_t first)
 {
-    struct arena *arena = quadlet->unit.arena;
+    struct arena *arena = set->arena;
 
     quadlet->failed = true;
     for (size_t i = first; i < diag->len; i++)

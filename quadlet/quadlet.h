@@ -24,13 +24,22 @@ struct diag;
 /* The id of findings that Podman begins with "Warning: "; the generator says them as it does. */
 #define QUADLET_ADVICE "quadlet-advice"
 
+/* One file that a document is made of. */
+struct quadlet_text {
+    const char *path, *data;
+    size_t len;
+    struct quadlet_text *next; /* drop-ins, in the order of merging */
+};
+
 struct quadlet {
     enum quadlet_type type;
     const char *name;      /* "web.container": how others refer to it */
     const char *path;      /* of the file; NULL when there is none */
     const char *directory; /* where relative paths start */
     struct unitfile unit;  /* drop-ins merged */
-    bool is_masked;        /* a link to /dev/null: hides others of its name, makes no unit */
+    struct quadlet_text
+            *texts; /* kept in place of the unit, which quadlet_open makes of them; or NULL */
+    bool is_masked; /* a link to /dev/null: hides others of its name, makes no unit */
 
     /* Found out by the translation (depend.h). */
     const char *service;    /* "web.service" */
@@ -55,6 +64,13 @@ void quadlet_set_init(struct quadlet_set *set, struct arena *arena);
  * absolute. Both are copied. */
 struct quadlet *quadlet_new(struct quadlet_set *set, const char *name, const char *directory);
 
+/* The same for a file: `path` and `directory` are borrowed for as long as the set lives. */
+struct quadlet *quadlet_new_file(struct quadlet_set *set, const char *path, const char *directory);
+
+/* A document that is kept as text has a unit between these two; it lives in `arena`. Others have one always. */
+void quadlet_open(struct quadlet *quadlet, struct arena *arena);
+void quadlet_close(struct quadlet *quadlet);
+
 /* The document of that name, or NULL. */
 struct quadlet *quadlet_find(const struct quadlet_set *set, const char *name);
 
@@ -71,8 +87,10 @@ void quadlet_add_command(struct quadlet *quadlet, const char *key, const struct 
 /* The same with a value in quadlet's own syntax, specifiers included. Borrowed. */
 void quadlet_add_raw(struct quadlet *quadlet, const char *key, const char *value);
 
-/* Remembers the errors that the collector got since it had `first` findings: the document has failed. */
-void quadlet_note_errors(struct quadlet *quadlet, const struct diag *diag, size_t first);
+/* Remembers, in the set's arena, the errors that the collector got since it had `first` findings: the document has
+ * failed. */
+void quadlet_note_errors(const struct quadlet_set *set, struct quadlet *quadlet,
+        const struct diag *diag, size_t first);
 
 static inline const struct quadlet_type_info *quadlet_info(const struct quadlet *quadlet)
 {

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "quadlet/depend.h"
 #include "quadlet/quadlet.h"
 #include "units/dropin.h"
 #include "units/search.h"
@@ -27,6 +28,7 @@ struct buffer {
 struct reader {
     struct quadlet_set *set;
     struct buffer buffer;
+    struct arena scratch; /* for units that are not kept */
     const struct search *search;
     const struct quadlet_read_options *options;
     struct diag *diag;
@@ -83,10 +85,14 @@ static int refuse_file(struct diag *diag, const char *path, int code)
     return code;
 }
 
-/* Opens and reads one file; -errno with a finding. A device or pipe is not waited for. */
-static int load(struct buffer *buffer, const char *path, struct unitfile *unit, struct diag *diag)
+/* Opens and reads one file; -errno with a finding. A device or pipe is not waited for. What was read is in the
+ * buffer afterwards, *ret_len bytes. */
+static int load(struct buffer *buffer, const char *path, struct unitfile *unit, size_t *ret_len,
+        struct diag *diag)
 {
     struct stat status;
+
+    *ret_len = 0;
 
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &status) < 0)
@@ -101,6 +107,7 @@ static int load(struct buffer *buffer, const char *path, struct unitfile *unit, 
     if (len < 0)
         return refuse_file(diag, path, (int)len);
     const struct unit_text text = { .file = path, .data = buffer->data, .len = (size_t)len };
+    *ret_len = text.len;
     int r = unitfile_parse(unit, &text, diag);
     return r < 0 ? r : LOAD_READ;
 }
@@ -111,34 +118,58 @@ static void tell(const struct reader *reader, const char *what, const char *path
         reader->options->loading(reader->options->userdata, what, path);
 }
 
-static void read_unit(
-        struct reader *reader, const struct search_dir *dir, const char *name, struct quadlet **ret)
+/* Keeps what is in the buffer as a text of the quadlet. */
+static void keep_text(struct reader *reader, struct quadlet *quadlet, const char *path, size_t len)
 {
     struct arena *arena = reader->set->arena;
-    const char *path = arena_printf(arena, "%s/%s", dir->path, name);
-    struct unitfile unit;
+    struct quadlet_text *text = ARENA_NEW(arena, struct quadlet_text);
+    struct quadlet_text **end = &quadlet->texts;
 
+    *text = (struct quadlet_text){
+        .path = path, .data = len ? arena_dup(arena, reader->buffer.data, len) : "", .len = len
+    };
+    while (*end)
+        end = &(*end)->next;
+    *end = text;
+}
+
+/* What others have to know of a quadlet whose unit goes. */
+static void name_and_close(struct reader *reader, struct quadlet *quadlet)
+{
+    depend_name(reader->set, quadlet);
+    quadlet_close(quadlet);
+}
+
+static void read_unit(struct reader *reader, const char *directory, const char *name)
+{
+    const bool keeps_texts = reader->options->keeps_texts;
+    struct arena *arena = keeps_texts ? &reader->scratch : reader->set->arena;
+    const struct arena_mark mark = arena_mark(arena);
+    const char *path = arena_printf(reader->set->arena, "%s/%s", directory, name);
     const size_t first_finding = reader->diag->len;
+    struct unitfile unit;
+    size_t len;
 
     tell(reader, "unit", path);
     unitfile_init(&unit, arena);
-    int r = load(&reader->buffer, path, &unit, reader->diag);
-    bool is_masked = r == LOAD_MASKED && reader->options->has_masks;
+    int r = load(&reader->buffer, path, &unit, &len, reader->diag);
 
-    *ret = NULL;
-    if (r < 0) {
-        reader->failures++;
-        /* So that another of its name in a weaker directory counts. */
-        if (reader->options->loses_neighbours)
-            return;
+    reader->failures += r < 0;
+    /* Not even its name counts then: another of it in a weaker directory does. */
+    if (r >= 0 || !reader->options->loses_neighbours) {
+        struct quadlet *quadlet = quadlet_new_file(reader->set, path, directory);
+
+        quadlet->unit = unit;
+        quadlet->is_masked = r == LOAD_MASKED && reader->options->has_masks;
+        if (r < 0)
+            quadlet_note_errors(reader->set, quadlet, reader->diag, first_finding);
+        if (keeps_texts) {
+            keep_text(reader, quadlet, path, len);
+            name_and_close(reader, quadlet);
+        }
     }
-    struct quadlet *quadlet = quadlet_new(reader->set, name, dir->path);
-    quadlet->path = path;
-    quadlet->unit = unit;
-    quadlet->is_masked = is_masked;
-    if (r < 0)
-        quadlet_note_errors(quadlet, reader->diag, first_finding);
-    *ret = quadlet;
+    if (keeps_texts)
+        arena_rewind(arena, mark);
 }
 
 /* Takes back what was added since: the names stay taken. */
@@ -156,6 +187,7 @@ static void read_dir(struct reader *reader, const struct search_dir *dir)
     struct quadlet_set *set = reader->set;
     const size_t len_before = set->all.len;
     const int failures_before = reader->failures;
+    const char *directory = NULL;
 
     if (dir->error == ENOENT)
         return;
@@ -168,37 +200,53 @@ static void read_dir(struct reader *reader, const struct search_dir *dir)
         return;
     }
     ARRAY_FOREACH(&dir->names, name) {
-        struct quadlet *quadlet;
-
-        if (quadlet_type_of(*name) >= 0 && !quadlet_find(set, *name))
-            read_unit(reader, dir, *name, &quadlet);
+        if (quadlet_type_of(*name) < 0 || quadlet_find(set, *name))
+            continue;
+        if (!directory)
+            directory = arena_strdup(set->arena, dir->path);
+        read_unit(reader, directory, *name);
     }
     if (reader->failures > failures_before && reader->options->loses_neighbours)
         drop_since(set, len_before);
 }
 
+/* Reads a drop-in into the unit, or into a text of it. */
+static void read_dropin(struct reader *reader, struct quadlet *quadlet, const char *path)
+{
+    const bool keeps_texts = reader->options->keeps_texts;
+    struct arena *arena = keeps_texts ? &reader->scratch : reader->set->arena;
+    struct unitfile dropin;
+    size_t len;
+
+    tell(reader, "drop-in", path);
+    unitfile_init(&dropin, arena);
+    if (load(&reader->buffer, path, &dropin, &len, reader->diag) < 0)
+        reader->failures++;
+    else if (keeps_texts)
+        keep_text(reader, quadlet, path, len);
+    else
+        unitfile_merge(&quadlet->unit, &dropin);
+}
+
 static void read_dropins(struct reader *reader, struct quadlet *quadlet)
 {
-    struct arena *arena = reader->set->arena;
+    const struct arena_mark mark = arena_mark(&reader->scratch);
     const int failures_before = reader->failures;
     const size_t first_finding = reader->diag->len;
     struct strings paths;
 
-    reader->failures += dropin_collect(reader->search, arena, quadlet->name, &paths, reader->diag);
-    ARRAY_FOREACH(&paths, path) {
-        struct unitfile dropin;
-
-        tell(reader, "drop-in", *path);
-        unitfile_init(&dropin, arena);
-        if (load(&reader->buffer, *path, &dropin, reader->diag) >= 0) {
-            unitfile_merge(&quadlet->unit, &dropin);
-            continue;
-        }
-        reader->failures++;
-    }
+    reader->failures += dropin_collect(
+            reader->search, reader->set->arena, quadlet->name, &paths, reader->diag);
+    ARRAY_FOREACH(&paths, path)
+        read_dropin(reader, quadlet, *path);
     /* Podman makes the unit without them. */
     if (reader->failures > failures_before && !reader->options->loses_neighbours)
-        quadlet_note_errors(quadlet, reader->diag, first_finding);
+        quadlet_note_errors(reader->set, quadlet, reader->diag, first_finding);
+    if (paths.len && reader->options->keeps_texts) {
+        quadlet_open(quadlet, &reader->scratch);
+        name_and_close(reader, quadlet);
+    }
+    arena_rewind(&reader->scratch, mark);
 }
 
 /* Masks and what was dropped stay findable by no one. */
@@ -209,10 +257,12 @@ static void forget_hidden(struct quadlet_set *set)
     for (size_t i = 0; i < set->all.len; i++)
         if (!set->all.items[i]->is_masked)
             set->all.items[kept++] = set->all.items[i];
+    if (kept == set->all.len && kept == set->by_name.len)
+        return;
     set->all.len = kept;
     strmap_init_arena(&set->by_name, set->arena);
     for (size_t i = 0; i < set->all.len; i++)
-        strmap_set(&set->by_name, set->all.items[i]->name, set->all.items[i]);
+        strmap_set_borrowed(&set->by_name, set->all.items[i]->name, set->all.items[i]);
 }
 
 int quadlet_read_dirs(struct quadlet_set *set, const struct search *search,
@@ -223,26 +273,26 @@ int quadlet_read_dirs(struct quadlet_set *set, const struct search *search,
     ARRAY_FOREACH(&search->dirs, dir)
         read_dir(&reader, dir);
     forget_hidden(set);
-    for (size_t i = 0; i < set->all.len; i++)
+    for (size_t i = 0; search->has_dropins && i < set->all.len; i++)
         read_dropins(&reader, set->all.items[i]);
     free(reader.buffer.data);
+    arena_release(&reader.scratch);
     return reader.failures;
 }
 
 int quadlet_read_file(struct quadlet_set *set, const char *path, struct diag *diag)
 {
-    const char *name = path_last(path);
     struct buffer buffer = { 0 };
     struct unitfile unit;
+    size_t len;
 
     unitfile_init(&unit, set->arena);
     path = arena_strdup(set->arena, path);
-    int r = load(&buffer, path, &unit, diag);
+    int r = load(&buffer, path, &unit, &len, diag);
     free(buffer.data);
     if (r < 0)
         return r;
-    struct quadlet *quadlet = quadlet_new(set, name, path_parent(set->arena, path));
-    quadlet->path = path;
+    struct quadlet *quadlet = quadlet_new_file(set, path, path_parent(set->arena, path));
     quadlet->unit = unit;
     return 0;
 }

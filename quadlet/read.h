@@ -32,6 +32,8 @@ struct quadlet_read_options {
     bool loses_neighbours;
     /* Links to /dev/null hide the unit without an error. */
     bool has_masks;
+    /* Quadlets are kept as texts, which is a third of the memory: see quadlet_open. */
+    bool keeps_texts;
     /* Called for each file and drop-in that is read; may be NULL. */
     void (*loading)(void *userdata, const char *what, const char *path);
     void *userdata;
@@ -39,7 +41,7 @@ struct quadlet_read_options {
 
 /* Reads the units of all directories into the set; of several with one name the first counts. Returns
  * the number of files and directories that could not be used; each has its findings. A quadlet whose file
- * or drop-in is broken is in the set as failed, unless neighbours are lost. */
+ * or drop-in is broken is in the set as failed, unless neighbours are lost. The search is not needed afterwards. */
 int quadlet_read_dirs(struct quadlet_set *set, const struct search *search,
         const struct quadlet_read_options *options, struct diag *diag);
 

@@ -164,3 +164,23 @@ describe() {
     systemd-analyze --man=no verify out/*.service >verify 2>&1 || :
     ! grep -E 'out/[^ ]*:[0-9]+: ' verify || { cat verify; false; }
 }
+
+@test "a thousand quadlets take little memory, and drop-ins of theirs still name what they make" {
+    ! ldd "$generator" 2>/dev/null | grep -q 'lib[atu]*san' || skip "a sanitizer's memory"
+    ldd "$generator" 2>/dev/null | grep -q libc.so && skip "it is not linked statically"
+    for i in $(seq 1000); do
+        printf '[Unit]\nDescription=Number %d\n\n[Container]\nImage=docker.io/library/nginx:1\nVolume=data.volume:/data\nEnvironment=A=1 B=2\nPublishPort=%d:80\nExec=sleep "%d s"\n\n[Service]\nRestart=always\n\n[Install]\nWantedBy=multi-user.target\n' \
+            "$i" $((8000 + i)) "$i" >"units/c$i.container"
+    done
+    mkdir units/c7.container.d units/data.volume.d
+    printf '[Volume]\n' >units/data.volume
+    printf '[Container]\nServiceName=seven\nContainerName=other\n' >units/c7.container.d/name.conf
+    printf '[Unit]\nAfter=c7.container\n' >units/data.volume.d/after.conf
+    printf '[Container]\nImage=x.example/y:1\nNetwork=c7.container\n' >units/joined.container
+    (ulimit -d 1600 && "$generator" -no-kmsg-log out)
+    [ "$(find out -name '*.service' -type f | wc -l)" = 1002 ]
+    [ -f out/seven.service ]
+    grep -qx 'After=network-online.target' out/data-volume.service
+    grep -qx 'After=seven.service' out/data-volume.service
+    grep -q '^ExecStart=.* --network container:other ' out/joined.service
+}

@@ -99,12 +99,28 @@ static void a_stored_null_and_keys_by_length_are_told_apart(void **state)
     strmap_release(&map);
 }
 
+static void a_borrowed_key_is_not_copied(void **state)
+{
+    static const char key[] = "key";
+    struct arena arena = ARENA_INIT;
+    struct strmap map;
+
+    (void)state;
+    strmap_init_arena(&map, &arena);
+    assert_null(strmap_set_borrowed(&map, key, number(1)));
+    assert_ptr_equal(map.entries[0].key, key);
+    assert_ptr_equal(strmap_set_borrowed(&map, "key", number(2)), number(1));
+    assert_ptr_equal(map.entries[0].key, key);
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_keep_the_order_of_insertion_through_replacement_and_removal),
         cmocka_unit_test(many_keys_are_found_on_the_heap_and_in_an_arena),
         cmocka_unit_test(the_empty_map_can_be_asked),
+        cmocka_unit_test(a_borrowed_key_is_not_copied),
         cmocka_unit_test(a_stored_null_and_keys_by_length_are_told_apart),
     };
 
