@@ -1,6 +1,7 @@
 /* Reading JSON that berth wrote itself, member by member and without building it first: a listing reads a state and a
  * configuration for each container, and building those took more time than all the rest of it. What others wrote,
- * and what is looked at more than once, is read with base/json/json.h; the two accept the same texts.
+ * and what is looked at more than once, is read with base/json/json.h; the two accept the same texts (but NUL, which
+ * jansson passes over between two words).
  *
  *     json_scan_begin(&scan, arena, text, len);
  *     if (json_scan_type(&scan) == JSON_SCAN_OBJECT && json_scan_enter(&scan))
