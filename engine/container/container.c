@@ -41,10 +41,13 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/json-scan.h"
 #include "base/json/json.h"
 #include "base/limits.h"
+#include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "engine/container/container-internal.h"
+#include "engine/monitor/json-text.h"
 #include "engine/monitor/monitor-config.h"
 #include "engine/monitor/state-file.h"
 
@@ -228,18 +231,19 @@ static int read_columns(
 
 static char **texts_from_json(struct arena *arena, const char *text)
 {
-    auto_json json_t *list = NULL;
-    char **vector;
+    struct json_scan list;
+    size_t len = 0;
 
-    if (!text || jsonx_parse(text, strlen(text), "endpoint row", &list, NULL) < 0)
+    json_scan_begin(&list, arena, text ? text : "[]", text ? strlen(text) : 2);
+    if (json_scan_type(&list) != JSON_SCAN_ARRAY)
         return ARENA_NEW(arena, char *);
-    vector = ARENA_NEW_ARRAY(arena, json_array_size(list) + 1, char *);
-    for (size_t i = 0, n = 0; i < json_array_size(list); i++) {
-        const char *item = json_string_value(json_array_get(list, i));
-
-        if (item)
-            vector[n++] = arena_strdup(arena, item);
-    }
+    char **vector = ARENA_NEW_ARRAY(arena, json_scan_count(&list) + 1, char *);
+    json_scan_enter(&list);
+    while (json_scan_item(&list))
+        if (json_scan_type(&list) == JSON_SCAN_TEXT)
+            vector[len++] = (char *)json_scan_text(&list);
+        else
+            json_scan_skip(&list);
     return vector;
 }
 
@@ -293,28 +297,26 @@ static int read_bindings(
 
 const char *container_health_json(struct arena *arena, const struct monitor_state *state)
 {
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(LIMIT_JSON_BYTES);
     char start[TIME_RFC3339_MAX], end[TIME_RFC3339_MAX];
-    auto_free char *text = NULL;
-    auto_json json_t *health = NULL;
-    json_t *log = json_array();
 
-    if (state->health == MONITOR_HEALTH_NONE) {
-        json_decref(log);
+    if (state->health == MONITOR_HEALTH_NONE)
         return NULL;
-    }
+    strbuf_addf(&text, "{\"Status\":\"%s\",\"FailingStreak\":%d,\"Log\":[",
+            monitor_health_names[state->health], (int)state->failing_streak);
     for (size_t i = 0; i < state->health_log_len; i++) {
         const struct health_result *result = &state->health_log[i];
+        const char *output = result->output ? result->output : "";
 
-        json_array_append_new(log,
-                json_pack("{s:s, s:s, s:i, s:o}", "Start",
-                        time_format_rfc3339(result->start_nsec, start), "End",
-                        time_format_rfc3339(result->end_nsec, end), "ExitCode", result->exit_code,
-                        "Output", jsonx_text(result->output ? result->output : "")));
+        strbuf_addf(&text,
+                "%s{\"Start\":\"%s\",\"End\":\"%s\",\"ExitCode\":%d,\"Output\":", i > 0 ? "," : "",
+                time_format_rfc3339(result->start_nsec, start),
+                time_format_rfc3339(result->end_nsec, end), result->exit_code);
+        json_text_append(&text, output, strlen(output));
+        strbuf_addc(&text, '}');
     }
-    health = json_pack("{s:s, s:i, s:o}", "Status", monitor_health_names[state->health],
-            "FailingStreak", (int)state->failing_streak, "Log", log);
-    text = jsonx_dump(health);
-    return arena_strdup(arena, text);
+    strbuf_adds(&text, "]}");
+    return arena_strdup(arena, text.data);
 }
 
 static const enum container_status from_monitor[MONITOR_STATUS_MAX_] = {
