@@ -25,6 +25,8 @@
 #define WAL_RESERVE_BYTES (2 * WAL_PAGES_MAX * 4096)
 #define BALLAST_BYTES (256 * 1024)
 #define WAL_RETRY_MSEC 5
+#define BUSY_PAUSE_MIN_USEC 250
+#define BUSY_PAUSE_MAX_USEC 4000
 
 /* The errno that tells callers and exit codes what SQLite's code means. */
 static int code_to_errno(int code)
@@ -129,12 +131,37 @@ static int create_file(const char *path, struct error **err)
     return 0;
 }
 
+int64_t db_busy_pause_usec(int attempt)
+{
+    int64_t pause = BUSY_PAUSE_MIN_USEC;
+
+    while (attempt-- > 0 && pause < BUSY_PAUSE_MAX_USEC)
+        pause *= 2;
+    return pause;
+}
+
+/* SQLite's own handler comes to look every tenth of a second only: of fifty containers that start at once the last ones
+ * sleep while nobody writes. A transaction takes less than a millisecond. */
+static int wait_for_others(void *userdata, int attempt)
+{
+    struct db *db = userdata;
+    const struct timespec pause = { .tv_nsec = (long)db_busy_pause_usec(attempt) * 1000 };
+    int64_t now = time_monotonic_usec();
+
+    if (attempt == 0)
+        db->busy_deadline_usec = now + DB_BUSY_TIMEOUT_MSEC * USEC_PER_MSEC;
+    if (now >= db->busy_deadline_usec)
+        return 0;
+    (void)ppoll(NULL, 0, &pause, NULL);
+    return 1;
+}
+
 static int configure(struct db *db, struct error **err)
 {
     int on = 0;
 
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, DB_BUSY_TIMEOUT_MSEC);
+    sqlite3_busy_handler(db->handle, wait_for_others, db);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, &on);
     /* The last connection would copy the log into the database and sync it: every short command would
      * pay for that. The log is bounded by the automatic checkpoint, and opening reads what is in it. */

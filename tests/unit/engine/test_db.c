@@ -17,6 +17,7 @@
 #include "base/fault.h"
 #include "base/fs.h"
 #include "engine/engine-internal.h"
+#include "engine/state/db-internal.h"
 #include "engine/state/db.h"
 #include "engine/state/sweep.h"
 
@@ -205,6 +206,49 @@ static void a_note_of_a_living_process_is_left_alone(void **state)
     assert_true(volume_dir_exists(f, "coming"));
 }
 
+/* Sleeping long, or for ever longer, is what the last of many starts would pay for. */
+static void who_waits_for_a_transaction_looks_again_soon(void **state)
+{
+    int64_t before = 0, pause;
+
+    (void)state;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        pause = db_busy_pause_usec(attempt);
+        assert_true(pause > 0 && pause >= before && pause <= 5000);
+        before = pause;
+    }
+}
+
+static void another_connections_transaction_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    auto_(db_rollback_p) struct db *transaction = NULL;
+    pid_t child;
+    int begun[2], status;
+    char byte;
+
+    assert_int_equal(pipe2(begun, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0) {
+        struct engine *engine = NULL;
+        struct db *theirs = NULL;
+        int r = engine_open(&f->options, &engine, NULL);
+
+        if (r >= 0)
+            r = db_begin(engine->db, &theirs, NULL);
+        if (write(begun[1], "x", 1) != 1 || r < 0)
+            _exit(1);
+        usleep(20000); /* long enough that the other one has to wait, whatever it does meanwhile */
+        _exit(db_commit(&theirs, NULL) < 0);
+    }
+    assert_int_equal(read(begun[0], &byte, 1), 1);
+    assert_int_equal(db_begin(f->engine->db, &transaction, NULL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(begun[0]);
+    close(begun[1]);
+}
+
 static void a_removed_lock_file_locks_nothing_any_more(void **state)
 {
     struct fixture *f = *state;
@@ -228,6 +272,8 @@ int main(void)
         TEST(a_second_row_of_one_name_is_told_as_such),
         TEST(a_database_of_a_newer_version_is_refused),
         TEST(two_connections_see_each_others_commits),
+        TEST(who_waits_for_a_transaction_looks_again_soon),
+        TEST(another_connections_transaction_is_waited_for),
         TEST(what_has_no_row_goes_with_a_note_that_is_not_done),
         TEST(a_note_of_a_process_that_died_is_carried_out_by_the_next),
         TEST(a_note_of_a_living_process_is_left_alone),
