@@ -574,6 +574,16 @@ static int endpoint_from_row(struct engine *engine, struct arena *arena, struct 
     " FROM endpoints JOIN networks ON networks.id = endpoints.network_id"                   \
     " JOIN containers ON containers.id = endpoints.container_id "
 
+static int read_rows(struct engine *engine, struct arena *arena, struct stmt *stmt,
+        struct network_endpoints *ret, struct error **err)
+{
+    int r;
+
+    while ((r = stmt_step(stmt, err)) > 0)
+        r = endpoint_from_row(engine, arena, stmt, ret, err);
+    return r;
+}
+
 int network_read_endpoints(struct engine *engine, struct arena *arena, const char *container_id,
         struct network_endpoints *ret, struct error **err)
 {
@@ -591,7 +601,27 @@ int network_read_endpoints(struct engine *engine, struct arena *arena, const cha
                 ENDPOINT_SELECT "WHERE endpoints.active_boot = ?"
                                 " ORDER BY networks.id, endpoints.container_id",
                 "t", engine->boot_id);
-    while (r >= 0 && (r = stmt_step(stmt, err)) > 0)
-        r = endpoint_from_row(engine, arena, stmt, ret, err);
+    return r < 0 ? r : read_rows(engine, arena, stmt, ret, err);
+}
+
+int network_read_named_endpoints(struct engine *engine, struct arena *arena,
+        struct network_endpoints *ret, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    size_t kept = 0;
+    int r;
+
+    *ret = (struct network_endpoints){ 0 };
+    r = db_query(engine->db, &stmt, err,
+            ENDPOINT_SELECT "WHERE endpoints.active_boot = ? AND endpoints.network_id NOT IN"
+                            " (SELECT id FROM networks WHERE name = '" NETWORK_DEFAULT_NAME "')"
+                            " ORDER BY networks.id, endpoints.container_id",
+            "t", engine->boot_id);
+    if (r >= 0)
+        r = read_rows(engine, arena, stmt, ret, err);
+    for (size_t i = 0; i < ret->len; i++)
+        if (network_has_names(ret->items[i].network))
+            ret->items[kept++] = ret->items[i];
+    ret->len = kept;
     return r;
 }

@@ -126,8 +126,7 @@ static int write_zone(int dir_fd, const char *id, const struct strbuf *text, str
 static bool is_wanted(const struct network_endpoints *endpoints, const char *id)
 {
     for (size_t i = 0; i < endpoints->len; i++)
-        if (network_has_names(endpoints->items[i].network) &&
-                string_is_equal(endpoints->items[i].network->id, id))
+        if (string_is_equal(endpoints->items[i].network->id, id))
             return true;
     return false;
 }
@@ -163,8 +162,6 @@ static int write_files(int dir_fd, const struct network_endpoints *endpoints, bo
 
         for (end = i + 1; end < endpoints->len && endpoints->items[end].network == network;)
             end++;
-        if (!network_has_names(network))
-            continue;
         names_format(&endpoints->items[i], end - i, &text);
         r = write_zone(dir_fd, network->id, &text, err);
         if (r < 0)
@@ -189,7 +186,7 @@ int names_apply(struct engine *engine, struct error **err)
 
     if (dir_fd < 0)
         return dir_fd;
-    r = network_read_endpoints(engine, &arena, NULL, &endpoints, err);
+    r = network_read_named_endpoints(engine, &arena, &endpoints, err);
     if (r >= 0)
         r = write_files(dir_fd, &endpoints, &changed, &zones, err);
     if (r < 0)
@@ -208,6 +205,9 @@ int names_apply(struct engine *engine, struct error **err)
 
 int names_revive(struct engine *engine, struct error **err)
 {
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct network_endpoints endpoints;
+    int r;
     auto_close int dir_fd = openat(
             engine->run_fd, DNS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -215,5 +215,8 @@ int names_revive(struct engine *engine, struct error **err)
         return 0; /* nobody ever needed one since boot */
     if (dir_fd < 0)
         return error_set(err, errno, NULL, "cannot open %s/%s", engine->options.run_dir, DNS_DIR);
-    return names_server_is_there(dir_fd) ? 0 : network_refresh_names(engine, err);
+    if (names_server_is_there(dir_fd))
+        return 0;
+    r = network_read_named_endpoints(engine, &arena, &endpoints, err);
+    return r < 0 || endpoints.len == 0 ? r : network_refresh_names(engine, err);
 }

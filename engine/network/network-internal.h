@@ -152,6 +152,11 @@ struct network_endpoints {
 int network_read_endpoints(struct engine *engine, struct arena *arena, const char *container_id,
         struct network_endpoints *ret, struct error **err);
 
+/* All active ones of networks that have names, likewise: on the default network alone there may be thousands of
+ * containers, and none of them is any business of the name server. */
+int network_read_named_endpoints(struct engine *engine, struct arena *arena,
+        struct network_endpoints *ret, struct error **err);
+
 /* The interface's outer end: the same for the same container and network. */
 void network_host_name(const char *container_id, const char *network_id, char ret[static IFNAMSIZ]);
 

@@ -504,3 +504,13 @@ nothing_is_left_after_a_command() {
     berth start x2
     [ "$(state_of x2)" = "running 0" ]
 }
+
+@test "who only looks waits for no network when no container has names to be answered" {
+    berth run -d --name x1 busybox sleep 1000 >/dev/null
+    exec 8>"$BERTH_RUN/locks/network"
+    flock 8
+    run timeout 60 berth ps -q 8>&-
+    exec 8>&-
+    assert_status 0
+    [ "${#lines[@]}" -eq 1 ]
+}
