@@ -195,6 +195,15 @@ static int compare_zones(const void *a, const void *b)
     return strcmp((*(struct dns_zone *const *)a)->name, (*(struct dns_zone *const *)b)->name);
 }
 
+/* What was changed up to now is about to be read: whoever changes a file says so, too, and it shall not be read twice. */
+static void drop_notices(struct dns_server *server)
+{
+    _Alignas(struct inotify_event) char buffer[4096];
+
+    while (read(server->inotify_fd, buffer, sizeof(buffer)) > 0)
+        continue;
+}
+
 /* Reads all zones anew. A file that cannot be read keeps the others from nothing. */
 static int reload(struct dns_server *server, struct error **err)
 {
@@ -204,6 +213,7 @@ static int reload(struct dns_server *server, struct error **err)
     struct dirent *entry;
     int first = 0, r;
 
+    drop_notices(server);
     if (fd < 0 || !(dir = fdopendir(fd)))
         return error_set(err, errno, NULL, "cannot read the directory of names");
     fd = -EBADF; /* the directory stream's now */
@@ -278,11 +288,9 @@ static void on_control_connection(struct loop *loop, int fd, uint32_t events, vo
 static void on_inotify(struct loop *loop, int fd, uint32_t events, void *userdata)
 {
     struct dns_server *server = userdata;
-    _Alignas(struct inotify_event) char buffer[4096];
 
     (void)events;
-    while (read(fd, buffer, sizeof(buffer)) > 0)
-        continue;
+    (void)fd;
     (void)reload(server, NULL);
     if (server->zones.len == 0)
         loop_quit(loop, 0);
