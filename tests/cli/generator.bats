@@ -155,6 +155,18 @@ describe() {
     done <<<"$output"
 }
 
+@test "a monitor, of which there are many, has no library of its own but libmnl" {
+    case $BERTH_BUILD in *asan | *tsan) skip "a sanitizer's build" ;; esac
+    run -0 ldd "$BERTH_BUILD/libexec/berth/berth-monitor"
+    while read -r library _; do
+        case $library in
+        linux-vdso* | libc.so* | libmnl.so* | /lib*/ld-linux*) ;;
+        libjansson.so*) [ ! -e "$(cc -print-file-name=libjansson.a)" ] ;;
+        *) echo "$library"; false ;;
+        esac
+    done <<<"$output"
+}
+
 @test "systemd finds nothing wrong with what is generated" {
     command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
     export PODMAN=/bin/true
