@@ -166,6 +166,9 @@ static int run_list(struct oci_cli *cli, const void *data, int argc, char **argv
 
     (void)argc;
     (void)argv;
+    /* Where the user looks there has to be something; the usual place is made when it is needed. */
+    if (root_fd == -ENOENT && cli->root_is_given)
+        r = error_set(&err, ENOENT, NULL, "cannot open \"%s\"", cli->runtime.root_dir);
     if (r < 0)
         return oci_report(cli, err);
     if (options->quiet) {

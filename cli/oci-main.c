@@ -275,6 +275,7 @@ static int apply_globals(struct oci_cli *cli, const struct global_options *optio
             parse_bool(str_from(options->rootless), &rootless) < 0)
         return oci_report_failure(cli, "invalid value for --rootless: %s", options->rootless);
     cli->rootless = rootless;
+    cli->root_is_given = options->root;
     cli->runtime.root_dir = options->root ? options->root : default_root(cli);
     if (cli->runtime.root_dir[0] != '/') {
         auto_free char *cwd = getcwd(NULL, 0);

@@ -22,6 +22,7 @@ struct oci_cli {
     const char *log_path; /* NULL: none */
     bool log_json, debug;
     bool rootless;
+    bool root_is_given;
 };
 
 /* A row of the table of commands: what struct command says, with a function of our own. */

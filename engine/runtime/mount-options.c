@@ -76,6 +76,8 @@ static const struct mount_option mount_options[] = {
     TREE_SET("rnodiratime", MOUNT_ATTR_NODIRATIME),
     TREE_SET("rnoexec", MOUNT_ATTR_NOEXEC),
     TREE_CLEAR("rnostrictatime", MOUNT_ATTR__ATIME),
+    TREE_CLEAR("rnorelatime",
+            0), /* as others have it: relatime is what there is when nothing is set */
     TREE_SET("rnosuid", MOUNT_ATTR_NOSUID),
     TREE_SET("rnosymfollow", MOUNT_ATTR_NOSYMFOLLOW),
     SET("ro", MS_RDONLY),

@@ -311,17 +311,30 @@ static int parse_sysctls(struct spec_parse *p, const json_t *linux_json)
     return 0;
 }
 
+static bool is_listed(char *const *begin, char *const *end, const char *text)
+{
+    for (; begin < end; begin++)
+        if (strcmp(*begin, text) == 0)
+            return true;
+    return false;
+}
+
+/* Each once: what is covered twice is a mount more that nobody sees. */
 static int parse_paths(struct spec_parse *p, const json_t *linux_json, const char *key, char ***ret)
 {
     int r = spec_get_texts(p, linux_json, key, ret, NULL);
 
     if (r < 0)
         return r;
+    char **kept = *ret;
     for (char **path = *ret; *path; path++) {
         if (!path_is_absolute(*path))
             return error_set_plain(
                     p->err, EINVAL, NULL, "%s: \"%s\" is not an absolute path", key, *path);
+        if (!is_listed(*ret, kept, *path))
+            *kept++ = *path;
     }
+    *kept = NULL;
     return 0;
 }
 

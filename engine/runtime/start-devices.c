@@ -59,6 +59,8 @@ static int bind_node(int dir_fd, const char *name, const char *host_path, mode_t
         if (tree < 0 || fstat(tree, &st) < 0 || st.st_rdev != number)
             return -1;
     }
+    /* What is bound has the flags of the host's /dev; a node needs neither of these. */
+    (void)mount_tree_set(tree, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0);
     fd_close(openat(dir_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666));
     auto_close int target = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)

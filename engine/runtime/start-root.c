@@ -40,8 +40,11 @@ int start_make_root(struct start *start)
             start_fail(start->process.sync_fd, STAGE_ROOTFS, 0);
         return fd;
     }
-    /* Nothing that is mounted from here on may show in the host's namespace. */
-    if (mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0)
+    /* Nothing that is mounted from here on may show in the host's namespace. A root that is to follow the host has to be
+     * bound from what follows it. */
+    if (mount(NULL, "/", NULL,
+                (start->spec->rootfs_propagation & MS_SLAVE ? MS_SLAVE : MS_PRIVATE) | MS_REC,
+                NULL) < 0)
         start_fail(start->process.sync_fd, STAGE_PROPAGATION, 0);
     /* Over "/" itself: the engine's directories are not to be reached from a user namespace. */
     if (start->root_tree_fd >= 0) {

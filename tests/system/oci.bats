@@ -263,6 +263,10 @@ assert os.path.exists("/proc/%d" % state["pid"]), state
 }
 
 @test "list prints a table, JSON or names" {
+    run berth oci --root "$WORK/nothing" list
+    assert_status 1
+    assert_output_has 'nothing\": No such file or directory'
+    mkdir -p "$OCI_ROOT"
     run oci list
     assert_output_has STATUS
     run oci list --format json
@@ -409,6 +413,33 @@ c['mounts'] += [{'destination': '/etc/link', 'type': 'bind', 'source': '$WORK/bo
     run oci run "$CONTAINER"
     [ "$output" = $'bound\n2755\n700' ]
     [ "$(stat -c %a rootfs/group/a/b)" = 2755 ]
+}
+
+@test "a path that is masked twice is covered once" {
+    make_config 'grep -c " /srv " /proc/mounts' "
+c['linux']['maskedPaths'] = ['/srv', '/proc/kcore', '/srv']"
+    mkdir -p rootfs/srv
+    run oci run "$CONTAINER"
+    [ "$output" = 1 ]
+}
+
+@test "a root that is to follow the machine gets what is mounted below it there" {
+    make_config 'sleep 1000' "
+c['linux']['rootfsPropagation'] = 'rslave'"
+    mkdir -p rootfs/srv/below
+    cat >inner <<EOF
+mount --bind "$BUNDLE" "$BUNDLE"
+mount --make-shared "$BUNDLE"
+cd "$BUNDLE"
+berth oci --root "$OCI_ROOT" run -d "$CONTAINER" >/dev/null 2>&1
+mount -t tmpfs from-outside rootfs/srv/below
+berth oci --root "$OCI_ROOT" exec "$CONTAINER" grep -c from-outside /proc/mounts
+berth oci --root "$OCI_ROOT" exec "$CONTAINER" mount -t tmpfs from-inside /tmp || :
+! grep from-inside /proc/mounts
+EOF
+    run unshare -m --propagation private bash -e inner
+    assert_status 0
+    [ "${lines[0]}" = 1 ]
 }
 
 @test "without pivot_root no further proc can be mounted, whatever is mounted elsewhere" {

@@ -149,6 +149,7 @@ static void options_of_a_bind_replace_those_of_its_source(void **state)
         { "'bind','rw','nosuid'", "rw,nosuid,noatime" },
         { "'bind','ro','relatime'", "ro,relatime" },
         { "'rbind','rrelatime'", "ro,nosuid,nodev,relatime" },
+        { "'rbind','rnorelatime'", "ro,nosuid,nodev,noatime" },
     };
 
     (void)state;

@@ -61,6 +61,12 @@ static void root_of_a_user_namespace_is_another_user_outside(void **state)
     check(user_box(ARGS("cat", "/proc/self/status")), 0, "Uid:\t0\t0\t0\t0\n");
 }
 
+static void devices_of_the_host_are_bound_with_no_rights_but_theirs(void **state)
+{
+    (void)state;
+    check(user_box(ARGS("cat", "/proc/self/mounts")), 0, " /dev/null devtmpfs rw,nosuid,noexec");
+}
+
 static void files_of_its_root_are_roots_on_disk(void **state)
 {
     struct box *box = user_box(ARGS("write", "/file", "text"));
@@ -325,6 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(root_of_a_user_namespace_is_another_user_outside),
+        cmocka_unit_test(devices_of_the_host_are_bound_with_no_rights_but_theirs),
         cmocka_unit_test(files_of_its_root_are_roots_on_disk),
         cmocka_unit_test(other_users_of_the_image_are_found),
         cmocka_unit_test(devices_are_the_hosts_where_none_can_be_made),
