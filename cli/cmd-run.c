@@ -13,7 +13,9 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/strbuf.h"
 #include "cli/cli.h"
+#include "cli/specs.h"
 #include "cli/commands.h"
 #include "cli/foreground.h"
 #include "cli/image-progress.h"
@@ -52,8 +54,10 @@ static int write_cidfile(const char *path, const char *id, struct error **err)
 }
 
 /* What can have one value only. */
-static int check_options(const struct run_options *o, struct error **err)
+static int check_options(struct cli *cli, const struct run_options *o, struct error **err)
 {
+    if (o->kernel_memory_bytes)
+        report_warning(cli, "--kernel-memory has no effect: kernels have no such limit any more");
     if (!o->disable_content_trust)
         return error_set_plain(
                 err, EOPNOTSUPP, NULL, "--disable-content-trust=false is not supported");
@@ -67,6 +71,54 @@ static int check_options(const struct run_options *o, struct error **err)
         return error_set_plain(err, EINVAL, NULL,
                 "invalid isolation \"%s\" on linux, only \"default\" is supported", o->isolation);
     return 0;
+}
+
+/* "${NAME}" and "$NAME" for the image's variables; "$$" is none of them. */
+static const char *expand_env(struct arena *arena, const struct image *image, const char *text)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(CLI_TEXT_MAX);
+
+    while (*text) {
+        const char *name = text + 1;
+        bool braced = *text == '$' && *name == '{';
+        size_t len = 0;
+
+        name += braced;
+        while (*text == '$' && (name[len] == '_' || (name[len] >= 'a' && name[len] <= 'z') ||
+                                       (name[len] >= 'A' && name[len] <= 'Z') ||
+                                       (len > 0 && name[len] >= '0' && name[len] <= '9')))
+            len++;
+        if (len == 0 || (braced && name[len] != '}')) {
+            strbuf_addc(&out, *text++);
+            continue;
+        }
+        for (char **entry = image ? image->config.env : NULL; entry && *entry; entry++)
+            if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
+                strbuf_adds(&out, *entry + len + 1);
+        text = name + len + braced;
+    }
+    return arena_strdup(arena, out.data);
+}
+
+/* --env-merge: stronger than the image's variables, weaker than the others that are given. */
+static int merge_env(struct cli *cli, struct engine *engine, const struct run_options *o,
+        const char *ref, struct container_config *config, struct error **err)
+{
+    auto_(image_free_p) struct image *image = NULL;
+    struct strings env = { 0 };
+    int r = o->rootfs ? 0 : image_require(engine, ref, &image, err);
+
+    ARRAY_FOREACH(&o->env_merge, word) {
+        if (r >= 0 && (!strchr(*word, '=') || **word == '='))
+            r = error_set_plain(err, EINVAL, NULL,
+                    "invalid value \"%s\" for --env-merge: expected KEY=VALUE", *word);
+        *ARRAY_APPEND_ARENA(&cli->arena, &env) = (char *)(uintptr_t)expand_env(
+                &cli->arena, image, *word);
+    }
+    for (char **entry = config->env; entry && *entry; entry++)
+        *ARRAY_APPEND_ARENA(&cli->arena, &env) = *entry;
+    config->env = spec_vector(&cli->arena, &env);
+    return r;
 }
 
 /* --replace */
@@ -94,7 +146,7 @@ static int create(struct cli *cli, const struct run_options *given, int argc, ch
     auto_(diag_release) struct diag diag = DIAG_INIT;
     struct container_config config;
     struct engine *engine = NULL;
-    int r = check_options(o, &err);
+    int r = check_options(cli, o, &err);
 
     if (r >= 0 && (o->pod || o->pod_id_file) && !(engine = cli_engine(cli, &err)))
         r = -EPERM;
@@ -113,6 +165,8 @@ static int create(struct cli *cli, const struct run_options *given, int argc, ch
     cli_interrupt_begin(cli);
     if (r >= 0 && !o->rootfs)
         r = ensure_image(cli, engine, o, argv[0], &err);
+    if (r >= 0 && o->env_merge.len)
+        r = merge_env(cli, engine, o, argv[0], &config, &err);
     if (r >= 0 && o->replace)
         r = replace(engine, o->name, &err);
     if (r >= 0)

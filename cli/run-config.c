@@ -208,6 +208,17 @@ static int fill_files(struct cli *cli, const struct run_options *o, struct conta
     return r;
 }
 
+/* Later starts have another working directory. */
+static int absolute_path(struct cli *cli, const char *path, const char **ret, struct error **err)
+{
+    char cwd[PATH_MAX];
+
+    if (path && !getcwd(cwd, sizeof(cwd)))
+        return error_set(err, errno, NULL, "cannot tell the current directory");
+    *ret = path ? path_join(&cli->arena, cwd, path) : NULL;
+    return 0;
+}
+
 static int fill_network(struct cli *cli, const struct run_options *o,
         struct container_config *config, struct error **err)
 {
@@ -267,6 +278,16 @@ static int fill_network(struct cli *cli, const struct run_options *o,
         if (**link == ':' || **link == '\0' || strchr(*link, ' ') ||
                 (strchr(*link, ':') && strchr(strchr(*link, ':') + 1, ':')))
             return error_set_plain(err, EINVAL, NULL, "bad format for links: %s", *link);
+    if (o->hosts_file && strcmp(o->hosts_file, "image") == 0)
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "--hosts-file image is not supported: --no-hosts leaves the image's as it is");
+    if (o->hosts_file && o->no_hosts)
+        return error_set_plain(err, EINVAL, NULL, "--no-hosts and --hosts-file exclude each other");
+    if (o->hosts_file && strcmp(o->hosts_file, "none") != 0 &&
+            absolute_path(cli, o->hosts_file, &config->hosts_file, err) < 0)
+        return -EINVAL;
+    if (config->hosts_file && access(config->hosts_file, R_OK) < 0)
+        return error_set(err, errno, NULL, "cannot read the hosts file \"%s\"", config->hosts_file);
     config->no_hosts = o->no_hosts;
     config->no_hostname = o->no_hostname;
     if (o->no_hosts && o->add_hosts.len)
@@ -461,17 +482,6 @@ static int fill_rights(struct cli *cli, const struct run_options *o,
     config->uid_maps = spec_vector(arena, &o->uid_maps);
     config->gid_maps = spec_vector(arena, &o->gid_maps);
     return r;
-}
-
-/* Later starts have another working directory. */
-static int absolute_path(struct cli *cli, const char *path, const char **ret, struct error **err)
-{
-    char cwd[PATH_MAX];
-
-    if (path && !getcwd(cwd, sizeof(cwd)))
-        return error_set(err, errno, NULL, "cannot tell the current directory");
-    *ret = path ? path_join(&cli->arena, cwd, path) : NULL;
-    return 0;
 }
 
 /* A command for the shell; Podman's "none", and a list of words as JSON. */

@@ -1,7 +1,11 @@
 #include "cli/run-options.h"
 
+#include <errno.h>
 #include <stddef.h>
 
+#include "base/error.h"
+#include "base/parse.h"
+#include "base/str.h"
 #include "cli/cli.h"
 
 const struct run_options run_option_defaults = RUN_OPTION_DEFAULTS;
@@ -11,6 +15,51 @@ const struct run_options run_option_defaults = RUN_OPTION_DEFAULTS;
     {                                                                             \
         .name = (option), .type = &(kind), .flags = OPT_UNSUPPORTED | OPT_HIDDEN, \
         AT(unsupported_list), .help = "Not supported"                             \
+    }
+
+/* Options that can only be refused, each kind with its reason. */
+static int refuse_windows(void *target, const char *value, struct error **err)
+{
+    (void)target;
+    (void)value;
+    return error_set_plain(err, EOPNOTSUPP, NULL, "only Windows has it");
+}
+
+static int refuse_users(void *target, const char *value, struct error **err)
+{
+    (void)target;
+    (void)value;
+    return error_set_plain(err, EOPNOTSUPP, NULL,
+            "nothing is written into the image's /etc/passwd and /etc/group");
+}
+
+static int refuse_socket(void *target, const char *value, struct error **err)
+{
+    (void)target;
+    (void)value;
+    return error_set_plain(err, EOPNOTSUPP, NULL, "there is no daemon, and no socket of its");
+}
+
+static int accept_no_users(void *target, const char *value, struct error **err)
+{
+    bool wanted;
+
+    return parse_bool(str_from(value), &wanted) == 0 && !wanted ? 0
+                                                                : refuse_users(target, value, err);
+}
+
+static const struct opt_type windows_only = { .name = "string", .parse = refuse_windows },
+                             users_entry = { .name = "string", .parse = refuse_users },
+                             users_flag = { .name = "flag",
+                                 .is_flag = true,
+                                 .parse = accept_no_users },
+                             api_socket = {
+                                 .name = "flag", .is_flag = true, .parse = refuse_socket
+                             };
+#define ONLY_REFUSED(option, kind)                                                    \
+    {                                                                                 \
+        .name = (option), .type = &(kind), .flags = OPT_HIDDEN, AT(unsupported_list), \
+        .help = "Not supported"                                                       \
     }
 
 const struct opt run_option_rows[] = { { .name = "detach",
@@ -682,15 +731,31 @@ const struct opt run_option_rows[] = { { .name = "detach",
             .arg = "FILE",
             AT(pod_id_file),
             .help = "Join the pod whose id is in a file" },
-    REGISTRY_ROWS(struct run_options, registry), REFUSED("cpu-count", opt_list),
-    REFUSED("cpu-percent", opt_list),
+    REGISTRY_ROWS(struct run_options, registry),
+    { .name = "env-merge",
+            .type = &opt_list,
+            .arg = "KEY=VALUE",
+            AT(env_merge),
+            .help = "Set an environment variable, with ${KEY} for those of the image" },
+    { .name = "hosts-file",
+            .type = &opt_string,
+            .arg = "FILE|none",
+            AT(hosts_file),
+            .help = "File whose lines /etc/hosts has, too (default none)" },
+    { .name = "kernel-memory",
+            .type = &opt_size,
+            .arg = "SIZE",
+            .flags = OPT_HIDDEN,
+            AT(kernel_memory_bytes),
+            .help = "Has no effect: kernels have no such limit any more" },
+    ONLY_REFUSED("cpu-count", windows_only), ONLY_REFUSED("cpu-percent", windows_only),
+    ONLY_REFUSED("io-maxbandwidth", windows_only), ONLY_REFUSED("io-maxiops", windows_only),
+    ONLY_REFUSED("use-api-socket", api_socket),
     /* Podman's. */
+    ONLY_REFUSED("group-entry", users_entry), ONLY_REFUSED("hostuser", users_entry),
+    ONLY_REFUSED("passwd", users_flag), ONLY_REFUSED("passwd-entry", users_entry),
     REFUSED("chrootdirs", opt_list), REFUSED("decryption-key", opt_list),
-    REFUSED("env-merge", opt_list), REFUSED("group-entry", opt_list),
-    REFUSED("hosts-file", opt_list), REFUSED("hostuser", opt_list), REFUSED("init-path", opt_list),
-    REFUSED("io-maxbandwidth", opt_list), REFUSED("io-maxiops", opt_list),
-    REFUSED("kernel-memory", opt_list), REFUSED("passwd-entry", opt_list),
-    REFUSED("preserve-fd", opt_list), REFUSED("preserve-fds", opt_list),
-    REFUSED("rdt-class", opt_list), REFUSED("requires", opt_list),
-    REFUSED("seccomp-policy", opt_list), REFUSED("shm-size-systemd", opt_list),
-    REFUSED("passwd", opt_flag), REFUSED("use-api-socket", opt_flag), OPT_END };
+    REFUSED("init-path", opt_list), REFUSED("preserve-fd", opt_list),
+    REFUSED("preserve-fds", opt_list), REFUSED("rdt-class", opt_list),
+    REFUSED("requires", opt_list), REFUSED("seccomp-policy", opt_list),
+    REFUSED("shm-size-systemd", opt_list), OPT_END };

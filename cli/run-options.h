@@ -57,7 +57,9 @@ struct run_options {
     int64_t startup_interval_usec, startup_timeout_usec, startup_retries, startup_success,
             health_log_count, health_log_bytes, timeout_sec;
     bool no_hosts, no_hostname, remove_image, unset_all_env;
-    struct strings cgroup_conf, unset_env, links, storage_opts;
+    struct strings cgroup_conf, unset_env, env_merge, links, storage_opts;
+    const char *hosts_file;
+    uint64_t kernel_memory_bytes;
     const char *health_on_failure, *pidfile, *conmon_pidfile;
     const char *pod, *pod_id_file;
     bool replace, disable_content_trust;

@@ -250,6 +250,7 @@ static const struct field config_fields[] = {
     F(FIELD_BOOL, container_config, no_hosts),
     F(FIELD_BOOL, container_config, no_hostname),
     F(FIELD_VECTOR, container_config, extra_hosts),
+    F(FIELD_TEXT, container_config, hosts_file),
     F(FIELD_VECTOR, container_config, dns),
     F(FIELD_VECTOR, container_config, dns_search),
     F(FIELD_VECTOR, container_config, dns_options),

@@ -229,6 +229,7 @@ struct container_config {
     char **links;               /* "CONTAINER:ALIAS" on the default bridge (links.c) */
     bool no_hosts, no_hostname; /* /etc/hosts and /etc/hostname are the image's */
     char **extra_hosts;         /* "name:address" */
+    const char *hosts_file;     /* absolute; its lines are in /etc/hosts, too; NULL: none */
     char **dns, **dns_search, **dns_options;
 
     /* Rights. */

@@ -149,6 +149,7 @@ int container_write_names(struct arena *arena, const struct container *c, const 
                 container_pairs_get(&config->sysctls, "net.ipv6.conf.all.disable_ipv6"), "1"),
         .extra_hosts = (const char *const *)hosts.items,
         .extra_hosts_len = hosts.len,
+        .hosts_file = config->hosts_file,
         .dns = (const char *const *)config->dns,
         .dns_len = container_vector_len(config->dns),
         .dns_search = (const char *const *)config->dns_search,

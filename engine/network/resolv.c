@@ -400,13 +400,30 @@ static void keep_own_lines(int dir_fd, struct strbuf *hosts)
     }
 }
 
+/* Behind the others, which of two lines for a name are the ones that count. */
+static int add_hosts_file(const char *path, struct strbuf *hosts, struct error **err)
+{
+    auto_free char *text = NULL;
+    size_t len;
+    int r = fs_read_file(AT_FDCWD, path, RESOLV_FILE_MAX_BYTES - 1 - hosts->len, &text, &len, err);
+
+    if (r < 0)
+        return error_wrap(err, r, "cannot read the hosts file \"%s\"", path);
+    strbuf_add(hosts, text, len);
+    if (len > 0 && text[len - 1] != '\n')
+        strbuf_addc(hosts, '\n');
+    return 0;
+}
+
 static int write_hosts(int dir_fd, const struct resolv_config *config, struct error **err)
 {
     auto_(strbuf_release) struct strbuf hosts = STRBUF_INIT(RESOLV_FILE_MAX_BYTES);
     auto_free char *host_text = config->host_network ? read_text("/etc/hosts") : NULL;
     int r = resolv_format_hosts(config, host_text ? host_text : "", &hosts, err);
-    const size_t generated_len = hosts.len;
 
+    if (r >= 0 && config->hosts_file)
+        r = add_hosts_file(config->hosts_file, &hosts, err);
+    const size_t generated_len = hosts.len;
     if (r < 0)
         return r;
     if (config->is_running)

@@ -45,6 +45,7 @@ struct resolv_config {
      * none at all), --dns-option. NULL-less arrays, borrowed. */
     const char *const *extra_hosts;
     size_t extra_hosts_len;
+    const char *hosts_file; /* absolute; its lines come last; NULL: none */
     const char *const *dns;
     size_t dns_len;
     const char *const *dns_search;

@@ -13,11 +13,24 @@ teardown() {
 }
 
 @test "options that cannot work are refused by name with status 125" {
-    for option in --hosts-file=image --init-path=/init --requires=c --rdt-class=x --preserve-fds=1 --cpu-count=1; do
+    for option in --init-path=/init --requires=c --rdt-class=x --preserve-fds=1 --chrootdirs=/x --shm-size-systemd=1m; do
         run berth run --rm --network none $option busybox true
         assert_status 125
         assert_output_has "\"${option%%=*}\" is not supported"
     done
+    for option in --cpu-count=1 --cpu-percent=1 --io-maxiops=1 --io-maxbandwidth=1m; do
+        run berth run --rm --network none $option busybox true
+        assert_status 125
+        assert_output_has 'only Windows has it'
+    done
+    for option in --passwd-entry=x --group-entry=x --hostuser=x --passwd --passwd=true; do
+        run berth run --rm --network none $option busybox true
+        assert_status 125
+        assert_output_has "nothing is written into the image's /etc/passwd"
+    done
+    run berth run --rm --network none --use-api-socket busybox true
+    assert_status 125
+    assert_output_has 'there is no daemon'
     run berth run --rm --storage-opt size=1g busybox true
     assert_status 125
     assert_output_has 'containers have no limit of their size'
@@ -322,4 +335,45 @@ EOF
     run berth rm -i nobody
     assert_status 0
     assert_output_lacks 'No such'
+}
+
+@test "options that stand for what is so anyway do nothing, one with a word" {
+    berth run --rm --network none --passwd=false --disable-content-trust --isolation default busybox true
+    run berth run --rm --network none --kernel-memory 10m busybox true
+    assert_status 0
+    assert_output_has '--kernel-memory has no effect'
+    run berth run --rm --network none --kernel-memory much busybox true
+    assert_status 125
+}
+
+@test "a variable is made of the image's, and given ones are stronger" {
+    printf 'FROM busybox\nENV A=one B="two words"\n' >Dockerfile
+    berth build -q -t vars . >/dev/null
+    # shellcheck disable=SC2016
+    [ "$(berth run --rm --network none --env-merge 'A=${A}-more' --env-merge 'C=$B$NONE!' --env-merge 'D=$1 ${B' -e B=own vars \
+        sh -c 'echo "$A|$B|$C|$D"')" = 'one-more|own|two words!|$1 ${B' ]
+    [ "$(berth run --rm --network none --env-merge 'A=${A}-more' -e A=own vars sh -c 'echo $A')" = own ]
+    run berth run --rm --network none --env-merge A vars true
+    assert_status 125
+    assert_output_has 'expected KEY=VALUE'
+}
+
+@test "lines of a file come behind the container's own hosts, at each start" {
+    printf '10.1.1.1 first other\n10.1.1.2 given' >lines
+    berth run -d --init --name hosts --network none --hosts-file lines --add-host given:10.9.9.9 busybox sleep 1000 >/dev/null
+    [ "$(berth exec hosts awk '$2 == "given" { print $1 }' /etc/hosts | tr '\n' ' ')" = "10.9.9.9 10.1.1.2 " ]
+    berth exec hosts grep -q '^127.0.0.1.*localhost' /etc/hosts
+    echo '10.1.1.3 later' >lines
+    berth restart -t 0 hosts >/dev/null
+    [ "$(berth exec hosts awk '$2 == "later" || $2 == "first" { print $1 }' /etc/hosts)" = 10.1.1.3 ]
+    rm lines
+    run berth restart -t 0 hosts
+    assert_status 1
+    assert_output_has 'cannot read the hosts file'
+    berth run --rm --network none --hosts-file none busybox true
+    run berth run --rm --network none --hosts-file nowhere busybox true
+    assert_status 125
+    run berth run --rm --network none --hosts-file image busybox true
+    assert_status 125
+    assert_output_has "--no-hosts leaves the image's as it is"
 }
