@@ -322,9 +322,8 @@ int cli_dispatch(struct cli *cli, const struct command *command, int argc, char 
 
     if (command->defaults)
         memcpy(options, command->defaults, command->options_bytes);
-    if (command->run == command_run.run || command->run == command_create.run)
-        cli->failure_status =
-                EXIT_STATUS_ENGINE; /* as Docker tells its own failure from the process's */
+    if (command->run == command_compose.run)
+        cli->usage_status = EXIT_STATUS_FAILURE;
     int r = opts_parse(command, argc, argv, options, &used, &err);
     if (r == 1 && is_group(command)) {
         status = command->run(cli, options, 0, NULL);
@@ -335,7 +334,7 @@ int cli_dispatch(struct cli *cli, const struct command *command, int argc, char 
         if (err && !err->hint)
             error_hint(&err, "%s --help shows the options", cli->command);
         report_error(cli, err);
-        status = cli->failure_status;
+        status = cli->usage_status;
     } else if (command->run) {
         status = command->run(cli, options, argc - used, argv + used);
     } else {

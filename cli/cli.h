@@ -4,7 +4,7 @@
  *
  * A command file defines `const struct command command_x` and nothing else that is visible; main.c
  * lists them. Its run function returns the exit status: 0, 1 for failures of berth, 125/126/127 and
- * 128+n for run, create and exec as `--help` says. */
+ * 128+n for run and exec as `--help` says. Wrong options are 125 as well, but for compose. */
 #pragma once
 
 #include <stdatomic.h>
@@ -23,7 +23,7 @@ struct json_t;
 
 #define EXIT_STATUS_FAILURE 1
 #define EXIT_STATUS_INTERRUPTED 130
-#define EXIT_STATUS_ENGINE 125 /* run, create: berth itself failed */
+#define EXIT_STATUS_ENGINE 125 /* run: berth itself failed; other commands: wrong options */
 #define EXIT_STATUS_NOT_EXECUTABLE 126
 #define EXIT_STATUS_NOT_FOUND 127
 #define EXIT_STATUS_SIGNAL 128
@@ -44,7 +44,8 @@ struct cli {
     unsigned width; /* columns of the terminal, CLI_WIDTH_DEFAULT without one */
     bool colour_out, colour_err;
     bool json_errors;            /* report errors as JSON objects */
-    int failure_status;          /* 1, or 125 for run and create */
+    int failure_status;          /* 1, or 125 for run */
+    int usage_status;            /* of wrong options: 125, or 1 for compose */
     const void *compose_options; /* struct compose_options of `berth compose`; NULL: all defaults */
     struct engine *engine;       /* opened by cli_engine; the main thread's */
     const struct command *root;  /* of the program's commands */

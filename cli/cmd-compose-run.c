@@ -171,16 +171,16 @@ static struct pairs copy_pairs(struct arena *arena, const struct pairs *from)
     return copy;
 }
 
-static int change_environment(struct cli *cli, struct arena *arena, const struct oneoff_options *o,
+static int change_environment(struct arena *arena, const struct oneoff_options *o,
         struct service *service, struct error **err)
 {
     struct strings env = { 0 };
     int r = 0;
 
     for (size_t i = 0; i < o->env_files.len && r >= 0; i++)
-        r = spec_read_env_file(cli, arena, o->env_files.items[i], &env, err);
-    for (size_t i = 0; i < o->env.len; i++)
-        spec_add_env(cli, arena, o->env.items[i], &env);
+        r = spec_read_env_file(arena, o->env_files.items[i], &env, err);
+    if (r >= 0)
+        r = spec_add_env(arena, &o->env, &env, err);
     service->environment = copy_pairs(arena, &service->environment);
     for (size_t i = 0; i < env.len && r >= 0; i++) {
         const char *eq = strchr(env.items[i], '=');
@@ -305,7 +305,7 @@ static int change_service(struct compose *compose, const struct oneoff_options *
     service->stdin_open = o->interactive ? OPTION_TRUE : OPTION_FALSE;
     service->cap_add = join_lists(arena, &service->cap_add, &o->cap_add);
     service->cap_drop = join_lists(arena, &service->cap_drop, &o->cap_drop);
-    int r = change_environment(compose->cli, arena, o, service, err);
+    int r = change_environment(arena, o, service, err);
     if (r >= 0)
         r = change_ports(arena, o, service, err);
     if (r >= 0)
@@ -498,6 +498,7 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct exec_options *o = data;
     auto_(compose_free_p) struct compose *compose = NULL;
+    auto_error struct error *err = NULL;
     const struct observed_container *container;
     struct strings env = { 0 };
     int status = cli_check_arguments(cli, &command_compose_exec, argc, 2, -1);
@@ -516,8 +517,8 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
         cli_print(cli, "exec      Container %s\nrun %s in 1 container\n", container->name, argv[1]);
         return 0;
     }
-    for (size_t i = 0; i < o->env.len; i++)
-        spec_add_env(cli, &compose->arena, o->env.items[i], &env);
+    if (spec_add_env(&compose->arena, &o->env, &env, &err) < 0)
+        return report_error(cli, err);
     bool tty = !o->no_tty && o->tty && !o->detach && isatty(STDIN_FILENO) && cli->out_is_terminal;
     struct container_exec_options exec = {
         .argv = argv + 1,

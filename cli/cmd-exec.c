@@ -76,11 +76,13 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
     if (options->tty && options->interactive && !options->detach && !isatty(STDIN_FILENO))
         return report_failure(cli, "the input device is not a TTY");
     for (size_t i = 0; i < options->env_files.len && r >= 0; i++)
-        r = spec_read_env_file(cli, &cli->arena, options->env_files.items[i], &env, &err);
+        r = spec_read_env_file(&cli->arena, options->env_files.items[i], &env, &err);
     if (r < 0)
         return report_error(cli, err);
-    for (size_t i = 0; i < options->env.len; i++)
-        spec_add_env(cli, &cli->arena, options->env.items[i], &env);
+    if (spec_add_env(&cli->arena, &options->env, &env, &err) < 0) {
+        report_error(cli, err);
+        return cli->usage_status;
+    }
 
     struct container_exec_options exec = {
         .argv = argv + 1,

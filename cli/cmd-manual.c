@@ -128,7 +128,8 @@ static void add_page(struct cli *cli, const struct command *command, const char 
     cli_visit(cli, command, add_commands, &manual);
     strbuf_adds(out,
             ".SH \"EXIT STATUS\"\n"
-            "0 for success, 1 for a failure. Commands that run a container's process end with that\n"
+            "0 for success, 1 for a failure, 125 for options that are wrong or not supported (1 for\n"
+            "those of compose). Commands that run a container's process end with that\n"
             "process's status, with 125 when berth itself failed, 126 when the command cannot be\n"
             "run, 127 when it is not found, and 128 more than the number of the signal that ended\n"
             "it.\n"

@@ -154,6 +154,7 @@ static int create(struct cli *cli, const struct run_options *given, int argc, ch
         r = pods_for_run(cli, engine, o, &o->pod, &err);
     if (r >= 0)
         r = run_config_fill(cli, o, argc, argv, &config, &err);
+    int failure_status = r < 0 ? cli->usage_status : cli->failure_status;
 
     if (r >= 0 && o->cidfile && access(o->cidfile, F_OK) == 0)
         r = error_set_plain(&err, EEXIST, NULL,
@@ -177,12 +178,11 @@ static int create(struct cli *cli, const struct run_options *given, int argc, ch
         return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
     if (r < 0) {
         report_error(cli, err);
-        return EXIT_STATUS_ENGINE;
+        return failure_status;
     }
     if (o->cidfile && write_cidfile(o->cidfile, id, &err) < 0) {
         container_remove(engine, id, &(struct container_remove_options){ .volumes = true }, NULL);
-        report_error(cli, err);
-        return EXIT_STATUS_ENGINE;
+        return report_error(cli, err);
     }
     return 0;
 }
@@ -278,13 +278,17 @@ static int run_run(struct cli *cli, const void *data, int argc, char **argv)
     int status = cli_check_arguments(cli, &command_run, argc, 1, -1);
     if (status)
         return status;
+    cli->failure_status =
+            EXIT_STATUS_ENGINE; /* as Docker tells its own failure from the process's */
     if (o->detach && o->attach.len)
         return report_failure(
                 cli, "conflicting options: cannot specify both --attach and --detach");
     if (attached_streams(o, &foreground, &err) < 0)
         return report_error(cli, err);
-    if (!o->detach && o->tty && o->interactive && !isatty(STDIN_FILENO))
-        return report_failure(cli, "the input device is not a TTY");
+    if (!o->detach && o->tty && o->interactive && !isatty(STDIN_FILENO)) {
+        report_failure(cli, "the input device is not a TTY");
+        return EXIT_STATUS_FAILURE;
+    }
     if (o->remove_image && o->detach)
         return report_failure(cli, "--rmi is not supported together with --detach");
     status = create(cli, o, argc, argv, id);

@@ -225,6 +225,7 @@ static void begin(struct cli *cli)
     cli->err_is_terminal = isatty(STDERR_FILENO);
     cli->width = terminal_width(cli);
     cli->failure_status = EXIT_STATUS_FAILURE;
+    cli->usage_status = EXIT_STATUS_ENGINE;
     cli_set_ansi(cli, ANSI_AUTO);
 }
 

@@ -73,9 +73,9 @@ static int fill_process(struct cli *cli, const struct run_options *o,
 
     add_own_environment(arena, o, &env);
     for (size_t i = 0; i < o->env_files.len && r >= 0; i++)
-        r = spec_read_env_file(cli, arena, o->env_files.items[i], &env, err);
-    for (size_t i = 0; i < o->env.len; i++)
-        spec_add_env(cli, arena, o->env.items[i], &env);
+        r = spec_read_env_file(arena, o->env_files.items[i], &env, err);
+    if (r >= 0)
+        r = spec_add_env(arena, &o->env, &env, err);
     config->env = spec_vector(arena, &env);
     for (size_t i = 0; i < o->label_files.len && r >= 0; i++)
         r = read_label_file(arena, o->label_files.items[i], &config->labels, err);

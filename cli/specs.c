@@ -92,20 +92,32 @@ int spec_parse_publish(
 
 /* ------------------------------------------------------------------ environment, pairs */
 
-void spec_add_env(struct cli *cli, struct arena *arena, const char *text, struct strings *env)
+static int add_env(struct arena *arena, const char *text, struct strings *env, struct error **err)
 {
+    if (!*text || *text == '=')
+        return error_set_plain(err, EINVAL, NULL, "invalid environment variable: %s", text);
     if (strchr(text, '=')) {
         *ARRAY_APPEND_ARENA(arena, env) = arena_strdup(arena, text);
-        return;
+        return 0;
     }
-    (void)cli;
     const char *value = getenv(text);
     if (value)
         *ARRAY_APPEND_ARENA(arena, env) = arena_printf(arena, "%s=%s", text, value);
+    return 0;
 }
 
-int spec_read_env_file(struct cli *cli, struct arena *arena, const char *path, struct strings *env,
-        struct error **err)
+int spec_add_env(
+        struct arena *arena, const struct strings *texts, struct strings *env, struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < texts->len && r >= 0; i++)
+        r = add_env(arena, texts->items[i], env, err);
+    return r;
+}
+
+int spec_read_env_file(
+        struct arena *arena, const char *path, struct strings *env, struct error **err)
 {
     auto_free char *text = NULL;
     size_t len;
@@ -138,7 +150,9 @@ int spec_read_env_file(struct cli *cli, struct arena *arena, const char *path, s
                     err, EINVAL, &at, "variable \"%.*s\" contains white space", STR_FMT(key));
         if (memchr(line.data, '\0', line.len))
             return error_set_plain(err, EINVAL, &at, "a NUL byte in the line");
-        spec_add_env(cli, arena, arena_strndup(arena, line.data, line.len), env);
+        r = add_env(arena, arena_strndup(arena, line.data, line.len), env, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

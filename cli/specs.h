@@ -25,12 +25,12 @@ int spec_parse_tmpfs(
         struct arena *arena, const char *text, struct container_mount *ret, struct error **err);
 
 /* Appends KEY=VALUE for each line ("#" comments; "KEY" alone takes the caller's value or nothing). */
-struct cli;
 struct strings;
-int spec_read_env_file(struct cli *cli, struct arena *arena, const char *path, struct strings *env,
-        struct error **err);
-/* -e: KEY=VALUE, or KEY for the caller's value (left out when unset). */
-void spec_add_env(struct cli *cli, struct arena *arena, const char *text, struct strings *env);
+int spec_read_env_file(
+        struct arena *arena, const char *path, struct strings *env, struct error **err);
+/* -e, each: KEY=VALUE, or KEY for the caller's value (left out when unset). -EINVAL without a KEY. */
+int spec_add_env(
+        struct arena *arena, const struct strings *texts, struct strings *env, struct error **err);
 
 /* KEY=VALUE or KEY (empty value) into pairs. */
 int spec_parse_pair(struct arena *arena, const char *what, const char *text,

@@ -210,6 +210,10 @@ int container_exec(struct engine *engine, const char *reference,
     int exit_code = 0;
 
     *ret_exit_code = 1;
+    if (options->working_dir && *options->working_dir && options->working_dir[0] != '/')
+        return error_set_plain(err, EINVAL, NULL,
+                "the working directory '%s' is invalid, it needs to be an absolute path",
+                options->working_dir);
     int r = find_running(engine, &arena, reference, &c, &dir_fd, err);
     if (r < 0)
         return r;

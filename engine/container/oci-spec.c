@@ -750,8 +750,9 @@ static void add_limits(const struct oci_spec_input *input, json_t *resources)
     if (config->cgroup_files.len > 0)
         json_object_set_new(resources, "unified", container_pairs_to_json(&config->cgroup_files));
     if (config->pids_limit)
-        json_object_set_new(
-                resources, "pids", json_pack("{s:I}", "limit", (json_int_t)config->pids_limit));
+        json_object_set_new(resources, "pids",
+                json_pack("{s:I}", "limit",
+                        (json_int_t)config->pids_limit < 0 ? -1 : config->pids_limit));
 }
 
 json_t *oci_spec_limits(const struct oci_spec_input *input)

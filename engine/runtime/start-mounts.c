@@ -115,6 +115,20 @@ static bool may_cover_proc(const char *destination)
     return false;
 }
 
+/* In place of proc there can only be proc (source_fd: of a bind, or -EBADF): labels and sysctls are
+ * written there, and what reads "pretend" files in it would believe them. */
+static void check_over_proc(struct start *start, size_t index, int source_fd)
+{
+    const struct runtime_mount *m = &start->spec->mounts[index];
+    struct statfs fs;
+
+    if (strcmp(m->destination, "/proc") != 0 ||
+            (!(m->flags & MS_BIND) && strcmp(m->type, "proc") == 0))
+        return;
+    if (source_fd < 0 || fstatfs(source_fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+        mount_fail(start, STAGE_MOUNT_NOT_PROC, index, EPERM);
+}
+
 /* Opens the place to mount on; makes it, with its parents, where it is missing. */
 static int open_target(struct start *start, int root_fd, size_t index, bool directory)
 {
@@ -306,6 +320,7 @@ static void do_bind(struct start *start, int root_fd, size_t index)
     }
     if (fstat(tree_fd >= 0 ? tree_fd : source_fd, &st) < 0)
         mount_fail(start, STAGE_BIND_SOURCE, index, errno);
+    check_over_proc(start, index, tree_fd >= 0 ? tree_fd : source_fd);
     auto_close int target_fd = open_target(start, root_fd, index, S_ISDIR(st.st_mode));
     r = tree_fd >= 0 ? bind_tree(m, tree_fd, target_fd, start->uid_mappings.count > 0) : -ENOSYS;
     if (is_missing_call(r)) {
@@ -568,6 +583,8 @@ void start_mount_all(struct start *start, int root_fd)
     for (size_t i = 0; i < start->spec->mount_count; i++) {
         const struct runtime_mount *m = &start->spec->mounts[i];
 
+        if (!(m->flags & MS_BIND))
+            check_over_proc(start, i, -EBADF);
         if (m->flags & MS_BIND)
             do_bind(start, root_fd, i);
         else if (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0)

@@ -47,11 +47,12 @@ enum start_stage {
     STAGE_PROPAGATION,
     STAGE_BIND_SOURCE, /* index: mount */
     STAGE_ROOTFS,
-    STAGE_MOUNT_POINT, /* index: mount */
-    STAGE_MOUNT,       /* index: mount */
-    STAGE_IDMAP,       /* index: mount */
-    STAGE_MOUNT_PROC,  /* index: mount: inside /proc */
-    STAGE_MOUNT_LINK,  /* index: mount: /proc or /sys is not a plain directory */
+    STAGE_MOUNT_POINT,    /* index: mount */
+    STAGE_MOUNT,          /* index: mount */
+    STAGE_IDMAP,          /* index: mount */
+    STAGE_MOUNT_PROC,     /* index: mount: inside /proc */
+    STAGE_MOUNT_NOT_PROC, /* index: mount: on /proc, but not of proc */
+    STAGE_MOUNT_LINK,     /* index: mount: /proc or /sys is not a plain directory */
     STAGE_DEV,
     STAGE_DEVICE, /* index: device */
     STAGE_NULL_DEVICE,

@@ -58,6 +58,8 @@ static const struct {
     [STAGE_IDMAP] = { "cannot map the ids of the mount of \"%s\"", SUBJECT_MOUNT, false },
     [STAGE_MOUNT_PROC] = { "\"%s\" cannot be mounted because it is inside /proc", SUBJECT_MOUNT,
             true },
+    [STAGE_MOUNT_NOT_PROC] = { "\"%s\" cannot be mounted because it is not of type proc",
+            SUBJECT_MOUNT, true },
     [STAGE_MOUNT_LINK] = { "\"%s\" must be mounted on ordinary directory", SUBJECT_MOUNT, true },
     [STAGE_DEV] = { "cannot fill /dev", SUBJECT_NONE, false },
     [STAGE_DEVICE] = { "cannot make the device \"%s\"", SUBJECT_DEVICE, false },

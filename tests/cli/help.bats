@@ -62,8 +62,8 @@ all_commands() {
     [[ $output == *'did you mean "up"?'* ]]
 }
 
-@test "an unknown option names the nearest one; 1, but 125 for run and create" {
-    run -1 "$berth" ps --al
+@test "an unknown option names the nearest one; 125, but 1 for compose" {
+    run -125 "$berth" ps --al
     [[ $output == *'unknown option "--al"'* ]]
     run -125 "$berth" run --intreactive x
     [[ $output == *'did you mean "--interactive"?'* ]]
@@ -77,9 +77,9 @@ all_commands() {
     [[ $output == *'--storage-opt size=1g is not supported'* ]]
     run -125 "$berth" run --storage-opt size=1G image
     [[ $output == *'not supported'* ]]
-    run -1 "$berth" build --secret id=x .
+    run -125 "$berth" build --secret id=x .
     [[ $output == *'"--secret" is not supported'* ]]
-    run -1 "$berth" -H tcp://x ps
+    run -125 "$berth" -H tcp://x ps
     [[ $output == *'not supported'* ]]
 }
 
@@ -128,7 +128,7 @@ services: {a: {image: "x:1", depends_on: [b], ports: ["127.0.0.1:8080:80"]}, b: 
     [[ $output == *'requires at least 1 argument'*'usage: berth rm'* ]]
     run -1 "$berth" tag one
     [[ $output == *'requires 2 arguments'* ]]
-    run -125 "$berth" run
+    run -1 "$berth" run
     [[ $output == *'requires at least 1 argument'* ]]
 }
 

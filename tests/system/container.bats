@@ -38,7 +38,37 @@ machine() { nsenter --net="/run/netns/$MACHINE" "$@"; }
     run berth run --rm --network none no-such-image-here true
     assert_status 125
     run -127 berth run -d --rm --network none busybox no-such-program
+    run -125 berth run --rm --network none --user nobody-knows busybox true
+    run -125 berth run --rm --network none --user 2147483648 busybox true
+    run -1 berth run
+    run -1 berth create no-such-image-here
     assert_nothing_left
+}
+
+@test "wrong options have status 125, those of compose 1" {
+    for words in '--nope ps' 'stop --nope x' 'volume ls --nope' 'stop -t soon x' 'start --checkpoint c x'; do
+        run -125 berth $words
+    done
+    for words in 'compose --nope ps' 'compose ps --nope' 'compose up -t soon'; do
+        run -1 berth $words
+    done
+    run -1 berth stop
+}
+
+@test "what an exec cannot do has Docker's exit codes" {
+    berth run -d --name x1 --network none busybox sleep 1000 >/dev/null
+    run -1 berth exec -u nobody-knows x1 true
+    run -1 berth exec -u 2147483648 x1 true
+    run -127 berth exec -w /nowhere x1 true
+    run -127 berth exec -w /etc/passwd x1 true
+    run -128 berth exec -w relative x1 true
+    assert_output_has "needs to be an absolute path"
+    run -125 berth exec -e =x x1 true
+    assert_output_has 'invalid environment variable: =x'
+    run -1 berth exec -d x1 no-such-program
+    run -1 berth update x1
+    assert_output_has 'nothing to update'
+    berth run --rm --network none --pids-limit -5 busybox true
 }
 
 @test "a start that failed leaves the container created with the reason" {
@@ -94,7 +124,7 @@ machine() { nsenter --net="/run/netns/$MACHINE" "$@"; }
     assert_status 1
     assert_output_has 'is not running'
     run berth create --name x1 --network none busybox true
-    assert_status 125
+    assert_status 1
     assert_output_has 'Conflict. The container name "/x1" is already in use by container'
 }
 

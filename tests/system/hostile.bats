@@ -75,6 +75,14 @@ teardown() {
 }
 
 # CVE-2022-23648: what is copied into a new volume is the image's, whatever it is linked to.
+@test "only proc can be in place of proc" {
+    run -125 berth run --rm --network none -v "$WORK:/proc" busybox true
+    assert_output_has '"/proc" cannot be mounted because it is not of type proc'
+    run -125 berth run --rm --network none --tmpfs /proc busybox true
+    run -125 berth run --rm --network none -v "$WORK:/proc/sys" busybox true
+    berth run --rm --network none -v /proc:/proc busybox true
+}
+
 @test "a volume over a link of the image gets nothing of the host" {
     mkdir -p "$WORK/host"
     echo host >"$WORK/host/secret"

@@ -193,7 +193,7 @@ static void variables_are_read_from_a_pipe(void **state)
     assert_int_equal(fd_pipe(&from, &to), 0);
     assert_int_equal(write(to, text, strlen(text)), strlen(text));
     close(to);
-    assert_int_equal(spec_read_env_file(NULL, &arena, fs_fd_path(from, path), &env, NULL), 0);
+    assert_int_equal(spec_read_env_file(&arena, fs_fd_path(from, path), &env, NULL), 0);
     assert_int_equal(env.len, 2);
     assert_string_equal(env.items[1], "B=2");
     close(from);
