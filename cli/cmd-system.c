@@ -11,6 +11,7 @@
 #include "cli/prune.h"
 #include "cli/report.h"
 #include "cli/table.h"
+#include "engine/build/cache.h"
 #include "engine/container/usage.h"
 #include "engine/image/image.h"
 #include "engine/network/network.h"
@@ -86,9 +87,9 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
     if (!options->force &&
             !cli_confirm(cli,
                     options->all ? "This removes all stopped containers, all networks without a "
-                                   "container and all images without one."
+                                   "container, all images without one and all build cache."
                                  : "This removes all stopped containers, all networks without a "
-                                   "container and all dangling images."))
+                                   "container, all dangling images and unused build cache."))
         return 0;
     struct engine *engine = cli_engine(cli, &err);
     if (!engine)
@@ -103,6 +104,11 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
         return report_error(cli, err);
     print_list(cli, "Deleted Volumes:", &volumes);
     if (prune_images(cli, engine, options->all, &prune, &bytes, &err) < 0)
+        return report_error(cli, err);
+    /* Build cache has no labels. */
+    const struct build_cache_filter cache = { options->all, prune.until_nsec };
+    if (!prune.labels && !prune.not_labels &&
+            builder_prune_print(cli, engine, &cache, &bytes, &err) < 0)
         return report_error(cli, err);
     cli_print(cli, "Total reclaimed space: %s\n", format_size(&cli->arena, bytes + volume_bytes));
     return status;

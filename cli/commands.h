@@ -4,15 +4,15 @@
 struct command;
 
 extern const struct command command_complete, command_completion, command_manual;
-extern const struct command command_attach, command_build, command_compose, command_cp,
-        command_create, command_doctor, command_down, command_exec, command_image, command_images,
-        command_import, command_info, command_inspect, command_internal, command_kill, command_load,
-        command_login, command_logout, command_logs, command_network, command_oci, command_pause,
-        command_port, command_ps, command_pull, command_push, command_quadlet, command_rename,
-        command_restart, command_rm, command_rmi, command_run, command_save, command_search,
-        command_secret, command_start, command_stop, command_system, command_tag, command_top,
-        command_unpause, command_up, command_version, command_volume, command_wait,
-        command_container, command_kube, command_pod;
+extern const struct command command_attach, command_build, command_builder, command_compose,
+        command_cp, command_create, command_doctor, command_down, command_exec, command_image,
+        command_images, command_import, command_info, command_inspect, command_internal,
+        command_kill, command_load, command_login, command_logout, command_logs, command_network,
+        command_oci, command_pause, command_port, command_ps, command_pull, command_push,
+        command_quadlet, command_rename, command_restart, command_rm, command_rmi, command_run,
+        command_save, command_search, command_secret, command_start, command_stop, command_system,
+        command_tag, command_top, command_unpause, command_up, command_version, command_volume,
+        command_wait, command_container, command_kube, command_pod;
 
 /* A container's files and numbers. */
 extern const struct command command_commit, command_df, command_diff, command_events,

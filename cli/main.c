@@ -56,6 +56,7 @@ static const struct command *const commands[] = {
     &command_quadlet,
     &command_units,
     &command_build,
+    &command_builder,
     &command_pull,
     &command_push,
     &command_login,

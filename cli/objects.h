@@ -47,6 +47,11 @@ int objects_inspect(struct cli *cli, const char *type, const void *data, int arg
 /* What `prune` has removed: "Deleted Networks:" and their names; nothing without names. */
 void objects_print_pruned(struct cli *cli, const char *what, const struct strings *names);
 
+struct build_cache_filter;
+/* Prunes the build cache and prints what went; adds to *bytes. */
+int builder_prune_print(struct cli *cli, struct engine *engine,
+        const struct build_cache_filter *filter, uint64_t *bytes, struct error **err);
+
 /* Removes all stopped containers that the filter takes, prints which, and adds what they took to *bytes; exit status. */
 struct prune_filter;
 int container_prune_print(

@@ -100,7 +100,7 @@ static int take_lock(struct builder *b, struct error **err)
 
     if (dir_fd < 0)
         return dir_fd;
-    b->lock_fd = fs_lock(dir_fd, "build", true, false);
+    b->lock_fd = fs_lock(dir_fd, BUILD_LOCK, true, false);
     if (b->lock_fd >= 0) {
         int r = run_sweep(b->engine, err);
 
@@ -110,7 +110,7 @@ static int take_lock(struct builder *b, struct error **err)
             return error_set(err, errno, NULL, "cannot share the lock of builds");
         return 0;
     }
-    b->lock_fd = fs_lock(dir_fd, "build", false, true);
+    b->lock_fd = fs_lock(dir_fd, BUILD_LOCK, false, true);
     return b->lock_fd < 0 ? error_set(err, b->lock_fd, NULL, "cannot take the lock of builds") : 0;
 }
 
@@ -762,7 +762,7 @@ static int build(struct builder *b, char **ret_id, struct error **err)
     if (r < 0)
         return r;
     warn_of_unused_args(b);
-    return build_cache_prune(b->engine, false, err);
+    return build_cache_expire(b->engine, err);
 }
 
 int build_image(struct engine *engine, const struct build_options *options, char **ret_image_id,

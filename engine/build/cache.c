@@ -1,9 +1,12 @@
 #include "engine/build/cache.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
@@ -66,11 +69,46 @@ int build_cache_put(
     return r < 0 ? r : 0;
 }
 
-int build_cache_prune(struct engine *engine, bool all, struct error **err)
+int build_cache_expire(struct engine *engine, struct error **err)
 {
-    int64_t before = time_realtime_nsec() - BUILD_CACHE_KEEP_DAYS * NSEC_PER_DAY;
     int r = db_exec(engine->db, err, "DELETE FROM build_cache WHERE last_used_nsec < ?", "i",
-            all ? INT64_MAX : before);
+            time_realtime_nsec() - BUILD_CACHE_KEEP_DAYS * NSEC_PER_DAY);
 
     return r < 0 ? r : 0;
+}
+
+static int find_rows(struct engine *engine, struct arena *arena,
+        const struct build_cache_filter *filter, struct build_cache_pruned *ret,
+        struct strings *layers, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT c.key, c.diff_id FROM build_cache c WHERE c.last_used_nsec < ? AND (? OR NOT EXISTS"
+            " (SELECT 1 FROM image_layers i WHERE i.diff_id = c.diff_id)) ORDER BY c.key",
+            "ii", filter->until_nsec ? filter->until_nsec : INT64_MAX, (int64_t)filter->all);
+
+    while (r >= 0 && (r = stmt_step(stmt, err)) > 0) {
+        *ARRAY_APPEND_ARENA(arena, &ret->keys) = arena_strdup(arena, stmt_text(stmt, 0));
+        if (stmt_text(stmt, 1))
+            *ARRAY_APPEND_ARENA(arena, layers) = arena_strdup(arena, stmt_text(stmt, 1));
+    }
+    return r;
+}
+
+int build_cache_prune(struct engine *engine, struct arena *arena,
+        const struct build_cache_filter *filter, struct build_cache_pruned *ret, struct error **err)
+{
+    auto_close int locks_fd = fs_mkdir_parents(engine->run_fd, "locks", 0700, err);
+    auto_close int lock_fd = -EBADF;
+    struct strings layers = { 0 };
+
+    *ret = (struct build_cache_pruned){ 0 };
+    if (locks_fd < 0)
+        return locks_fd;
+    lock_fd = fs_lock(locks_fd, BUILD_LOCK, true, false);
+    int r = find_rows(engine, arena, filter, ret, &layers, err);
+    for (size_t i = 0; r >= 0 && i < ret->keys.len; i++)
+        r = db_exec(
+                engine->db, err, "DELETE FROM build_cache WHERE key = ?", "t", ret->keys.items[i]);
+    return r < 0 ? r : image_remove_layers(engine, lock_fd < 0 ? NULL : &layers, &ret->bytes, err);
 }

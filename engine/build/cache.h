@@ -5,10 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/array.h"
 #include "engine/image/image.h"
 
+struct arena;
 struct engine;
 struct error;
+
+#define BUILD_LOCK "build" /* below locks/: held shared by every build */
 
 struct cache_entry {
     char diff_id[IMAGE_DIFF_ID_MAX]; /* "" when the step made no layer */
@@ -21,6 +25,21 @@ int build_cache_get(
 int build_cache_put(struct engine *engine, const char *key, const struct cache_entry *entry,
         struct error **err);
 
-/* Forgets rows that no build has used for BUILD_CACHE_KEEP_DAYS; `all`: every row. */
+/* Forgets rows that no build has used for BUILD_CACHE_KEEP_DAYS. */
 #define BUILD_CACHE_KEEP_DAYS 14
-int build_cache_prune(struct engine *engine, bool all, struct error **err);
+int build_cache_expire(struct engine *engine, struct error **err);
+
+struct build_cache_filter {
+    bool all;           /* also rows whose layer an image stands on */
+    int64_t until_nsec; /* not used since; 0: whenever */
+};
+struct build_cache_pruned {
+    struct strings keys; /* in the arena */
+    uint64_t bytes;
+};
+
+/* Forgets rows and removes the layers that nothing stands on then; while a build runs, only those that have been
+ * so for an hour. */
+int build_cache_prune(struct engine *engine, struct arena *arena,
+        const struct build_cache_filter *filter, struct build_cache_pruned *ret,
+        struct error **err);

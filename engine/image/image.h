@@ -228,6 +228,12 @@ struct prune_filter; /* which of them; NULL: all */
 int image_prune(struct engine *engine, bool all, const struct prune_filter *prune,
         struct image_removal *ret, struct error **err);
 
+/* Removes those of these layers that neither an image nor the build cache stands on; NULL: all that have been so
+ * for an hour, since a build might be about to use a younger one. Adds to *bytes what that frees. */
+struct strings;
+int image_remove_layers(
+        struct engine *engine, const struct strings *diff_ids, uint64_t *bytes, struct error **err);
+
 /* Removes what operations left behind that died. Cheap when there is nothing; every operation that
  * changes images does it first, so calling it is only useful after a crash. */
 int image_clean(struct engine *engine, struct error **err);

@@ -369,3 +369,9 @@ int image_prune(struct engine *engine, bool all, const struct prune_filter *prun
     }
     return r < 0 ? r : store_remove_unused_layers(engine, NULL, &ret->reclaimed_bytes, err);
 }
+
+int image_remove_layers(
+        struct engine *engine, const struct strings *diff_ids, uint64_t *bytes, struct error **err)
+{
+    return store_remove_unused_layers(engine, diff_ids, bytes, err);
+}

@@ -52,6 +52,37 @@ teardown() {
     assert_output_has 'Total reclaimed space: 0B'
 }
 
+@test "build cache goes by its own prune and with the system's" {
+    printf 'FROM busybox\nRUN echo 1 >/one\n' >Dockerfile
+    berth build -q -t one . >/dev/null
+    printf 'FROM busybox\nRUN echo 2 >/two\n' >Dockerfile
+    berth build -q -t two . >/dev/null
+    berth rmi one >/dev/null
+    cached() { berth system df -v --format '{{len .BuildCache}}'; }
+    layers() { find "$BERTH_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l; }
+    before=$(layers)
+    run berth builder prune -f --filter until=1h
+    [ "$output" = 'Total reclaimed space: 0B' ]
+    run berth builder prune -f --filter label=x
+    assert_status 1
+    run berth builder prune </dev/null
+    [ "$(cached)" -gt 1 ]
+    # Of `one` alone; the layer of `two` stays, and so does its place in the cache.
+    run berth buildx prune -f
+    assert_status 0
+    assert_output_has 'Deleted build cache objects:'
+    [ "$(layers)" = $((before - 1)) ]
+    [ "$(cached)" -ge 1 ]
+    berth build -t two . 2>&1 | grep -q CACHED
+    berth run --rm --network none two cat /two
+    run berth system prune -f --filter label=x
+    [ "$(cached)" -ge 1 ]
+    berth rmi two >/dev/null
+    run berth system prune -a -f
+    [ "$(cached)" = 0 ]
+    [ "$(layers)" = 0 ]
+}
+
 @test "a volume's contents go out and in as an archive" {
     berth run --rm -v v1:/v --network none busybox sh -c 'mkdir /v/d; echo text >/v/d/file; ln -s d/file /v/link; chown 1000:1000 /v/d/file'
     berth volume export v1 >v1.tar
