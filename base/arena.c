@@ -130,12 +130,38 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
     va_list again;
 
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    /* Straight to where it will stand, when it fits there. */
+    struct arena_block *block = arena->head;
+    size_t room = block ? block->cap - block->used : 0;
+    int len = vsnprintf(room ? (char *)block->data + block->used : NULL, room, format, args);
     assert(len >= 0);
     char *text = take(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, again);
+    if ((size_t)len >= room)
+        vsnprintf(text, (size_t)len + 1, format, again);
     va_end(again);
     return text;
+}
+
+char *arena_join(struct arena *arena, const char *first, ...)
+{
+    size_t len = 0;
+    va_list texts;
+
+    va_start(texts, first);
+    for (const char *text = first; text; text = va_arg(texts, const char *))
+        len += strlen(text);
+    va_end(texts);
+    char *joined = take(arena, len + 1), *end = joined;
+    va_start(texts, first);
+    for (const char *text = first; text; text = va_arg(texts, const char *)) {
+        size_t text_len = strlen(text);
+
+        memcpy(end, text, text_len);
+        end += text_len;
+    }
+    va_end(texts);
+    *end = '\0';
+    return joined;
 }
 
 struct arena_mark arena_mark(const struct arena *arena)

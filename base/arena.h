@@ -35,6 +35,10 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
         __attribute__((format(printf, 2, 0), returns_nonnull));
 
+/* The texts one after the other, up to a NULL: what "%s%s" gives, in a fraction of the time. */
+char *arena_join(struct arena *arena, const char *first, ...)
+        __attribute__((sentinel, returns_nonnull));
+
 /* A mark remembers how full the arena is; going back to it frees all that came later. */
 struct arena_mark {
     struct arena_block *head;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <string.h>
 
 struct arena;
 
@@ -15,19 +16,26 @@ void *array_grow(void *items, size_t len, size_t *cap, size_t item_bytes);
 void *array_grow_arena(
         struct arena *arena, void *items, size_t len, size_t *cap, size_t item_bytes);
 
-#define ARRAY_APPEND(a)                                                            \
-    __extension__({                                                                \
-        __typeof__(a) array_ = (a);                                                \
-        array_->items = array_grow(                                                \
-                array_->items, array_->len, &array_->cap, sizeof(*array_->items)); \
-        &array_->items[array_->len++];                                             \
+/* The usual case is no call: units are made of thousands of these. */
+#define ARRAY_APPEND(a)                                                                \
+    __extension__({                                                                    \
+        __typeof__(a) array_ = (a);                                                    \
+        if (array_->len < array_->cap)                                                 \
+            memset((void *)&array_->items[array_->len], 0, sizeof(*array_->items));    \
+        else                                                                           \
+            array_->items = array_grow(                                                \
+                    array_->items, array_->len, &array_->cap, sizeof(*array_->items)); \
+        &array_->items[array_->len++];                                                 \
     })
-#define ARRAY_APPEND_ARENA(arena, a)                                                        \
-    __extension__({                                                                         \
-        __typeof__(a) array_ = (a);                                                         \
-        array_->items = array_grow_arena(                                                   \
-                (arena), array_->items, array_->len, &array_->cap, sizeof(*array_->items)); \
-        &array_->items[array_->len++];                                                      \
+#define ARRAY_APPEND_ARENA(arena, a)                                                            \
+    __extension__({                                                                             \
+        __typeof__(a) array_ = (a);                                                             \
+        if (array_->len < array_->cap)                                                          \
+            memset((void *)&array_->items[array_->len], 0, sizeof(*array_->items));             \
+        else                                                                                    \
+            array_->items = array_grow_arena(                                                   \
+                    (arena), array_->items, array_->len, &array_->cap, sizeof(*array_->items)); \
+        &array_->items[array_->len++];                                                          \
     })
 #define ARRAY_RELEASE(a)         \
     do {                         \

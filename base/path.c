@@ -46,7 +46,7 @@ char *path_join(struct arena *arena, const char *base, const char *path)
 {
     if (path_is_absolute(path) || string_is_empty(base))
         return path_clean(arena, path);
-    return path_clean(arena, arena_printf(arena, "%s/%s", base, path));
+    return path_clean(arena, arena_join(arena, base, "/", path, NULL));
 }
 
 char *path_parent(struct arena *arena, const char *path)

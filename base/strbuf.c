@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+enum { FIRST_CAP = 256 };
+
 /* Never written to: every function that writes makes room first. Not const, since data is not. */
 char strbuf_empty[1] = "";
 
@@ -22,7 +24,7 @@ static size_t make_room(struct strbuf *sb, size_t len)
     if (sb->cap > sb->len + len)
         return len;
 
-    size_t cap = sb->cap ? sb->cap : 64;
+    size_t cap = sb->cap ? sb->cap : FIRST_CAP;
     while (cap <= sb->len + len) {
         if (__builtin_mul_overflow(cap, (size_t)2, &cap))
             mem_exhausted();

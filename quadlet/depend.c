@@ -79,7 +79,7 @@ void depend_name(const struct quadlet_set *set, struct quadlet *quadlet)
 {
     const char *service = service_name(quadlet->unit.arena, quadlet);
 
-    quadlet->service = arena_printf(set->arena, "%s.service", service);
+    quadlet->service = arena_join(set->arena, service, ".service", NULL);
     if (quadlet->type == QUADLET_CONTAINER) {
         quadlet->resource = container_resource(set->arena, quadlet, service);
     } else if (quadlet->type == QUADLET_POD) {

@@ -74,14 +74,21 @@ void translation_advice(
     va_end(args);
 }
 
+static uint64_t initial_bit(const char *key)
+{
+    return UINT64_C(1) << (key[0] & 63);
+}
+
 const struct unit_line *own_line(const struct translation *t, const char *key)
 {
-    return unitfile_find(&t->own, t->info->section, key);
+    return t->initials & initial_bit(key) ? unitfile_find(&t->own, t->info->section, key) : NULL;
 }
 
 const char *own_value(const struct translation *t, const char *key)
 {
-    return unitfile_get(&t->own, t->info->section, key);
+    const struct unit_line *line = own_line(t, key);
+
+    return line ? unit_value_plain(t->arena, line->value) : NULL;
 }
 
 const char *own_value_set(const struct translation *t, const char *key)
@@ -93,6 +100,8 @@ const char *own_value_set(const struct translation *t, const char *key)
 
 struct unit_lines own_lines(const struct translation *t, const char *key)
 {
+    if (!(t->initials & initial_bit(key)))
+        return (struct unit_lines){ 0 };
     return unitfile_all(&t->own, t->info->section, key);
 }
 
@@ -131,6 +140,8 @@ static struct strings split_lines(
 
 struct strings own_words(const struct translation *t, const char *key)
 {
+    if (!(t->initials & initial_bit(key)))
+        return (struct strings){ 0 };
     return unitfile_words(&t->own, t->info->section, key);
 }
 
@@ -180,16 +191,16 @@ void command_begin(struct translation *t, struct strings *command)
 
 void command_end(struct translation *t, const char *key, const char *mark)
 {
-    auto_(strbuf_release) struct strbuf line = STRBUF_INIT(COMMAND_LINE_MAX_BYTES);
     struct strings words = *t->command;
 
+    strbuf_reset(&t->line);
     if (*mark)
-        words.items[0] = arena_printf(t->arena, "%s%s", mark, words.items[0]);
+        words.items[0] = arena_join(t->arena, mark, words.items[0], NULL);
     /* Podman writes an empty word as nothing, so that its engine never sees it. */
-    quote_add_words(&line, &words, !quadlet_keeps_quirks(t->options));
-    if (strbuf_is_truncated(&line))
+    quote_add_words(&t->line, &words, !quadlet_keeps_quirks(t->options));
+    if (strbuf_is_truncated(&t->line))
         translation_error(t, NULL, "%s= is longer than %u bytes", key, COMMAND_LINE_MAX_BYTES);
-    unitfile_add(&t->service, "Service", key, arena_strndup(t->arena, line.data, line.len));
+    unitfile_add(&t->service, "Service", key, arena_dup(t->arena, t->line.data, t->line.len + 1));
 }
 
 const char *unit_path(const struct translation *t, const char *path)
@@ -204,7 +215,7 @@ static void add_value(struct translation *t, const struct quadlet_key *row, cons
     if (row->flags & KEY_PATH)
         value = unit_path(t, value);
     if (row->prefix)
-        value = arena_printf(t->arena, "%s%s", row->prefix, value);
+        value = arena_join(t->arena, row->prefix, value, NULL);
     if (row->flags & KEY_LOWER) {
         char *lower = arena_strdup(t->arena, value);
 
@@ -213,7 +224,7 @@ static void add_value(struct translation *t, const struct quadlet_key *row, cons
         value = lower;
     }
     if (row->adds == ADDS_JOINED)
-        command_addf(t, "%s=%s", row->option, value);
+        command_add(t, arena_join(t->arena, row->option, "=", value, NULL));
     else if (row->adds == ADDS_WORDS)
         command_add(t, value);
     else
@@ -250,7 +261,7 @@ static void add_boolean(struct translation *t, const struct quadlet_key *row)
     } else if (is_true) {
         command_add(t, row->option);
     } else {
-        command_addf(t, "%s=false", row->option);
+        command_add(t, arena_join(t->arena, row->option, "=false", NULL));
     }
 }
 
@@ -386,6 +397,17 @@ static void check_keys(struct translation *t, const char *section_name,
     }
 }
 
+static void note_initials(struct translation *t)
+{
+    const struct unit_section *section = unitfile_section(&t->own, t->info->section);
+
+    if (!section)
+        return;
+    ARRAY_FOREACH(&section->lines, line)
+        if (line->key)
+            t->initials |= initial_bit(line->key);
+}
+
 static void warn_about_service_keys(struct translation *t)
 {
     static const char *const keys[] = { "User", "Group", "DynamicUser" };
@@ -464,9 +486,11 @@ int quadlet_emit(const struct quadlet_set *set, struct quadlet *quadlet,
         .own = quadlet->unit,
         .diag = diag,
         .present = present,
+        .line = STRBUF_INIT(COMMAND_LINE_MAX_BYTES),
     };
 
     t.own.arena = arena;
+    note_initials(&t);
     warn_about_service_keys(&t);
     warn_about_short_image(&t);
     if (options->engine == QUADLET_ENGINE_BERTH && info->berth_refusal)
@@ -476,6 +500,7 @@ int quadlet_emit(const struct quadlet_set *set, struct quadlet *quadlet,
     check_keys(&t, "Quadlet", &quadlet_section_keys, NULL);
     begin_service(&t);
     info->translate(&t);
+    strbuf_release(&t.line);
     if (t.failed) {
         quadlet_note_errors(set, quadlet, diag, first_finding);
         /* Podman knows the name of what was never made only for these. */

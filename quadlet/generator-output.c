@@ -14,7 +14,7 @@
 #include "quadlet/project-units.h"
 #include "units/unitfile.h"
 
-enum { DIRECTORY_MODE = 0755, UNIT_MODE = 0644, DRY_RUN_CHUNK_BYTES = 64 << 10 };
+enum { DIRECTORY_MODE = 0755, UNIT_MODE = 0644, DRY_RUN_CHUNK_BYTES = 16 << 10 };
 
 int generator_output_open(struct generator_output *output)
 {
@@ -53,6 +53,11 @@ static int make_link_directory(
                    : -errno;
 }
 
+static int try_link(struct generator_output *output, const struct quadlet_link *link)
+{
+    return symlinkat(link->target, output->directory_fd, link->path) < 0 ? -errno : 0;
+}
+
 /* A link that cannot be made is told and no more: the unit works without it. */
 static void make_link(struct generator_output *output, struct arena *arena, const char *name,
         const struct quadlet_link *link)
@@ -70,18 +75,25 @@ static void make_link(struct generator_output *output, struct arena *arena, cons
                 link->path);
         return;
     }
-    r = make_link_directory(output, arena, link->path);
-    if (r < 0) {
-        generator_log(output->log, LOG_LEVEL_WARNING, "Can't create dir %s/%s: %s",
-                output->directory, path_parent(arena, link->path), strerrordesc_np(-r));
-        return;
-    }
     generator_log(output->log, LOG_LEVEL_DEBUG, "Creating symlink %s/%s -> %s", output->directory,
             link->path, link->target);
-    (void)unlinkat(output->directory_fd, link->path, 0); /* an older one */
-    if (symlinkat(link->target, output->directory_fd, link->path) < 0)
+    /* Most links are new, in a directory that the first of them has made. */
+    r = try_link(output, link);
+    if (r == -EEXIST) {
+        (void)unlinkat(output->directory_fd, link->path, 0); /* an older one */
+        r = try_link(output, link);
+    } else if (r == -ENOENT || r == -ENOTDIR) {
+        r = make_link_directory(output, arena, link->path);
+        if (r < 0) {
+            generator_log(output->log, LOG_LEVEL_WARNING, "Can't create dir %s/%s: %s",
+                    output->directory, path_parent(arena, link->path), strerrordesc_np(-r));
+            return;
+        }
+        r = try_link(output, link);
+    }
+    if (r < 0)
         generator_log(output->log, LOG_LEVEL_WARNING, "Failed creating symlink %s/%s: %s",
-                output->directory, link->path, strerrordesc_np(errno));
+                output->directory, link->path, strerrordesc_np(-r));
 }
 
 static int write_unit(

@@ -25,15 +25,18 @@ static const struct {
  * out of it. */
 static const char *relative_target(struct arena *arena, const char *path, const char *name)
 {
-    auto_(strbuf_release) struct strbuf target = STRBUF_INIT(LIMIT_UNIT_FILE_BYTES * 2);
+    static const char up[] = "../";
+    size_t depth = 0;
 
     if (*path == '/' || strcmp(path, "..") == 0 || string_has_prefix(path, "../"))
         return NULL;
     for (const char *p = path; *p; p++)
-        if (*p == '/')
-            strbuf_adds(&target, "../");
-    strbuf_adds(&target, name);
-    return arena_strndup(arena, target.data, target.len);
+        depth += *p == '/';
+    char *target = arena_alloc(arena, depth * strlen(up) + strlen(name) + 1), *end = target;
+    for (; depth; depth--)
+        end = mempcpy(end, up, strlen(up));
+    memcpy(end, name, strlen(name) + 1);
+    return target;
 }
 
 static void add_link(
@@ -72,8 +75,8 @@ struct quadlet_links quadlet_emit_links(const struct quadlet_unit *unit, struct 
         ARRAY_FOREACH(&words, word)
             if (!strchr(*word, '/'))
                 add_link(&links, arena,
-                        path_clean(arena, arena_printf(arena, "%s.%s/%s", *word,
-                                                  link_keys[i].directory, wanted)),
+                        path_clean(arena, arena_join(arena, *word, ".", link_keys[i].directory, "/",
+                                                  wanted, NULL)),
                         unit->name);
     }
     return links;

@@ -145,7 +145,7 @@ static void read_unit(struct reader *reader, const char *directory, const char *
     const bool keeps_texts = reader->options->keeps_texts;
     struct arena *arena = keeps_texts ? &reader->scratch : reader->set->arena;
     const struct arena_mark mark = arena_mark(arena);
-    const char *path = arena_printf(reader->set->arena, "%s/%s", directory, name);
+    const char *path = arena_join(reader->set->arena, directory, "/", name, NULL);
     const size_t first_finding = reader->diag->len;
     struct unitfile unit;
     size_t len;

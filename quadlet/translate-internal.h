@@ -4,8 +4,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/array.h"
+#include "base/strbuf.h"
 #include "quadlet/emit.h"
 #include "quadlet/quadlet.h"
 #include "units/quote.h"
@@ -23,6 +25,8 @@ struct translation {
     struct strings main_command;
     struct diag *diag;
     const bool *present; /* by row: the key has a line */
+    uint64_t initials;   /* of the keys that have a line: most that are asked for have none */
+    struct strbuf line;  /* the command line that is written; used again and again */
     bool failed;
 };
 

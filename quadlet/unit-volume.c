@@ -85,7 +85,7 @@ void special_volume(struct translation *t)
             continue;
         /* Without a source only the path in the container is left; options are lost, as in Podman. */
         if (*source)
-            command_addf(t, "%s%s", source, colon);
+            command_add(t, arena_join(t->arena, source, colon, NULL));
         else
             command_add(t, arena_strndup(t->arena, colon + 1, strcspn(colon + 1, ":")));
     }

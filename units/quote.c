@@ -1,6 +1,8 @@
 #include "units/quote.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -143,16 +145,34 @@ static bool character_needs_quotes(uint32_t c)
     return c <= 0x80 && (c == ' ' || c == '"' || c == '\'' || c == '\\' || text_is_control(c));
 }
 
+/* The bytes at which a word has to be looked at: its end, what needs quotes, and the first of U+0080. */
+static const bool stops[UCHAR_MAX + 1] = {
+    [0 ... ' '] = true,
+    ['"'] = true,
+    ['\''] = true,
+    ['\\'] = true,
+    [0x7f] = true,
+    [0xc2] = true,
+};
+
+/* How long the word is when it needs no quotes; -1: it does. */
+static ptrdiff_t plain_len(const char *word)
+{
+    const unsigned char *p = (const unsigned char *)word;
+
+    for (;; p++) {
+        while (!stops[*p])
+            p++;
+        if (!*p)
+            return (const char *)p - word;
+        if (*p != 0xc2 || p[1] == 0x80) /* of what is no ASCII only U+0080 */
+            return -1;
+    }
+}
+
 bool quote_is_needed(const char *word)
 {
-    for (const unsigned char *p = (const unsigned char *)word; *p; p++) {
-        /* Letters, digits and most signs are above the blank; of what is no ASCII only U+0080. */
-        if (*p <= ' ' || *p == '"' || *p == '\'' || *p == '\\' || *p == 0x7f)
-            return true;
-        if (*p == 0xc2 && p[1] == 0x80)
-            return true;
-    }
-    return false;
+    return plain_len(word) < 0;
 }
 
 static void add_quoted(struct strbuf *out, const char *word, bool keeps_blanks)
@@ -182,10 +202,12 @@ static void add_quoted(struct strbuf *out, const char *word, bool keeps_blanks)
 
 void quote_add_word(struct strbuf *out, const char *word, bool keep_empty)
 {
-    if (quote_is_needed(word) || (keep_empty && !*word))
+    ptrdiff_t len = plain_len(word);
+
+    if (len < 0 || (keep_empty && !len))
         add_quoted(out, word, false);
     else
-        strbuf_adds(out, word);
+        strbuf_add(out, word, (size_t)len);
 }
 
 void quote_add_words(struct strbuf *out, const struct strings *words, bool keep_empty)

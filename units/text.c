@@ -95,8 +95,16 @@ struct str text_trim_right(struct str text)
     return text;
 }
 
+/* A letter, a digit or a sign of ASCII. */
+static bool is_plain(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
 struct str text_trim(struct str text)
 {
+    if (text.len && is_plain(text.data[0]) && is_plain(text.data[text.len - 1]))
+        return text;
     while (text.len) {
         struct str rest = text;
 

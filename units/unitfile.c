@@ -139,6 +139,8 @@ static void return_slab(struct parser *parser)
 
 static void flush_pending(struct parser *parser, struct unit_lines *to)
 {
+    if (!parser->pending.len)
+        return;
     append_lines(parser->unit->arena, to, &parser->pending);
     parser->pending.len = 0;
 }
@@ -151,9 +153,9 @@ static bool is_comment(struct str line)
 /* "[Name]" with nothing but blanks behind it. */
 static bool is_header(struct str line, struct str *ret_name)
 {
-    ptrdiff_t end = str_find(line, ']');
+    ptrdiff_t end = line.data[0] == '[' ? str_find(line, ']') : -1;
 
-    if (line.data[0] != '[' || end < 0)
+    if (end < 0)
         return false;
     for (size_t i = (size_t)end + 1; i < line.len; i++)
         if (line.data[i] != ' ' && line.data[i] != '\t')
@@ -349,8 +351,9 @@ int unitfile_parse(struct unitfile *unit, const struct unit_text *text, struct d
     if (!(unit->flags & UNITFILE_LOSSLESS))
         parser.copy = arena_strndup(unit->arena, text->data, text->len);
     parser.slab.cap = 1;
-    for (size_t i = 0; i < text->len; i++)
-        parser.slab.cap += text->data[i] == '\n';
+    for (const char *p = text->data, *end = p + text->len;
+            text->len && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        parser.slab.cap++;
     make_room_for_sections(unit);
     parser.slab.items = ARENA_NEW_ARRAY(unit->arena, parser.slab.cap, struct unit_line);
     parse_lines(&parser);

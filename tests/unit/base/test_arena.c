@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -95,6 +96,29 @@ static void heap_texts_are_copied_and_formatted(void **state)
     free(mem_alloc(0));
 }
 
+/* Whether a text fits into what is left of a block is found out by writing it there. */
+static void texts_are_formatted_and_joined_whole_wherever_a_block_ends(void **state)
+{
+    struct arena arena = ARENA_INIT;
+    char *kept[1000];
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        kept[i] = i % 2 ? arena_printf(&arena, "%d:%*d", i, i % 77, 7)
+                        : arena_join(&arena, "a", i % 4 ? "" : "bc", "d", NULL);
+    for (int i = 0; i < 1000; i++) {
+        char expected[128];
+
+        if (i % 2)
+            snprintf(expected, sizeof(expected), "%d:%*d", i, i % 77, 7);
+        else
+            snprintf(expected, sizeof(expected), "a%sd", i % 4 ? "" : "bc");
+        assert_string_equal(kept[i], expected);
+    }
+    assert_string_equal(arena_join(&arena, "", NULL), "");
+    arena_release(&arena);
+}
+
 static void the_newest_allocation_gives_back_its_end(void **state)
 {
     struct arena arena = ARENA_INIT;
@@ -118,6 +142,7 @@ int main(void)
         cmocka_unit_test(larger_than_a_block_gets_a_block_of_its_own),
         cmocka_unit_test(rewind_frees_what_came_after_the_mark_and_nothing_else),
         cmocka_unit_test(rewind_to_the_empty_arena_frees_everything),
+        cmocka_unit_test(texts_are_formatted_and_joined_whole_wherever_a_block_ends),
         cmocka_unit_test(the_newest_allocation_gives_back_its_end),
         cmocka_unit_test(copies_stop_at_the_length_or_the_end),
         cmocka_unit_test(heap_texts_are_copied_and_formatted),
