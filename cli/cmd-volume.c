@@ -71,7 +71,9 @@ static int read_filters(struct arena *arena, const struct strings *words,
             *ARRAY_APPEND_ARENA(arena, &labels) = arena_strdup(arena, eq + 1);
         else if (str_is_equal_z(key, "dangling") && parse_bool(str_from(eq + 1), &flag) == 0)
             filter->dangling = flag;
-        else if (!str_is_equal_z(key, "driver") || strcmp(eq + 1, "local") != 0)
+        else if (str_is_equal_z(key, "driver"))
+            filter->driver = eq + 1;
+        else
             return error_set_plain(err, EINVAL, NULL, "invalid filter \"%s\"", word);
     }
     filter->names = spec_vector(arena, &names);
@@ -142,12 +144,13 @@ struct create_options {
         .help = "Of the volumes of a swarm's cluster: not supported" \
     }
 #define AT(member) .offset = offsetof(struct create_options, member)
-static const struct opt create_opts[] = { { .name = "driver",
-                                                  .letter = 'd',
-                                                  .type = &opt_string,
-                                                  .arg = "DRIVER",
-                                                  AT(driver),
-                                                  .help = "local (the default)" },
+static const struct opt create_opts[] = {
+    { .name = "driver",
+            .letter = 'd',
+            .type = &opt_string,
+            .arg = "DRIVER",
+            AT(driver),
+            .help = "local (the default), or image: begins as the files of one" },
     { .name = "ignore",
             .type = &opt_flag,
             AT(ignore),
@@ -164,7 +167,7 @@ static const struct opt create_opts[] = { { .name = "driver",
             .type = &opt_list,
             .arg = "KEY=VALUE",
             AT(options),
-            .help = "Option of the driver: type, o, device; nocopy" },
+            .help = "Option of the driver: type, o, device, nocopy; image" },
     { .name = "uid",
             .type = &opt_int,
             .arg = "UID",
@@ -179,8 +182,8 @@ static const struct opt create_opts[] = { { .name = "driver",
             .help = "Group of the volume" },
     OF_CLUSTER("availability"), OF_CLUSTER("group"), OF_CLUSTER("limit-bytes"),
     OF_CLUSTER("required-bytes"), OF_CLUSTER("scope"), OF_CLUSTER("secret"), OF_CLUSTER("sharing"),
-    OF_CLUSTER("topology-preferred"), OF_CLUSTER("topology-required"), OF_CLUSTER("type"),
-    OPT_END };
+    OF_CLUSTER("topology-preferred"), OF_CLUSTER("topology-required"), OF_CLUSTER("type"), OPT_END
+};
 #undef AT
 
 static void set_pair(

@@ -1299,8 +1299,6 @@ static const struct quadlet_key volume_keys[] = {
     { .name = "Image",
             .kind = KIND_STRING,
             .since = "4.8",
-            .berth = REFUSED,
-            .note = "volumes hold no images",
             .help = "Image of the volume, with Driver=image" },
     { .name = "User", .kind = KIND_NUMBER, .since = "4.4", .help = "Owner of the mount" },
     { .name = "Group", .kind = KIND_NUMBER, .since = "4.4", .help = "Group of the mount" },

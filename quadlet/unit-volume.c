@@ -134,9 +134,10 @@ void special_volume_driver(struct translation *t)
 {
     const char *driver = own_value(t, "Driver");
 
-    if (driver && t->options->engine == QUADLET_ENGINE_BERTH && strcmp(driver, "local") != 0)
+    if (driver && t->options->engine == QUADLET_ENGINE_BERTH && strcmp(driver, "local") != 0 &&
+            strcmp(driver, "image") != 0)
         translation_error(t, own_line(t, "Driver"),
-                "Driver=%s is not supported by berth: only local", driver);
+                "Driver=%s is not supported by berth: only local and image", driver);
     if (driver)
         command_add_option(t, "--driver", driver);
     if (!driver || strcmp(driver, "image") != 0) {

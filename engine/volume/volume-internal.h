@@ -12,7 +12,13 @@
 int volume_insert(struct engine *engine, const struct volume_create_options *options,
         bool anonymous, struct error **err);
 
-/* The same for an anonymous one, unless its row is there (handed on by another container). */
+/* The row and the files of a volume of the driver "image". The caller holds the volume's lock, and there is no row. */
+#define VOLUME_DRIVER_LOCAL "local"
+#define VOLUME_DRIVER_IMAGE "image"
+int volume_create_of_image(
+        struct engine *engine, const struct volume_create_options *options, struct error **err);
+
+/* volume_insert for an anonymous one, unless its row is there (handed on by another container). */
 int volume_insert_if_missing(
         struct engine *engine, const struct volume_create_options *options, struct error **err);
 

@@ -26,7 +26,6 @@
 #include "engine/volume/volume-internal.h"
 #include "engine/volume/volume-mount.h"
 
-#define VOLUME_DRIVER_LOCAL "local"
 #define VOLUME_LABEL_ANONYMOUS "com.docker.volume.anonymous"
 
 /* Long enough for every name, short enough for a lock file's prefix. */
@@ -96,6 +95,11 @@ int volume_lookup(struct engine *engine, struct arena *arena, const char *name, 
     return 0;
 }
 
+static bool is_of_image(const struct volume_create_options *options)
+{
+    return string_is_equal(options->driver, VOLUME_DRIVER_IMAGE);
+}
+
 int volume_insert(struct engine *engine, const struct volume_create_options *options,
         bool anonymous, struct error **err)
 {
@@ -109,8 +113,9 @@ int volume_insert(struct engine *engine, const struct volume_create_options *opt
     return db_exec(engine->db, err,
             "INSERT INTO volumes (name, driver, options, labels, created_nsec, anonymous,"
             " container_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            "ttttiit", options->name, VOLUME_DRIVER_LOCAL, options_text, labels_text,
-            time_realtime_nsec(), (int64_t)anonymous, options->container_id);
+            "ttttiit", options->name,
+            is_of_image(options) ? VOLUME_DRIVER_IMAGE : VOLUME_DRIVER_LOCAL, options_text,
+            labels_text, time_realtime_nsec(), (int64_t)anonymous, options->container_id);
 }
 
 int volume_insert_if_missing(
@@ -248,6 +253,21 @@ static int check_complete(const struct volume_create_options *options, struct er
     return 0;
 }
 
+static int check_image(const struct volume_create_options *options, struct error **err)
+{
+    const char *name = options->name ? options->name : "";
+
+    if (string_is_empty(container_pairs_get(&options->options, VOLUME_OPTION_IMAGE)))
+        return error_set_plain(err, EINVAL, NULL,
+                "create %s: must provide an image name when creating a volume with the image driver",
+                name);
+    for (size_t i = 0; i < options->options.len; i++)
+        if (strcmp(options->options.items[i].key, VOLUME_OPTION_IMAGE) != 0)
+            return error_set_plain(err, EINVAL, NULL, "create %s: invalid option: \"%s\"", name,
+                    options->options.items[i].key);
+    return 0;
+}
+
 static int check_options(const struct volume_create_options *options, struct error **err)
 {
     if (options->name && !volume_name_is_valid(options->name))
@@ -256,9 +276,11 @@ static int check_options(const struct volume_create_options *options, struct err
                 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, "
                 "use absolute path",
                 options->name, options->name);
+    if (is_of_image(options))
+        return check_image(options, err);
     if (options->driver && options->driver[0] && strcmp(options->driver, VOLUME_DRIVER_LOCAL) != 0)
         return error_set_plain(err, EOPNOTSUPP, NULL,
-                "create %s: volume driver \"%s\" is not supported, only \"local\" is",
+                "create %s: volume driver \"%s\" is not supported, only \"local\" and \"image\" are",
                 options->name ? options->name : "", options->driver);
     for (size_t i = 0; i < options->options.len; i++) {
         const char *key = options->options.items[i].key;
@@ -319,6 +341,19 @@ static int insert_or_find(struct engine *engine, struct arena *arena,
     return made;
 }
 
+/* 1 when there was none, and there is one of the image now. */
+static int fill_if_new(struct engine *engine, struct arena *arena,
+        const struct volume_create_options *options, struct error **err)
+{
+    struct volume *found = NULL;
+    int r = volume_lookup(engine, arena, options->name, &found, err);
+
+    if (r < 0 || found)
+        return r;
+    r = volume_create_of_image(engine, options, err);
+    return r < 0 ? r : 1;
+}
+
 int volume_create(struct engine *engine, struct arena *arena,
         const struct volume_create_options *options, struct volume *ret, struct error **err)
 {
@@ -332,15 +367,20 @@ int volume_create(struct engine *engine, struct arena *arena,
         random_id(id);
         with_name.name = arena_strdup(arena, id);
     }
-    auto_close int lock = options->name ? volume_lock(engine, options->name, err) : -EBADF;
-    if (options->name && lock < 0)
+    const bool is_named = options->name || is_of_image(options);
+    auto_close int lock = is_named ? volume_lock(engine, with_name.name, err) : -EBADF;
+    if (is_named && lock < 0)
         return lock;
-    r = options->name ? insert_or_find(engine, arena, &with_name, ret, err)
-                      : volume_insert(engine, &with_name, true, err);
+    int filled = is_of_image(options) ? fill_if_new(engine, arena, &with_name, err) : 0;
+    if (filled < 0)
+        return filled;
+    r = is_named ? insert_or_find(engine, arena, &with_name, ret, err)
+                 : volume_insert(engine, &with_name, true, err);
     if (r < 0)
         return r;
+    r = filled > 0 ? filled : r;
     fault_point("volume.create.row");
-    if (!options->name) {
+    if (!is_named) {
         struct volume *made = NULL;
 
         r = volume_lookup(engine, arena, with_name.name, &made, err);
@@ -358,7 +398,7 @@ int volume_create(struct engine *engine, struct arena *arena,
             return owned;
     }
     if (fd >= 0 && r > 0)
-        engine_event(engine, "volume", "create", with_name.name, "driver", "local");
+        engine_event(engine, "volume", "create", with_name.name, "driver", ret->driver);
     return fd < 0 ? fd : r;
 }
 
@@ -438,6 +478,8 @@ static bool filter_matches(const struct volume_filter *filter, const struct volu
     for (char **label = filter->labels; label && *label; label++)
         if (!container_pairs_match(&volume->labels, *label))
             return false;
+    if (filter->driver && strcmp(filter->driver, volume->driver) != 0)
+        return false;
     return filter->dangling < 0 || (filter->dangling > 0) == (volume->users == 0);
 }
 

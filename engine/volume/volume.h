@@ -1,6 +1,7 @@
-/* Named and anonymous volumes of the `local` driver: a directory ROOT/volumes/NAME/_data and a row. What the
- * options type/o/device name is mounted there while containers run that use it (volume-mount.h). A volume is in use as
- * long as a container, running or not, refers to it. Knows nothing of how containers are run. */
+/* Named and anonymous volumes: a directory ROOT/volumes/NAME/_data and a row. Those of the driver "image" begin as the
+ * files of an image, those of "local" with what the first container has there. What the options type/o/device name is
+ * mounted there while containers run that use it (volume-mount.h). A volume is in use as long as a container, running
+ * or not, refers to it. Knows nothing of how containers are run. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,6 +21,8 @@ struct strings;
 #define VOLUME_OPTION_UID "uid"
 #define VOLUME_OPTION_GID "gid"
 #define VOLUME_OPTION_NO_COPY "nocopy"
+#define VOLUME_OPTION_IMAGE \
+    "image" /* of the driver of that name: which one, and it is here already */
 
 struct volume {
     const char *name, *driver, *mountpoint;
@@ -36,7 +39,7 @@ struct volumes {
 
 struct volume_create_options {
     const char *name;   /* NULL: anonymous, 64 hex digits */
-    const char *driver; /* NULL: local; others are refused */
+    const char *driver; /* NULL: local; or image; others are refused */
     struct container_pairs options, labels;
     const char *container_id; /* that it is made for; NULL */
 };
@@ -57,9 +60,10 @@ int volume_lookup(struct engine *engine, struct arena *arena, const char *name, 
 int volume_remove(struct engine *engine, const char *name, bool force, struct error **err);
 
 struct volume_filter {
-    char **names;  /* parts */
-    char **labels; /* "key" or "key=value", all must hold */
-    int dangling;  /* 1 only unused, 0 only used, -1 all */
+    char **names;       /* parts */
+    char **labels;      /* "key" or "key=value", all must hold */
+    int dangling;       /* 1 only unused, 0 only used, -1 all */
+    const char *driver; /* NULL: any */
 };
 #define VOLUME_FILTER_INIT \
     {                      \

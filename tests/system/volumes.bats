@@ -217,3 +217,29 @@ EOF
     run -1 berth volume create --sharing all bad
     assert_output_has 'options of cluster volumes are not supported'
 }
+
+@test "a volume of an image begins as its files, and keeps what is written" {
+    printf 'FROM busybox\nRUN mkdir -m 700 /data && echo kept >/data/file && chown 7:8 /data\n' >Dockerfile
+    berth build -q -t filled . >/dev/null
+    berth volume create --driver image -o image=filled files >/dev/null
+    [ "$(berth volume inspect -f '{{.Driver}} {{.Options.image}}' files)" = "image filled" ]
+    berth run --rm --network none -v files:/v busybox sh -c '[ "$(stat -c "%u %g %a" /v/data)" = "7 8 700" ] && cat /v/data/file >/v/data/more && rm /v/bin/sh'
+    [ "$(berth run --rm --network none -v files:/v busybox cat /v/data/more)" = kept ]
+    berth run --rm --network none filled test -e /bin/sh # the image stays as it is
+    [ "$(berth volume create --driver image -o image=filled files)" = files ]
+    [ ! -e "$BERTH_ROOT/volumes/files/_data/bin/sh" ]
+    [ "$(berth volume ls -q --filter driver=image)" = files ]
+    berth volume export files | tar -t | grep -q data/more
+    run -1 berth volume create --driver image none
+    assert_output_has 'must provide an image name'
+    run -1 berth volume create --driver image -o image=nothing none
+    assert_output_has 'No such image: nothing'
+    [ ! -e "$BERTH_ROOT/volumes/none" ]
+    run -1 berth volume create --driver nfs none
+    assert_output_has 'only "local" and "image" are'
+    [ -n "$(berth volume create --driver image -o image=filled)" ]
+    BERTH_FAULT=volume.create.image:kill berth volume create --driver image -o image=filled killed || true
+    run berth volume ls -q
+    assert_output_lacks killed
+    [ ! -e "$BERTH_ROOT/volumes/killed" ]
+}
