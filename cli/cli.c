@@ -319,11 +319,13 @@ int cli_dispatch(struct cli *cli, const struct command *command, int argc, char 
     size_t bytes = command->options_bytes ? command->options_bytes : 1;
     char *options = mem_zalloc(bytes);
     int used = 0, status;
+    const struct command *outer = cli->running;
 
     if (command->defaults)
         memcpy(options, command->defaults, command->options_bytes);
     if (command->run == command_compose.run)
         cli->usage_status = EXIT_STATUS_FAILURE;
+    cli->running = command;
     int r = opts_parse(command, argc, argv, options, &used, &err);
     if (r == 1 && is_group(command)) {
         status = command->run(cli, options, 0, NULL);
@@ -340,6 +342,7 @@ int cli_dispatch(struct cli *cli, const struct command *command, int argc, char 
     } else {
         status = cli_run_subcommand(cli, command, argc - used, argv + used);
     }
+    cli->running = outer;
     opts_release(command, options);
     free(options);
     return status;

@@ -35,9 +35,10 @@ struct json_t;
 enum ansi_mode { ANSI_AUTO, ANSI_NEVER, ANSI_ALWAYS };
 
 struct cli {
-    struct arena arena;  /* lives as long as the process */
-    const char *program; /* "berth", or "berth compose" when called as docker-compose */
-    const char *command; /* "berth compose up": for help and errors */
+    struct arena arena;            /* lives as long as the process */
+    const char *program;           /* "berth", or "berth compose" when called as docker-compose */
+    const char *command;           /* "berth compose up": for help and errors */
+    const struct command *running; /* the command itself: for cli_check_arguments */
     const char *root_dir, *run_dir, *libexec_dir;
     const char *config_dir; /* /etc/berth, or an ordinary user's ~/.config/berth */
     bool out_is_terminal, err_is_terminal;

@@ -221,7 +221,7 @@ static int run_df(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     struct engine *engine = cli_engine(cli, &err);
     if (engine && options->verbose)
         return show_all(cli, engine, options->format, &err) < 0 ? report_error(cli, err) : 0;

@@ -192,7 +192,7 @@ static int run_events(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (read_filters(cli, &o->filters, &how, &err) < 0)
         return report_error(cli, err);
     return events_show(cli, o->since, o->until, &how);

@@ -359,7 +359,7 @@ static int run_image_inspect(struct cli *cli, const void *data, int argc, char *
     const struct image_inspect_options *options = data;
 
     if (argc == 0)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, -1);
     int status = image_check_platforms(cli, options->platform, argc, argv);
     return status ? status : inspect_objects(cli, "image", options->format, argc, argv);
 }
@@ -419,7 +419,7 @@ static int run_history(struct cli *cli, const void *data, int argc, char **argv)
     int64_t now = time_realtime_nsec();
 
     if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, 1);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine || check_platform(engine, argv[0], options->platform, &err) < 0 ||
             image_history(engine, argv[0], &entries, &err) < 0)
@@ -499,7 +499,7 @@ static int run_image_prune(struct cli *cli, const void *data, int argc, char **a
 
     (void)argv;
     if (argc != 0)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (prune_parse_filters(&cli->arena, &options->filters,
                 &(struct prune_words){ .knows_time = true, .all = &all }, &prune, &err) < 0)
         return report_error(cli, err);

@@ -88,7 +88,7 @@ int network_run_connect(struct cli *cli, const void *data, int argc, char **argv
     auto_error struct error *err = NULL;
 
     if (argc != 2)
-        return report_failure(cli, "\"%s\" requires exactly 2 arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 2, 2);
     struct container_network network = { .network = argv[0],
         .ipv4 = words->ip,
         .ipv6 = words->ip6,
@@ -111,7 +111,7 @@ int network_run_disconnect(struct cli *cli, const void *data, int argc, char **a
     auto_error struct error *err = NULL;
 
     if (argc != 2)
-        return report_failure(cli, "\"%s\" requires exactly 2 arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 2, 2);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine || container_disconnect_network(engine, argv[1], argv[0], words->force, &err) < 0)
         return report_error(cli, err);

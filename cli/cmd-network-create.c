@@ -269,7 +269,7 @@ int network_run_create(struct cli *cli, const void *data, int argc, char **argv)
     bool no_addresses;
 
     if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, 1);
     to_map(&cli->arena, &words->options, &driver_options);
     to_map(&cli->arena, &words->labels, &labels);
     add_driver_options(&cli->arena, words, &driver_options);

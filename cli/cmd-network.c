@@ -126,7 +126,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine || network_inspect_all(engine, &networks, &err) < 0)
         return report_error(cli, err);
@@ -195,7 +195,7 @@ static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
     int status = 0;
 
     if (argc == 0)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, -1);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
@@ -222,7 +222,7 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (prune_parse_filters(&cli->arena, &options->filters,
                 &(struct prune_words){ .knows_time = true }, &prune, &err) < 0)
         return report_error(cli, err);

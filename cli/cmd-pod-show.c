@@ -322,7 +322,7 @@ static int run_ps(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine || pod_list(engine, &cli->arena, &all, &err) < 0)
         return report_error(cli, err);

@@ -307,7 +307,7 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (!options->force && !cli_confirm(cli, "This removes all stopped pods."))
         return 0;
     struct engine *engine = cli_engine(cli, &err);
@@ -333,7 +333,7 @@ static int run_exists(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)data;
     if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, 1);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine || pod_lookup(engine, &cli->arena, argv[0], &pod, &err) < 0)
         return report_error(cli, err);

@@ -521,7 +521,7 @@ int objects_inspect(struct cli *cli, const char *type, const void *data, int arg
     const struct objects_inspect_options *options = data;
 
     if (argc == 0)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, -1);
     return inspect_objects(cli, type, options->format, argc, argv);
 }
 

@@ -169,7 +169,7 @@ static int run_install(struct cli *cli, const void *data, int argc, char **argv)
     struct quadlet_files files;
 
     if (!argc)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, -1);
     const char *directory = quadlets_install_dir(cli, options->is_user, &err);
     if (!directory || quadlets_collect(cli, argc, argv, &files, &diag, &err) < 0)
         return report_error(cli, err);

@@ -130,7 +130,7 @@ static int run_list(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     int status = check_filters(cli, &options->filters);
     if (status)
         return status;
@@ -189,7 +189,7 @@ static int run_print(struct cli *cli, const void *data, int argc, char **argv)
     size_t len;
 
     if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, 1);
     quadlet_set_init(&set, &cli->arena);
     quadlets_read(cli, options->is_user, &search, &set, &diag);
     const struct quadlet *quadlet = quadlet_find(&set, argv[0]);

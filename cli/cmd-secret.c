@@ -124,7 +124,7 @@ static int run_create(struct cli *cli, const void *data, int argc, char **argv)
 
     cli->failure_status = EXIT_STATUS_ENGINE;
     if (argc != 2)
-        return report_failure(cli, "\"%s\" requires exactly 2 arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 2, 2);
     return create(cli, data, argv, &err) < 0 ? report_error(cli, err) : 0;
 }
 
@@ -239,7 +239,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
     (void)argv;
     cli->failure_status = EXIT_STATUS_ENGINE;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     return list(cli, data, &err) < 0 ? report_error(cli, err) : 0;
 }
 
@@ -311,7 +311,7 @@ static int run_inspect(struct cli *cli, const void *data, int argc, char **argv)
 
     cli->failure_status = EXIT_STATUS_ENGINE;
     if (argc == 0)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, -1);
     for (int i = 0; i < argc; i++) {
         auto_error struct error *failure = NULL;
 
@@ -390,7 +390,7 @@ static int run_exists(struct cli *cli, const void *data, int argc, char **argv)
     (void)data;
     cli->failure_status = EXIT_STATUS_ENGINE;
     if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, 1);
     struct engine *engine = cli_engine(cli, &err);
     int r = engine ? secret_get(engine, &cli->arena, argv[0], &info, &err) : -EPERM;
     if (r == -ENOENT) /* documented at secret_get */

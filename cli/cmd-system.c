@@ -77,7 +77,7 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (prune_parse_filters(&cli->arena, &options->filters,
                 &(struct prune_words){ .knows_time = true }, &prune, &err) < 0)
         return report_error(cli, err);

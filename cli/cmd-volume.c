@@ -108,7 +108,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (read_filters(&cli->arena, &options->filters, &filter, &err) < 0)
         return report_error(cli, err);
     struct engine *engine = cli_engine(cli, &err);
@@ -302,7 +302,7 @@ static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
     int status = 0;
 
     if (argc == 0)
-        return report_failure(cli, "\"%s\" requires at least 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, -1);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);
@@ -328,7 +328,7 @@ static int run_prune(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)argv;
     if (argc)
-        return report_failure(cli, "\"%s\" accepts no arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 0, 0);
     if (prune_parse_filters(&cli->arena, &options->filters, &(struct prune_words){ .all = &all },
                 &prune, &err) < 0)
         return report_error(cli, err);
@@ -357,7 +357,7 @@ static int run_export(struct cli *cli, const void *data, int argc, char **argv)
     auto_error struct error *err = NULL;
 
     if (argc != 1)
-        return report_failure(cli, "\"%s\" requires exactly 1 argument", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 1, 1);
     int r = archive_output_open(&output, cli, options->output, &err);
     struct engine *engine = r < 0 ? NULL : cli_engine(cli, &err);
     if (!engine)
@@ -376,7 +376,7 @@ static int run_import(struct cli *cli, const void *data, int argc, char **argv)
 
     (void)data;
     if (argc != 2)
-        return report_failure(cli, "\"%s\" requires exactly 2 arguments", cli->command);
+        return cli_check_arguments(cli, cli->running, argc, 2, 2);
     struct engine *engine = cli_engine(cli, &err);
     if (!engine)
         return report_error(cli, err);

@@ -130,6 +130,13 @@ services: {a: {image: "x:1", depends_on: [b], ports: ["127.0.0.1:8080:80"]}, b: 
     [[ $output == *'requires 2 arguments'* ]]
     run -1 "$berth" run
     [[ $output == *'requires at least 1 argument'* ]]
+    # Commands of groups, too: their tables are made as they run.
+    run -1 "$berth" network create
+    [[ $output == *'"berth network create" requires 1 argument'*'usage: berth network create [OPTIONS] NETWORK'* ]]
+    run -1 "$berth" volume prune x
+    [[ $output == *'accepts no arguments'*'usage: berth volume prune [OPTIONS]'* ]]
+    run -125 "$berth" secret create x
+    [[ $output == *'requires 2 arguments'*'usage: berth secret create'* ]]
 }
 
 @test "options that exclude each other are refused before anything happens" {
