@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/runtime/seccomp-filter.h"
+#include "engine/runtime/seccomp-shrink.h"
 #include "engine/runtime/seccomp.h"
 
 #define ARCHES_MAX 16
@@ -415,6 +416,8 @@ int seccomp_compile(const json_t *oci, void **ret_data, size_t *ret_len, struct 
 {
     auto_(program_release) struct program program = { 0 };
     auto_(release_context) scmp_filter_ctx ctx = NULL;
+    auto_free struct sock_filter *filter = NULL;
+    size_t filter_len;
     struct compilation c = { 0 };
     struct seccomp_file_header header = { 0 };
     int r = dl_open(&library, err);
@@ -445,12 +448,13 @@ int seccomp_compile(const json_t *oci, void **ret_data, size_t *ret_len, struct 
         r = export(&c, &program, err);
     if (r < 0)
         return r;
+    seccomp_shrink(program.items, program.len, &filter, &filter_len);
     memcpy(header.magic, SECCOMP_FILE_MAGIC, sizeof(header.magic));
-    header.count = (uint32_t)program.len;
-    *ret_len = sizeof(header) + program.len * sizeof(struct sock_filter);
+    header.count = (uint32_t)filter_len;
+    *ret_len = sizeof(header) + filter_len * sizeof(*filter);
     char *data = mem_alloc(*ret_len);
     memcpy(data, &header, sizeof(header));
-    memcpy(data + sizeof(header), program.items, program.len * sizeof(struct sock_filter));
+    memcpy(data + sizeof(header), filter, filter_len * sizeof(*filter));
     *ret_data = data;
     return 0;
 }
