@@ -1,5 +1,6 @@
 /* kube play, kube down: Kubernetes YAML as pods, with Podman's words. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "base/diag.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/parse.h"
 #include "base/secret.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -23,6 +25,8 @@ static const struct kube_play_options play_defaults = {
     .start = true,
     .seccomp_root = SECCOMP_ROOT,
 };
+
+static const char *const kube_propagation_words[] = { "all", "any", "none", NULL };
 
 #define AT(member) .offset = offsetof(struct kube_play_options, member)
 #define REFUSED(option, type_)                                                     \
@@ -103,6 +107,18 @@ static const struct opt play_opts[] = {
             .arg = "DIRECTORY",
             AT(seccomp_root),
             .help = "Where localhost profiles of seccomp are (default " SECCOMP_ROOT ")" },
+    { .name = "service-container",
+            .type = &opt_flag,
+            .flags = OPT_HIDDEN,
+            AT(service),
+            .help = "Be the main process of a systemd service" },
+    { .name = "service-exit-code-propagation",
+            .type = &opt_string,
+            .arg = "WHEN",
+            .flags = OPT_HIDDEN,
+            AT(exit_code_propagation),
+            .values = kube_propagation_words,
+            .help = "Containers whose failure is the service's: none, any or all" },
     { .name = "start", .type = &opt_flag, AT(start), .help = "Start the pods (default true)" },
     { .name = "userns",
             .type = &opt_string,
@@ -120,6 +136,11 @@ static const struct opt play_opts[] = {
             .flags = OPT_UNSUPPORTED | OPT_HIDDEN,
             AT(unsupported_flag),
             .help = "Not supported" },
+    { .name = "wait",
+            .letter = 'w',
+            .type = &opt_flag,
+            AT(wait),
+            .help = "Stay until the pods end or a signal comes, then take everything down" },
     REFUSED("context-dir", opt_list),
     REFUSED("signature-policy", opt_list),
     OPT_END,
@@ -286,11 +307,52 @@ static void print_made(struct cli *cli, const struct kube_made *made)
     }
 }
 
+static enum kube_propagation propagation_of(const struct kube_play_options *o)
+{
+    if (string_is_empty(o->exit_code_propagation))
+        return KUBE_PROPAGATE_NONE;
+    return (enum kube_propagation)parse_name(
+            str_from(o->exit_code_propagation), kube_propagation_names, KUBE_PROPAGATE_MAX_);
+}
+
 static int check_play(struct cli *cli, const struct kube_play_options *o)
 {
     if (o->force && !o->down)
         return report_failure(cli, "--force may be specified only with --down");
+    if (o->service && !o->start)
+        return report_failure(cli, "--service-container does not work with --start=false");
+    if ((int)propagation_of(o) < 0)
+        return report_failure(
+                cli, "unsupported exit-code propagation \"%s\"", o->exit_code_propagation);
     return 0;
+}
+
+/* Afterwards everything goes, volumes too, as with Podman. */
+static int wait_and_take_down(
+        struct cli *cli, const struct kube_made *made, const struct kube_down_plan *down)
+{
+    auto_error struct error *err = NULL;
+    int r = atomic_load(&cli->interrupted) ? 0 : kube_wait(cli, made, &err);
+
+    if (r < 0 && !atomic_load(&cli->interrupted))
+        return report_error(cli, err);
+    cli_interrupt_reset(cli);
+    cli_print(cli, "Cleaning up containers, pods, and volumes...\n");
+    return kube_take_down(cli, down, true);
+}
+
+/* What comes after the start, or after a signal that came before its end. */
+static int stay(struct cli *cli, const struct kube_play_options *o, const struct kube_made *made,
+        const struct kube_plan *plan, const struct kube_down_plan *down)
+{
+    (void)fflush(stdout); /* what was made is told before the wait for it */
+    if (o->wait)
+        return wait_and_take_down(cli, made, down);
+    if (atomic_load(&cli->interrupted))
+        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
+    return o->service && cli_env(cli, "NOTIFY_SOCKET")
+                   ? kube_stay(cli, made, plan, propagation_of(o))
+                   : 0;
 }
 
 static int play(struct cli *cli, const struct kube_play_options *o, int argc, char **argv)
@@ -315,13 +377,15 @@ static int play(struct cli *cli, const struct kube_play_options *o, int argc, ch
         status = kube_take_down(cli, &down, false);
     if (status)
         return status;
+    if (o->wait)
+        cli_print(cli, "Use ctrl+c to clean up or wait for pods to exit\n");
     cli_interrupt_begin(cli);
     r = kube_play(cli, o, &plan, &made, &err);
-    cli_interrupt_end(cli);
     print_made(cli, &made);
-    if (r < 0 && atomic_load(&cli->interrupted))
-        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
-    return r < 0 ? report_error(cli, err) : 0;
+    status = r < 0 && !atomic_load(&cli->interrupted) ? report_error(cli, err)
+                                                      : stay(cli, o, &made, &plan, &down);
+    cli_interrupt_end(cli);
+    return status;
 }
 
 static int run_play(struct cli *cli, const void *data, int argc, char **argv)

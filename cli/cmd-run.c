@@ -23,6 +23,7 @@
 #include "cli/registry-words.h"
 #include "cli/report.h"
 #include "engine/container/container.h"
+#include "engine/container/pod.h"
 #include "engine/image/image.h"
 #include "cli/run-config.h"
 #include "cli/run-options.h"
@@ -50,6 +51,19 @@ static int write_cidfile(const char *path, const char *id, struct error **err)
         return error_set(err, errno, NULL, "cannot create the container id file \"%s\"", path);
     if (write(fd, id, strlen(id)) != (ssize_t)strlen(id))
         return error_set(err, errno, NULL, "cannot write the container id file \"%s\"", path);
+    return 0;
+}
+
+/* --init-ctr */
+static int check_init(const struct run_options *o, struct error **err)
+{
+    if (!o->init_ctr)
+        return 0;
+    if (!o->pod && !o->pod_id_file)
+        return error_set_plain(err, EINVAL, NULL, "must specify pod value with init-ctr");
+    if (strcmp(o->init_ctr, POD_INIT_ONCE) != 0 && strcmp(o->init_ctr, POD_INIT_ALWAYS) != 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "invalid value for --init-ctr: \"%s\" is neither always nor once", o->init_ctr);
     return 0;
 }
 
@@ -147,6 +161,8 @@ static int create(struct cli *cli, const struct run_options *given, int argc, ch
     struct container_config config;
     struct engine *engine = NULL;
     int r = check_options(cli, o, &err);
+    if (r >= 0)
+        r = check_init(o, &err);
 
     if (r >= 0 && (o->pod || o->pod_id_file) && !(engine = cli_engine(cli, &err)))
         r = -EPERM;
@@ -291,6 +307,8 @@ static int run_run(struct cli *cli, const void *data, int argc, char **argv)
     }
     if (o->remove_image && o->detach)
         return report_failure(cli, "--rmi is not supported together with --detach");
+    if (o->init_ctr)
+        return report_failure(cli, "--init-ctr is an option of create");
     status = create(cli, o, argc, argv, id);
     if (status)
         return status;

@@ -30,6 +30,16 @@ static void add_pairs(
         *ARRAY_APPEND_ARENA(arena, to) = (struct container_pair){ pair->key, pair->value };
 }
 
+/* Everything of a service is in its own control group. */
+static void join_service(const struct kube_filling *f, struct container_config *config)
+{
+    if (!f->cgroup)
+        return;
+    config->cgroup_parent = f->cgroup;
+    config->monitor_in_parent = true;
+    config->unit = cli_env(f->cli, "PODMAN_SYSTEMD_UNIT");
+}
+
 /* ---- Pods ---- */
 
 /* The containers answer to their own names, too. */
@@ -164,6 +174,7 @@ int kube_fill_pod(const struct kube_filling *f, struct pod_config *config,
     add_pairs(arena, &f->pod->labels, &config->labels);
     add_pairs(arena, &f->pod->sysctls, &infra->sysctls);
     infra->name = f->pod->infra_name;
+    join_service(f, infra);
     infra->no_hosts = f->options->no_hosts;
     infra->no_hostname = f->options->no_hostname;
     infra->extra_hosts = spec_vector(arena, &f->pod->extra_hosts);
@@ -438,9 +449,6 @@ int kube_fill_container(const struct kube_filling *f, const struct kube_containe
     struct arena *arena = &f->cli->arena;
     int r = 0;
 
-    if (plan->init != KUBE_INIT_NO)
-        return error_set_plain(
-                err, EOPNOTSUPP, &plan->at, "%s: init containers are not supported", plan->name);
     if (plan->notify && strcmp(plan->notify, "ignore") != 0)
         return error_set_plain(err, EOPNOTSUPP, &plan->at,
                 "%s: io.containers.sdnotify=%s is not supported", plan->name, plan->notify);
@@ -448,6 +456,8 @@ int kube_fill_container(const struct kube_filling *f, const struct kube_containe
     config->name = plan->name;
     config->image = plan->image;
     config->pod = f->pod_id;
+    if (plan->init != KUBE_INIT_NO)
+        config->pod_init = plan->init == KUBE_INIT_ALWAYS ? POD_INIT_ALWAYS : POD_INIT_ONCE;
     config->working_dir = plan->working_dir;
     config->tty = plan->tty;
     config->open_stdin = plan->open_stdin;
@@ -459,6 +469,7 @@ int kube_fill_container(const struct kube_filling *f, const struct kube_containe
     config->volumes_from = spec_vector(arena, &plan->volumes_from);
     add_pairs(arena, &plan->labels, &config->labels);
     add_pairs(arena, &plan->annotations, &config->annotations);
+    join_service(f, config);
     fill_env(f, plan, config);
     fill_health(plan, config);
     fill_rights(arena, plan, config);

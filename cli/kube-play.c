@@ -38,6 +38,7 @@ struct playing {
     const struct kube_plan *plan;
     struct kube_made *made;
     struct registry_said registry;
+    const char *cgroup;
 };
 
 static void note_text(struct playing *p, struct strings *list, const char *text)
@@ -357,9 +358,12 @@ static int make_pod(
 static int play_pod(
         struct playing *p, const struct kube_pod_plan *plan, size_t index, struct error **err)
 {
-    struct kube_filling f = {
-        .cli = p->cli, .engine = p->engine, .options = p->options, .pod = plan, .pod_index = index
-    };
+    struct kube_filling f = { .cli = p->cli,
+        .engine = p->engine,
+        .options = p->options,
+        .pod = plan,
+        .pod_index = index,
+        .cgroup = p->cgroup };
     struct kube_made_pod made = { 0 };
     int r = 0;
 
@@ -379,10 +383,14 @@ int kube_play(struct cli *cli, const struct kube_play_options *options,
 {
     struct playing p = { .cli = cli, .options = options, .plan = plan, .made = ret };
 
+    bool is_service = options->service && cli_env(cli, "NOTIFY_SOCKET");
+    int r = is_service ? container_enter_service_cgroup(&cli->arena, &p.cgroup, err) : 0;
+    if (r < 0)
+        return r;
     p.engine = cli_engine(cli, err);
     if (!p.engine)
         return -EPERM;
-    int r = pull_all(&p, err);
+    r = pull_all(&p, err);
     registry_said_release(&p.registry);
     if (r >= 0 && options->networks.len == 0)
         r = make_network(&p, err);

@@ -19,8 +19,9 @@ struct pod_config;
 /* As they were given. */
 struct kube_play_options {
     struct strings annotations, config_maps, networks, publish, log_opts, ips, macs;
-    const char *log_driver, *userns, *seccomp_root;
-    bool publish_all, no_pod_prefix, no_hosts, no_hostname, quiet, replace, start, down, force;
+    const char *log_driver, *userns, *seccomp_root, *exit_code_propagation;
+    bool publish_all, no_pod_prefix, no_hosts, no_hostname, quiet, replace, start, down, force,
+            wait, service;
     struct registry_words registry;
     struct strings unsupported;
     bool unsupported_flag;
@@ -43,6 +44,7 @@ struct kube_filling {
     const struct kube_pod_plan *pod;
     size_t pod_index;         /* of all that are played: whose --ip it is */
     const char *pod_id;       /* once it is there */
+    const char *cgroup;       /* the group of the service that this is; NULL: it is none */
     struct strmap empty_dirs; /* name in the pod to that of the volume */
 };
 
@@ -69,6 +71,30 @@ struct kube_made {
 
 int kube_play(struct cli *cli, const struct kube_play_options *options,
         const struct kube_plan *plan, struct kube_made *ret, struct error **err);
+
+/* ---- Staying ---- */
+
+/* When the service that pods are fails, because containers have. */
+enum kube_propagation {
+    KUBE_PROPAGATE_NONE,
+    KUBE_PROPAGATE_ANY,
+    KUBE_PROPAGATE_ALL,
+    KUBE_PROPAGATE_MAX_,
+    KUBE_PROPAGATE_INVALID = -22,
+};
+extern const char *const kube_propagation_names[KUBE_PROPAGATE_MAX_];
+
+/* A message to the service manager that started this command, if any. */
+void kube_tell_manager(struct cli *cli, const char *text);
+
+/* Until all pods have ended; -ECANCELED when a signal comes before. */
+int kube_wait(struct cli *cli, const struct kube_made *made, struct error **err);
+
+/* As a service: tells that it is ready, waits for the end of its pods, and stops them when a signal comes. Exit status. */
+int kube_stay(struct cli *cli, const struct kube_made *made, const struct kube_plan *plan,
+        enum kube_propagation propagation);
+
+/* ---- Down ---- */
 
 /* Takes the plan's things away and prints which, as Podman does. With `force` the volumes too. Exit status. */
 int kube_take_down(struct cli *cli, const struct kube_down_plan *plan, bool force);

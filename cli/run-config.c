@@ -90,6 +90,7 @@ static int fill_process(struct cli *cli, const struct run_options *o,
     }
     config->name = o->name;
     config->pod = o->pod;
+    config->pod_init = o->init_ctr;
     config->user = o->user;
     config->working_dir = o->workdir;
     config->hostname = o->hostname;

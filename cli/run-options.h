@@ -61,7 +61,7 @@ struct run_options {
     const char *hosts_file;
     uint64_t kernel_memory_bytes;
     const char *health_on_failure, *pidfile, *conmon_pidfile;
-    const char *pod, *pod_id_file;
+    const char *pod, *pod_id_file, *init_ctr;
     bool replace, disable_content_trust;
     const char *isolation, *arch, *os, *variant;
     const char *pull, *platform, *cidfile;

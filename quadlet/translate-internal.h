@@ -106,6 +106,7 @@ void special_user(struct translation *t);
 void special_expose(struct translation *t);
 void special_mount(struct translation *t);
 void special_pod(struct translation *t);
+void special_kube_log_driver(struct translation *t);
 void special_kube_user_mappings(struct translation *t);
 void special_auto_update(struct translation *t);
 void special_subnets(struct translation *t);

@@ -1,4 +1,5 @@
-/* [Kube]: `kube play` and `kube down`; and SetWorkingDirectory, which [Build] has too. */
+/* [Kube]: `kube play` and `kube down`; and SetWorkingDirectory, which [Build] has too. berth's `kube play` stays: it is the
+ * service's main process and ends with the pods. */
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,25 @@ void special_auto_update(struct translation *t)
         else
             command_addf(t, "--annotation=io.containers.autoupdate=%s", *update);
     }
+}
+
+/* berth is told what is Podman's default where it runs as a service: the journal, with each container's name. */
+void special_kube_log_driver(struct translation *t)
+{
+    const char *driver = own_value(t, "LogDriver");
+    bool is_berth = t->options->engine == QUADLET_ENGINE_BERTH;
+
+    if (is_berth && string_is_empty(driver))
+        driver = "journald";
+    if (!driver)
+        return;
+    if (is_berth && strcmp(driver, "journald") != 0 && strcmp(driver, "json-file") != 0 &&
+            strcmp(driver, "none") != 0)
+        translation_error(t, own_line(t, "LogDriver"),
+                "LogDriver=%s is not supported by berth: journald, json-file or none", driver);
+    command_add_option(t, "--log-driver", driver);
+    if (is_berth && strcmp(driver, "journald") == 0)
+        command_add_option(t, "--log-opt", "tag={{.Name}}");
 }
 
 bool is_address(const char *text)
@@ -112,6 +132,8 @@ void translate_kube(struct translation *t)
         unitfile_set(&t->service, "Service", "NotifyAccess", "all");
     }
     service_default(t, "SyslogIdentifier", "%N");
+    if (t->options->engine == QUADLET_ENGINE_BERTH) /* its containers are in the service's group */
+        unitfile_add(&t->service, "Service", "Delegate", "yes");
 
     command_begin(t, &t->main_command);
     COMMAND_ADD_ALL(t, "kube", "play", "--replace", "--service-container=true");

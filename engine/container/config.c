@@ -309,6 +309,7 @@ static const struct field config_fields[] = {
     F(FIELD_INT64, container_config, health_log_bytes),
     F(FIELD_INT64, container_config, timeout_sec),
     F(FIELD_TEXT, container_config, health_on_failure),
+    F(FIELD_TEXT, container_config, pod_init),
     F(FIELD_TEXT, container_config, log_driver),
     F(FIELD_PAIRS, container_config, log_options),
     F(FIELD_PAIRS, container_config, labels),

@@ -294,6 +294,8 @@ struct container_config {
     int64_t number;
     bool oneoff;
     const char *pod; /* name or id of the pod it belongs to; its own column, not part of the JSON */
+    const char *
+            pod_init; /* POD_INIT_ONCE, POD_INIT_ALWAYS: it runs to its end before the pod's others start; NULL: it is one of these */
     const char
             *model; /* JSON text of the normalised service; its own column, not part of the JSON */
 };

@@ -210,7 +210,7 @@ int pod_adopt(struct engine *engine, struct arena *arena, struct container_confi
     if (r < 0)
         return r;
     config->pod = pod->id;
-    if (config->restart == CONTAINER_RESTART_NO && !config->auto_remove) {
+    if (config->restart == CONTAINER_RESTART_NO && !config->auto_remove && !config->pod_init) {
         config->restart = pod->config.restart;
         config->restart_max_retries = pod->config.restart_max_retries;
     }

@@ -193,17 +193,54 @@ static int for_each(struct engine *engine, const struct pod *pod, bool infra_fir
     return first;
 }
 
-static int start_one(
+static int start_member(
         struct engine *engine, const struct container *c, const void *userdata, struct error **err)
 {
-    return c->is_infra ? start_infra(engine, c->pod_id, c->id, userdata, err)
-                       : start_untold(engine, c->id, err);
+    (void)userdata;
+    return c->is_infra || c->config.pod_init ? 0 : start_untold(engine, c->id, err);
+}
+
+static bool has_running_member(const struct pod *pod)
+{
+    ARRAY_FOREACH(&pod->containers, item)
+        if (!(*item)->is_infra && container_is_running(*item))
+            return true;
+    return false;
+}
+
+/* To its end, which has to be a good one. */
+static int run_first(struct engine *engine, const struct container *c, struct error **err)
+{
+    int exit_code = 0;
+    int r = start_untold(engine, c->id, err);
+
+    if (r >= 0)
+        r = container_wait(
+                engine, c->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &exit_code, err);
+    if (r < 0)
+        return r;
+    if (exit_code)
+        return error_set_plain(
+                err, ECHILD, NULL, "init container %s exited with code %d", c->name, exit_code);
+    fault_point("pod.start.first");
+    if (strcmp(c->config.pod_init, POD_INIT_ONCE) != 0)
+        return 0;
+    r = container_remove_in(engine, c->id,
+            &(struct container_remove_options){ .force = true, .volumes = true }, err);
+    return r == -ENOENT ? 0 : r;
 }
 
 static int start_all(struct engine *engine, const struct pod *pod,
         const struct container_service *service, struct error **err)
 {
-    return for_each(engine, pod, true, start_one, service, err);
+    const struct container *infra = pod_infra(pod);
+    int r = infra ? start_infra(engine, pod->id, infra->id, service, err) : 0;
+    bool runs = has_running_member(pod);
+
+    for (size_t i = 0; i < pod->containers.len && r >= 0 && !runs; i++)
+        if (pod->containers.items[i]->config.pod_init)
+            r = run_first(engine, pod->containers.items[i], err);
+    return r < 0 ? r : for_each(engine, pod, true, start_member, NULL, err);
 }
 
 int pod_start(struct engine *engine, const char *reference, const struct container_service *service,

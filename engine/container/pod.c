@@ -136,9 +136,12 @@ int pod_check_member(struct engine *engine, const char *pod_id, struct error **e
 
 static enum pod_status status_of(const struct containers *containers)
 {
-    size_t running = 0, paused = 0, ended = 0, created = 0;
+    size_t running = 0, paused = 0, ended = 0, created = 0, count = 0;
 
-    ARRAY_FOREACH(containers, item)
+    ARRAY_FOREACH(containers, item) {
+        if ((*item)->config.pod_init) /* of which the end is no news */
+            continue;
+        count++;
         switch ((*item)->state.status) {
         case CONTAINER_RUNNING:
             running++;
@@ -155,15 +158,16 @@ static enum pod_status status_of(const struct containers *containers)
         default:
             break;
         }
-    if (containers->len == 0)
+    }
+    if (count == 0)
         return POD_CREATED;
     if (running > 0)
-        return running == containers->len ? POD_RUNNING : POD_DEGRADED;
-    if (paused == containers->len)
+        return running == count ? POD_RUNNING : POD_DEGRADED;
+    if (paused == count)
         return POD_PAUSED;
     if (ended > 0)
-        return ended == containers->len ? POD_EXITED : POD_STOPPED;
-    return created + paused == containers->len ? POD_CREATED : POD_ERROR;
+        return ended == count ? POD_EXITED : POD_STOPPED;
+    return created + paused == count ? POD_CREATED : POD_ERROR;
 }
 
 static int read_containers(

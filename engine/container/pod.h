@@ -35,6 +35,10 @@ enum pod_exit_policy {
 };
 extern const char *const pod_exit_policy_names[POD_EXIT_POLICY_MAX_];
 
+/* container_config.pod_init: when a container runs that its pod needs to have run. */
+#define POD_INIT_ONCE "once"     /* at the first start, after which it is removed */
+#define POD_INIT_ALWAYS "always" /* at each start */
+
 struct pod_config {
     const char *name; /* NULL: one is made up */
     unsigned share;   /* enum pod_share */
@@ -98,7 +102,8 @@ int pod_create(struct engine *engine, const struct pod_config *config,
         struct diag *diag, struct error **err);
 
 /* Each does it to all containers of the pod, goes on after a failure, and returns the first. A pod is started infra
- * container first and stopped infra container last. Started for a service (NULL: it is not), the infra container becomes
+ * container first and stopped infra container last. Containers that it needs to have run (pod_init) run in between, one
+ * after the other, unless a member runs already; with one that fails the start ends. Started for a service (NULL: it is not), the infra container becomes
  * that one's (container_set_service), unless it runs already. */
 int pod_start(struct engine *engine, const char *reference, const struct container_service *service,
         struct error **err);

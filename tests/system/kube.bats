@@ -280,3 +280,107 @@ END
         run -125 berth kube play "$option" play.yaml
     done
 }
+
+@test "init containers run one after the other before the others start, once or at each start" {
+    pod web 'restartPolicy: Never' 'initContainers:' \
+        '- {name: i1, image: busybox, command: [sh, -c, "sleep 0.3; echo one >>/e/x"], volumeMounts: [{name: e, mountPath: /e}]}' \
+        '- {name: i2, image: busybox, command: [sh, -c, "echo two >>/e/x"], volumeMounts: [{name: e, mountPath: /e}]}' \
+        'containers:' '- {name: main, image: busybox, command: [sh, -c, "cat /e/x; sleep 1000"], volumeMounts: [{name: e, mountPath: /e}]}' \
+        'volumes: [{name: e, emptyDir: {}}]'
+    run -0 berth kube play play.yaml
+    [ "${lines[2]}" = Container: ]
+    wait_for 20 sh -c '[ "$(berth logs web-main)" = "$(printf "one\ntwo")" ]'
+    run -1 berth inspect web-i1
+    berth kube down play.yaml
+    sed -i 's/labels:/annotations: {io.podman.annotations.init.container.type: always}, labels:/' play.yaml
+    berth kube play play.yaml
+    [ "$(state_of web-i1)" = exited ]
+    [ "$(berth pod ps --format '{{.Status}}')" = Running ] # for it is done with them
+    berth pod start web
+    [ "$(berth exec web-main cat /e/x)" = "$(printf 'one\ntwo')" ]
+    berth pod restart web
+    [ "$(berth exec web-main cat /e/x)" = "$(printf 'one\ntwo\none\ntwo')" ]
+    sed -i 's/echo two/exit 4; echo two/' play.yaml
+    run -125 berth kube play --replace play.yaml
+    assert_output_has "init container web-i2 exited with code 4"
+    [ "$(state_of web-main)" = created ]
+}
+
+@test "--wait stays until the pods have ended or a signal comes, and leaves nothing" {
+    pod web 'restartPolicy: Never' 'containers:' '- {name: one, image: busybox, command: [sleep, "1"]}' \
+        '- {name: two, image: busybox, command: [sh, -c, "exit 3"], volumeMounts: [{name: v, mountPath: /v}]}' \
+        'volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]'
+    run -0 berth kube play --wait play.yaml
+    [ "${lines[0]}" = "Use ctrl+c to clean up or wait for pods to exit" ]
+    assert_output_has "Cleaning up containers, pods, and volumes..."
+    [ "${lines[-1]}" = data ]
+    [ -z "$(berth ps -aq)$(berth volume ls -q)" ]
+    sed -i 's/"1"/"1000"/' play.yaml
+    berth kube play -w play.yaml >out 3>&- &
+    waiting=$!
+    wait_for 30 grep -q Pod: out
+    kill -TERM $waiting
+    wait $waiting
+    [ -z "$(berth ps -aq)$(berth volume ls -q)" ]
+}
+
+# As a service: in a control group of its own, with somebody to tell.
+as_service() {
+    root=/sys/fs/cgroup
+    [ -e "$root/cgroup.controllers" ] || root=$root/systemd
+    mkdir -p "$root/berth-test-$$.service"
+    python3 - "$WORK/told" "$root/berth-test-$$.service/cgroup.procs" "$@" 3>&- <<'END'
+import os, socket, subprocess, sys
+server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+server.bind(sys.argv[1] + ".sock")
+server.settimeout(0.2)
+def enter():
+    with open(sys.argv[2], "w") as procs:
+        procs.write(str(os.getpid()))
+child = subprocess.Popen(sys.argv[3:], preexec_fn=enter,
+                         env=dict(os.environ, NOTIFY_SOCKET=sys.argv[1] + ".sock", PODMAN_SYSTEMD_UNIT="x.service"))
+with open(sys.argv[1] + ".pid", "w") as out:
+    out.write(str(child.pid))
+with open(sys.argv[1], "a", buffering=1) as out:
+    while child.poll() is None:
+        try:
+            out.write(server.recv(8192).decode().replace("\n", " ") + "\n")
+        except socket.timeout:
+            pass
+os.unlink(sys.argv[1] + ".sock")
+sys.exit(child.returncode)
+END
+}
+
+leave_service() {
+    for dir in /sys/fs/cgroup/*/berth-test-$$.service /sys/fs/cgroup/berth-test-$$.service; do
+        [ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} +
+    done
+}
+
+@test "as a service's main process it lasts as long as its pods, and its exit status is theirs" {
+    pod web 'restartPolicy: Never' 'containers:' '- {name: one, image: busybox, command: [sleep, "1"]}' \
+        '- {name: two, image: busybox, command: [sh, -c, "exit 3"]}'
+    run -0 as_service berth kube play --replace --service-container=true play.yaml
+    grep -q 'READY=1 ' told
+    [ "$(state_of web-two)" = exited ]
+    for policy in none:0 any:137 all:0; do
+        run -"${policy#*:}" as_service berth kube play --replace --service-container=true \
+            --service-exit-code-propagation="${policy%:*}" play.yaml
+    done
+    run -125 berth kube play --service-exit-code-propagation=some play.yaml
+    assert_output_has 'unsupported exit-code propagation "some"'
+    sed -i 's/"1"/"1000"/' play.yaml
+    rm told
+    as_service berth kube play --replace --service-container=true play.yaml >out &
+    serving=$!
+    wait_for 30 grep -q READY=1 told
+    grep -q "berth-test-$$.service" "/proc/$(berth inspect --format '{{.State.Pid}}' web-one)/cgroup"
+    kill -TERM "$(cat told.pid)"
+    wait $serving
+    grep -q 'STOPPING=1' told
+    [ "$(berth pod ps --format '{{.Status}}')" = Exited ]
+    berth kube down play.yaml
+    wait_for 30 nothing_lives
+    leave_service
+}
