@@ -36,7 +36,7 @@ static int read_file(struct cli *cli, const char *path, struct kube_documents *d
     int r = read_bytes(path, &bytes, &text.len, err);
     if (r < 0)
         return r;
-    text.data = arena_strndup(&cli->arena, bytes, text.len);
+    text.data = arena_dup(&cli->arena, bytes, text.len + 1); /* there may be a NUL within */
     diag_add_file(diag, path, DIAG_WAY_NAMED, NULL);
     if (r == 0 || strcmp(path, "-") == 0)
         diag_keep_text(diag, path, text.data, text.len);

@@ -107,9 +107,11 @@ static const struct kube_secret *read_plain_secret(struct arena *arena, const st
 const struct kube_secret *kube_read_secret(struct arena *arena, const char *text, size_t len)
 {
     auto_(diag_release) struct diag diag = DIAG_INIT;
-    struct yaml_text source = { .file = "", .data = arena_strndup(arena, text, len), .len = len };
+    char *copy = arena_alloc(arena, len + 1); /* there may be a NUL within */
+    struct yaml_text source = { .file = "", .data = copy, .len = len };
     struct yaml_documents documents = { 0 };
 
+    memcpy(copy, text, len);
     if (yaml_parse(arena, &source, &documents, &diag) < 0 || documents.len != 1 ||
             documents.items[0]->kind != NODE_MAP)
         return NULL;

@@ -1,5 +1,6 @@
 /* Any bytes as Kubernetes YAML, through the whole planning; and as a secret of the store. */
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/diag.h"
@@ -25,9 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > LIMIT_UNIT_FILE_BYTES)
         return 0;
-    struct yaml_text text = {
-        .file = "fuzz.yaml", .data = arena_strndup(&arena, (const char *)data, size), .len = size
-    };
+    char *copy = arena_alloc(&arena, size + 1);
+    struct yaml_text text = { .file = "fuzz.yaml", .data = copy, .len = size };
+    memcpy(copy, data, size);
     (void)kube_read_secret(&arena, text.data, size);
     if (kube_read(&arena, &text, &documents, &diag) >= 0) {
         (void)kube_stored_secrets(&arena, &documents);
