@@ -53,7 +53,7 @@ static const struct opt events_opts[] = {
 
 /* ------------------------------------------------------------------ filters */
 
-#define KEYS_MAX 8
+#define KEYS_MAX 9
 
 static int sort_filters(struct cli *cli, const struct strings *words, struct strings *lists,
         const char *const *keys, size_t count, struct error **err)
@@ -79,7 +79,7 @@ static int read_filters(struct cli *cli, const struct strings *words, struct eve
         struct error **err)
 {
     static const char *const keys[] = { "type", "event", "container", "image", "network", "volume",
-        "label", "scope" };
+        "label", "scope", "pod" };
     struct strings lists[KEYS_MAX] = { 0 };
     int r = sort_filters(cli, words, lists, keys, ARRAY_LEN(keys), err);
 
@@ -92,6 +92,7 @@ static int read_filters(struct cli *cli, const struct strings *words, struct eve
     ret->networks = spec_vector(&cli->arena, &lists[4]);
     ret->volumes = spec_vector(&cli->arena, &lists[5]);
     ret->labels = spec_vector(&cli->arena, &lists[6]);
+    ret->pods = spec_vector(&cli->arena, &lists[8]);
     ARRAY_FOREACH(&lists[7], scope)
         if (strcmp(*scope, "local") != 0)
             return error_set_plain(err, EINVAL, NULL, "invalid filter 'scope=%s'", *scope);

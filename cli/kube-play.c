@@ -332,8 +332,9 @@ static int make_pod(
     char id[CONTAINER_ID_HEX + 1];
     int r = kube_fill_pod(f, &config, &infra, err);
 
-    if (r >= 0)
-        r = pod_create(p->engine, &config, &infra, id, &diag, err);
+    if (r < 0)
+        return r;
+    r = pod_create(p->engine, &config, &infra, id, &diag, err);
     report_diag(p->cli, &diag);
     if (r < 0) {
         error_place(err, &f->pod->at);

@@ -12,7 +12,7 @@ struct error;
 /* NULL-terminated vectors or NULL; values of one are alternatives, different ones restrict each other. All labels
  * must hold. */
 struct events_options {
-    char **types, **actions, **containers, **images, **networks, **volumes;
+    char **types, **actions, **containers, **images, **networks, **volumes, **pods;
     char **labels; /* "key" or "key=value" */
     int64_t since_nsec,
             until_nsec; /* 0: from now; for ever. With until alone: from the oldest that is kept */

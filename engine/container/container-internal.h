@@ -63,6 +63,9 @@ const char *container_health_json(struct arena *arena, const struct monitor_stat
 
 /* Tells `events` that `action` happened; key and value (NULL: none) are one attribute beside its image, name and
  * labels. */
+/* The texts of both, each once; NULL counts as none. In the arena. */
+char **container_vector_union(struct arena *arena, char *const *first, char *const *second);
+
 void container_event(struct engine *engine, const char *id, const char *action, const char *key,
         const char *value);
 

@@ -85,7 +85,7 @@ static bool matches(const struct events_options *o, const json_t *event)
            object_matches(o->containers, type, "container", actor) &&
            object_matches(o->networks, type, "network", actor) &&
            object_matches(o->volumes, type, "volume", actor) &&
-           image_matches(o->images, type, actor) &&
+           object_matches(o->pods, type, "pod", actor) && image_matches(o->images, type, actor) &&
            labels_match(o->labels, json_object_get(actor, "Attributes"));
 }
 

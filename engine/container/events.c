@@ -1,4 +1,4 @@
-/* What happened to containers, with the attributes that Docker gives. */
+/* What happened to containers, with the attributes that Docker gives, and to pods. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -7,6 +7,7 @@
 #include "base/json/json.h"
 #include "base/strbuf.h"
 #include "engine/container/container-internal.h"
+#include "engine/container/pod-internal.h"
 #include "engine/monitor/event-log.h"
 #include "engine/monitor/json-text.h"
 
@@ -70,4 +71,18 @@ void container_event(struct engine *engine, const char *id, const char *action, 
 
     container_event_with(
             engine, id, container_event_attributes(engine, &arena, id), action, key, value);
+}
+
+void pod_event(struct engine *engine, const struct pod *pod, const char *action)
+{
+    auto_(strbuf_release) struct strbuf out = STRBUF_INIT(EVENT_LINE_MAX_BYTES);
+
+    ARRAY_FOREACH(&pod->config.labels, label)
+        add_member(&out, label->key, label->value);
+    add_member(&out, "name", pod->name);
+    event_log_append(engine->run_fd, ".",
+            &(struct event){ .type = "pod",
+                    .action = action,
+                    .id = pod->id,
+                    .attributes = strbuf_is_truncated(&out) ? "" : out.data });
 }

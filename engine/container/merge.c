@@ -50,7 +50,7 @@ static bool vector_has(char *const *vector, const char *text)
 }
 
 /* `first`, then what of `second` is not in it yet. */
-static char **vector_union(struct arena *arena, char *const *first, char *const *second)
+char **container_vector_union(struct arena *arena, char *const *first, char *const *second)
 {
     size_t a = container_vector_len(first), b = container_vector_len(second), n = 0;
     char **all = ARENA_NEW_ARRAY(arena, a + b + 1, char *);
@@ -205,7 +205,7 @@ static int merge_volumes(struct arena *arena, const struct image_config *image,
                 .tmpfs_mode = -1,
             };
     }
-    ret->volumes = vector_union(arena, own, image->volumes);
+    ret->volumes = container_vector_union(arena, own, image->volumes);
     return 0;
 }
 
@@ -596,7 +596,7 @@ int container_merge_config(struct arena *arena, const struct container_config *c
     merge_labels(arena, config, from, ret);
     merge_health(arena, config, from, ret);
     ret->env = merge_env(arena, config, from->env);
-    ret->exposed_ports = vector_union(arena, config->exposed_ports, from->exposed_ports);
+    ret->exposed_ports = container_vector_union(arena, config->exposed_ports, from->exposed_ports);
     ret->shell = config->shell ? config->shell : from->shell;
     if (string_is_empty(ret->user))
         ret->user = from->user;

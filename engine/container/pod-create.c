@@ -31,8 +31,8 @@ static void fill_infra(struct arena *arena, const struct pod *pod, struct contai
     infra->read_only = true;
     infra->cap_drop = ARENA_NEW_ARRAY(arena, 2, char *);
     infra->cap_drop[0] = arena_strdup(arena, "ALL");
-    infra->security_opt = ARENA_NEW_ARRAY(arena, 2, char *);
-    infra->security_opt[0] = arena_strdup(arena, "no-new-privileges");
+    infra->security_opt = container_vector_union(
+            arena, (char *[]){ (char[]){ "no-new-privileges" }, NULL }, pod->config.security_opt);
     infra->log_driver = "none";
     infra->restart = pod->config.restart;
     infra->restart_max_retries = pod->config.restart_max_retries;
@@ -90,6 +90,7 @@ int pod_create(struct engine *engine, const struct pod_config *config,
         return r;
     fault_point("pod.create.rows");
     memcpy(ret_id, id, sizeof(id));
+    pod_event(engine, &pod, "create");
     return 0;
 }
 
@@ -197,6 +198,8 @@ static void lend_rest(
     ARRAY_FOREACH(&config->devices, device)
         *ARRAY_APPEND_ARENA(arena, &devices) = *device;
     config->devices = devices;
+    if (from->cdi_devices)
+        config->cdi_devices = container_vector_union(arena, from->cdi_devices, config->cdi_devices);
 }
 
 int pod_adopt(struct engine *engine, struct arena *arena, struct container_config *config,
@@ -214,6 +217,9 @@ int pod_adopt(struct engine *engine, struct arena *arena, struct container_confi
         config->restart = pod->config.restart;
         config->restart_max_retries = pod->config.restart_max_retries;
     }
+    if (pod->config.security_opt)
+        config->security_opt = container_vector_union(
+                arena, pod->config.security_opt, config->security_opt);
     const struct container *infra = pod_infra(pod);
     if (!infra)
         return 0;

@@ -3,6 +3,9 @@
 
 #include "engine/container/pod.h"
 
+/* Tells that this happened to the pod. */
+void pod_event(struct engine *engine, const struct pod *pod, const char *action);
+
 /* In the transaction that makes its infra container. infra_id NULL: it has none. */
 int pod_insert(
         struct engine *engine, const struct pod *pod, const char *infra_id, struct error **err);

@@ -172,6 +172,12 @@ static int note(int r, int first, struct error *failure, struct error **err)
     return error_move(err, failure);
 }
 
+static int told(struct engine *engine, const struct pod *pod, const char *action)
+{
+    pod_event(engine, pod, action);
+    return 0;
+}
+
 typedef int (*each_fn)(
         struct engine *engine, const struct container *c, const void *userdata, struct error **err);
 
@@ -251,7 +257,9 @@ int pod_start(struct engine *engine, const char *reference, const struct contain
     struct pod *pod = NULL;
     int r = begin(engine, &arena, reference, &pod, &lock, err);
 
-    return r < 0 ? r : start_all(engine, pod, service, err);
+    if (r >= 0)
+        r = start_all(engine, pod, service, err);
+    return r < 0 ? r : told(engine, pod, "start");
 }
 
 static int tell_to_stop(
@@ -321,7 +329,9 @@ int pod_stop(struct engine *engine, const char *reference, int64_t timeout_sec, 
     struct pod *pod = NULL;
     int r = begin(engine, &arena, reference, &pod, &lock, err);
 
-    return r < 0 ? r : stop_all(engine, pod, timeout_sec, err);
+    if (r >= 0)
+        r = stop_all(engine, pod, timeout_sec, err);
+    return r < 0 ? r : told(engine, pod, "stop");
 }
 
 int pod_restart(struct engine *engine, const char *reference, struct error **err)
@@ -335,7 +345,9 @@ int pod_restart(struct engine *engine, const char *reference, struct error **err
         r = stop_all(engine, pod, CONTAINER_STOP_TIMEOUT_UNSET, err);
     if (r >= 0) /* without those that --rm has removed */
         r = pod_get(engine, &arena, pod->id, &now, err);
-    return r < 0 ? r : start_all(engine, now, NULL, err);
+    if (r >= 0)
+        r = start_all(engine, now, NULL, err);
+    return r < 0 ? r : told(engine, now, "restart");
 }
 
 static int kill_one(
@@ -350,7 +362,9 @@ int pod_kill(struct engine *engine, const char *reference, const char *signal, s
     struct pod *pod = NULL;
     int r = pod_get(engine, &arena, reference, &pod, err);
 
-    return r < 0 ? r : for_each(engine, pod, false, kill_one, signal, err);
+    if (r >= 0)
+        r = for_each(engine, pod, false, kill_one, signal, err);
+    return r < 0 ? r : told(engine, pod, "kill");
 }
 
 static int pause_one(
@@ -374,7 +388,9 @@ int pod_pause(struct engine *engine, const char *reference, struct error **err)
     struct pod *pod = NULL;
     int r = begin(engine, &arena, reference, &pod, &lock, err);
 
-    return r < 0 ? r : for_each(engine, pod, false, pause_one, NULL, err);
+    if (r >= 0)
+        r = for_each(engine, pod, false, pause_one, NULL, err);
+    return r < 0 ? r : told(engine, pod, "pause");
 }
 
 int pod_unpause(struct engine *engine, const char *reference, struct error **err)
@@ -384,7 +400,9 @@ int pod_unpause(struct engine *engine, const char *reference, struct error **err
     struct pod *pod = NULL;
     int r = begin(engine, &arena, reference, &pod, &lock, err);
 
-    return r < 0 ? r : for_each(engine, pod, true, unpause_one, NULL, err);
+    if (r >= 0)
+        r = for_each(engine, pod, true, unpause_one, NULL, err);
+    return r < 0 ? r : told(engine, pod, "unpause");
 }
 
 /* ---- Removing ---- */
@@ -432,5 +450,5 @@ int pod_remove(struct engine *engine, const char *reference,
     if (r < 0)
         return error_wrap(err, r, "cannot remove pod %s", pod->name);
     remove_locks(engine, pod->id);
-    return 0;
+    return told(engine, pod, "remove");
 }

@@ -43,15 +43,17 @@ const char *const pod_status_names[POD_STATUS_MAX_] = {
 
 static json_t *config_to_json(const struct pod_config *config)
 {
-    json_t *share = json_array();
+    json_t *share = json_array(), *security = json_array();
 
     for (unsigned i = 0; i < POD_SHARE_KINDS; i++)
         if (config->share & 1u << i)
             json_array_append_new(share, json_string(pod_share_names[i]));
-    return json_pack("{s:o, s:s, s:s*, s:s, s:I, s:o}", "share", share, "exit_policy",
-            pod_exit_policy_names[config->exit_policy], "hostname", config->hostname, "restart",
-            container_restart_names[config->restart], "restart_max_retries",
-            (json_int_t)config->restart_max_retries, "labels",
+    for (char **option = config->security_opt; option && *option; option++)
+        json_array_append_new(security, json_string(*option));
+    return json_pack("{s:o, s:o, s:s, s:s*, s:s, s:I, s:o}", "share", share, "security_opt",
+            security, "exit_policy", pod_exit_policy_names[config->exit_policy], "hostname",
+            config->hostname, "restart", container_restart_names[config->restart],
+            "restart_max_retries", (json_int_t)config->restart_max_retries, "labels",
             container_pairs_to_json(&config->labels));
 }
 
@@ -69,6 +71,19 @@ static unsigned share_from_json(const json_t *list)
             share |= 1u << bit;
     }
     return share;
+}
+
+/* NULL for none. */
+static char **texts_from_json(struct arena *arena, const json_t *list)
+{
+    size_t count = json_array_size(list);
+    char **texts = count ? ARENA_NEW_ARRAY(arena, count + 1, char *) : NULL;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+            texts[i] = arena_strdup(arena, json_is_string(item) ? json_string_value(item) : "");
+    return texts;
 }
 
 static int config_from_text(
@@ -94,6 +109,7 @@ static int config_from_text(
         .hostname = arena_strdup(arena, jsonx_string(json, "hostname")),
         .restart = restarts < 0 ? CONTAINER_RESTART_NO : (enum container_restart)restarts,
         .restart_max_retries = jsonx_int(json, "restart_max_retries", 0),
+        .security_opt = texts_from_json(arena, json_object_get(json, "security_opt")),
     };
     json_object_foreach(labels, key, value) *
             ARRAY_APPEND_ARENA(arena, &ret->labels) = (struct container_pair){

@@ -47,6 +47,7 @@ struct pod_config {
     const char *hostname;           /* as it was given; NULL: the pod's name */
     enum container_restart restart; /* of members that have none of their own */
     int64_t restart_max_retries;
+    char **security_opt; /* of all of its containers */
     struct container_pairs labels;
 };
 

@@ -326,3 +326,45 @@ assert pod["Labels"] == {"colour": "red"}, pod
     [ "$(pod_status pp)" = Running ]
     berth exec aa true
 }
+
+@test "what happens to a pod is told, and found by its name" {
+    begin=$(date +%s)
+    id=$(berth pod create --name pp --label a=b)
+    berth pod start pp
+    berth pod pause pp
+    berth pod unpause pp
+    berth pod restart pp
+    berth pod stop -t 0 pp
+    berth pod rm pp
+    run -0 berth events --since "$begin" --until "$(($(date +%s) + 1))" --filter pod=pp --format '{{.Type}} {{.Action}}'
+    [ "$output" = "$(printf 'pod %s\n' create start pause unpause restart stop remove)" ]
+    run -0 berth events --since "$begin" --until "$(($(date +%s) + 1))" --filter "pod=${id:0:12}" --filter event=create
+    [[ $output == *"pod create $id (a=b, name=pp)" ]]
+    run -0 berth events --since "$begin" --until "$(($(date +%s) + 1))" --filter pod=other
+    [ -z "$output" ]
+}
+
+@test "--security-opt of a pod is its members', before their own" {
+    run -125 berth pod create --security-opt bogus=1
+    assert_output_has "bogus"
+    berth pod create --name pp --security-opt no-new-privileges --security-opt seccomp=unconfined >/dev/null
+    berth run -d --name aa --pod pp --security-opt no-new-privileges busybox sleep 1000
+    berth exec aa grep -q '^NoNewPrivs:.1' /proc/self/status
+    berth exec aa grep -q '^Seccomp:.0' /proc/self/status
+}
+
+@test "--init-ctr: a container that runs to its end before the others start" {
+    run -125 berth create --init-ctr once busybox true
+    assert_output_has "must specify pod value with init-ctr"
+    berth pod create --name pp >/dev/null
+    run -125 berth create --pod pp --init-ctr sometimes busybox true
+    assert_output_has "neither always nor once"
+    berth create --pod pp --name first --init-ctr always -v shared:/s busybox sh -c 'echo run >>/s/runs' >/dev/null
+    berth create --pod pp --name other -v shared:/s busybox sh -c 'cp /s/runs /s/seen; sleep 1000' >/dev/null
+    berth pod start pp
+    wait_for 20 sh -c '[ "$(berth exec other cat /s/seen)" = run ]'
+    [ "$(pod_status pp)" = Running ]
+    berth pod stop -t 0 pp
+    berth pod start pp
+    wait_for 20 sh -c '[ "$(berth exec other cat /s/seen | wc -l)" -eq 2 ]'
+}
