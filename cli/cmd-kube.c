@@ -462,3 +462,26 @@ const struct command command_kube = {
     .run = run_kube,
     .stop_at_first_argument = true,
 };
+
+/* ---- Podman's older name ---- */
+
+static int run_old(struct cli *cli, const void *data, int argc, char **argv)
+{
+    struct command table[] = { play_command, { 0 } };
+    struct command group = command_play;
+
+    (void)data;
+    table[0].name = "kube";
+    cli->failure_status = EXIT_STATUS_ENGINE;
+    group.subcommands = table;
+    return cli_run_subcommand(cli, &group, argc, argv);
+}
+
+const struct command command_play = {
+    .name = "play",
+    .usage = "COMMAND",
+    .summary = "play kube: older name of kube play",
+    .run = run_old,
+    .stop_at_first_argument = true,
+    .hidden = true,
+};

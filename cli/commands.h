@@ -12,7 +12,7 @@ extern const struct command command_attach, command_build, command_builder, comm
         command_quadlet, command_rename, command_restart, command_rm, command_rmi, command_run,
         command_save, command_search, command_secret, command_start, command_stop, command_system,
         command_tag, command_top, command_unpause, command_up, command_version, command_volume,
-        command_wait, command_container, command_kube, command_pod;
+        command_wait, command_container, command_kube, command_play, command_pod;
 
 /* A container's files and numbers. */
 extern const struct command command_commit, command_df, command_diff, command_events,

@@ -72,6 +72,7 @@ static const struct command *const commands[] = {
     &command_image,
     &command_container,
     &command_kube,
+    &command_play,
     &command_network,
     &command_pod,
     &command_secret,

@@ -18,15 +18,30 @@
 
 static bool expected(struct kube_reading *reading, const struct node *node, const char *what)
 {
-    struct diag_entry *finding = diag_add(reading->diag, DIAG_ERROR, NULL, &node->at,
-            "%s: expected %s, not %s", kube_path_text(reading), what,
-            node_describe(reading->arena, node));
+    diag_add(reading->diag, DIAG_ERROR, NULL, &node->at, "%s: expected %s, not %s",
+            kube_path_text(reading), what, node_describe(reading->arena, node));
+    return false;
+}
+
+/* A text; like Podman, also a number or a truth value that stands where one is due. NULL: neither. */
+static const char *text_of(struct kube_reading *reading, const struct node *node)
+{
     bool is_scalar = node->kind == NODE_BOOL || node->kind == NODE_INT || node->kind == NODE_FLOAT;
 
-    if (finding && is_scalar && strcmp(what, "a text") == 0)
+    if (node->kind == NODE_TEXT)
+        return node->text;
+    if (!is_scalar)
+        return NULL;
+    const char *text = node_scalar_text(reading->arena, node);
+    if (!string_is_equal(text, node->text)) {
+        struct diag_entry *finding = diag_add(reading->diag, DIAG_WARNING, NULL, &node->at,
+                "%s: %s is taken as the text \"%s\"", kube_path_text(reading),
+                node->text ? node->text : "", text);
+
         diag_hint(
                 reading->diag, finding, "write it in quotes: \"%s\"", node->text ? node->text : "");
-    return false;
+    }
+    return text;
 }
 
 /* One below the list or map that the reading is at. */
@@ -35,13 +50,13 @@ static struct kube_path item_path(const struct kube_reading *reading, size_t ind
     return (struct kube_path){ reading->path, NULL, index };
 }
 
-static bool check_word(
-        struct kube_reading *reading, const struct kube_field *field, const struct node *node)
+static bool check_word(struct kube_reading *reading, const struct kube_field *field,
+        const struct node *node, const char *text)
 {
     auto_(strbuf_release) struct strbuf words = STRBUF_INIT(WORDS_TEXT_MAX);
 
     for (const char *const *word = field->values; word && *word; word++) {
-        if (strcmp(*word, node->text) == 0)
+        if (strcmp(*word, text) == 0)
             return true;
         if (**word)
             strbuf_addf(&words, "%s%s", words.len > 0 ? ", " : "", *word);
@@ -49,25 +64,25 @@ static bool check_word(
     if (!field->values)
         return true;
     diag_add(reading->diag, DIAG_ERROR, NULL, &node->at, "%s: \"%s\" is none of %s",
-            kube_path_text(reading), node->text, words.data);
+            kube_path_text(reading), text, words.data);
     return false;
 }
 
 static bool read_text(struct kube_reading *reading, const struct kube_field *field,
         const struct node *node, void *target)
 {
-    const char **text = target;
+    const char **ret = target, *text = text_of(reading, node);
 
-    if (node->kind != NODE_TEXT)
+    if (!text)
         return expected(reading, node, "a text");
-    if (field->is_required && !*node->text) {
+    if (field->is_required && !*text) {
         diag_add(reading->diag, DIAG_ERROR, NULL, &node->at, "%s: it is empty",
                 kube_path_text(reading));
         return false;
     }
-    if (!check_word(reading, field, node))
+    if (!check_word(reading, field, node, text))
         return false;
-    *text = node->text;
+    *ret = text;
     return true;
 }
 
@@ -146,10 +161,11 @@ static bool read_texts(struct kube_reading *reading, const struct kube_field *fi
         struct kube_path here = item_path(reading, i);
 
         reading->path = &here;
-        if (node->items[i]->kind != NODE_TEXT)
+        const char *text = text_of(reading, node->items[i]);
+        if (!text)
             good = expected(reading, node->items[i], "a text");
         else
-            *ARRAY_APPEND_ARENA(reading->arena, texts) = (char *)(uintptr_t)node->items[i]->text;
+            *ARRAY_APPEND_ARENA(reading->arena, texts) = arena_strdup(reading->arena, text);
         reading->path = above;
     }
     return good;
@@ -190,9 +206,9 @@ static bool read_pairs(struct kube_reading *reading, const struct kube_field *fi
         struct kube_path here = { above, entry->key, 0 };
 
         reading->path = &here;
-        if (entry->value->kind == NODE_TEXT || entry->value->kind == NODE_NULL)
-            kube_pairs_set(reading->arena, pairs, entry->key,
-                    entry->value->kind == NODE_TEXT ? entry->value->text : "");
+        const char *text = entry->value->kind == NODE_NULL ? "" : text_of(reading, entry->value);
+        if (text)
+            kube_pairs_set(reading->arena, pairs, entry->key, text);
         else
             good = expected(reading, entry->value, "a text");
         reading->path = above;
