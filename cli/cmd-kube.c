@@ -260,30 +260,16 @@ static struct strings words(struct cli *cli, int argc, char **argv)
 
 /* ---- down ---- */
 
-static int take_down(
-        struct cli *cli, const struct kube_documents *documents, bool force, struct diag *diag)
-{
-    struct kube_down_plan plan;
-    int r = kube_plan_down(&cli->arena, documents, &plan, diag);
-    int status = finish_reading(cli, r, diag, NULL);
-
-    return status ? status : kube_take_down(cli, &plan, force);
-}
-
-/* Without the warnings of what would be played: nothing is. */
 static int read_and_take_down(struct cli *cli, int argc, char **argv, bool force)
 {
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_error struct error *err = NULL;
-    struct kube_documents documents = { 0 };
+    struct kube_down_plan plan = { 0 };
     struct strings paths = words(cli, argc, argv);
-    int r = kube_read_files(cli, &paths, &documents, &diag, &err);
+    int r = kube_read_down_files(cli, &paths, &plan, &diag, &err);
+    int status = finish_reading(cli, r, &diag, err);
 
-    if (r < 0)
-        return finish_reading(cli, r, &diag, err);
-    diag_release(&diag);
-    diag = (struct diag)DIAG_INIT;
-    return take_down(cli, &documents, force, &diag);
+    return status ? status : kube_take_down(cli, &plan, force);
 }
 
 /* ---- play ---- */
@@ -361,18 +347,17 @@ static int play(struct cli *cli, const struct kube_play_options *o, int argc, ch
     auto_error struct error *err = NULL;
     struct kube_documents documents = { 0 };
     struct kube_made made = { 0 };
-    struct kube_down_plan down;
+    struct kube_down_plan down = { 0 };
     struct kube_plan plan;
     struct strings paths = words(cli, argc, argv);
     int r = kube_read_files(cli, &paths, &documents, &diag, &err);
 
     if (r >= 0)
         r = make_plan(cli, o, &documents, &plan, &diag, &err);
-    if (r >= 0)
-        r = kube_plan_down(&cli->arena, &documents, &down, &diag);
     int status = finish_reading(cli, r, &diag, err);
     if (status)
         return status;
+    kube_plan_down(&cli->arena, &documents, &down);
     if (o->replace)
         status = kube_take_down(cli, &down, false);
     if (status)

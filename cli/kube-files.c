@@ -24,35 +24,54 @@ static int read_bytes(const char *path, char **ret, size_t *ret_len, struct erro
             ret, ret_len, err);
 }
 
-static int read_file(struct cli *cli, const char *path, struct kube_documents *documents,
-        struct diag *diag, struct error **err)
+/* The bytes as a text in the arena; 1, or a negative errno. */
+static int read_text(struct cli *cli, const char *path, struct yaml_text *ret, struct diag *diag,
+        struct error **err)
 {
     auto_free char *bytes = NULL;
-    struct yaml_text text = { .file = path };
 
+    *ret = (struct yaml_text){ .file = path };
     if (string_has_prefix(path, "http://") || string_has_prefix(path, "https://"))
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "%s: reading from a URL is not supported: fetch the file first", path);
-    int r = read_bytes(path, &bytes, &text.len, err);
+    int r = read_bytes(path, &bytes, &ret->len, err);
     if (r < 0)
         return r;
-    text.data = arena_dup(&cli->arena, bytes, text.len + 1); /* there may be a NUL within */
+    ret->data = arena_dup(&cli->arena, bytes, ret->len + 1); /* there may be a NUL within */
     diag_add_file(diag, path, DIAG_WAY_NAMED, NULL);
     if (r == 0 || strcmp(path, "-") == 0)
-        diag_keep_text(diag, path, text.data, text.len);
-    r = kube_read(&cli->arena, &text, documents, diag);
-    return r < 0 ? 0 : r; /* told by the collector */
+        diag_keep_text(diag, path, ret->data, ret->len);
+    return 1;
 }
 
 int kube_read_files(struct cli *cli, const struct strings *paths, struct kube_documents *ret,
         struct diag *diag, struct error **err)
 {
     size_t before = diag->errors;
-    int r = 0;
 
-    for (size_t i = 0; i < paths->len && r >= 0; i++)
-        r = read_file(cli, paths->items[i], ret, diag, err);
-    if (r < 0)
-        return r;
+    ARRAY_FOREACH(paths, path) {
+        struct yaml_text text;
+        int r = read_text(cli, *path, &text, diag, err);
+
+        if (r < 0)
+            return r;
+        (void)kube_read(&cli->arena, &text, ret, diag); /* told by the collector */
+    }
+    return diag->errors > before ? -EINVAL : 0;
+}
+
+int kube_read_down_files(struct cli *cli, const struct strings *paths, struct kube_down_plan *ret,
+        struct diag *diag, struct error **err)
+{
+    size_t before = diag->errors;
+
+    ARRAY_FOREACH(paths, path) {
+        struct yaml_text text;
+        int r = read_text(cli, *path, &text, diag, err);
+
+        if (r < 0)
+            return r;
+        (void)kube_read_down(&cli->arena, &text, ret, diag);
+    }
     return diag->errors > before ? -EINVAL : 0;
 }

@@ -8,6 +8,7 @@
 #include "base/strmap.h"
 #include "cli/registry-words.h"
 #include "engine/container/container.h"
+#include "kube/down.h"
 #include "kube/plan.h"
 
 struct cli;
@@ -32,6 +33,10 @@ struct kube_play_options {
 /* The documents of files ("-": standard input); findings go to the collector. -EINVAL when there were errors; others, with
  * *err, when a file cannot be read. */
 int kube_read_files(struct cli *cli, const struct strings *paths, struct kube_documents *ret,
+        struct diag *diag, struct error **err);
+
+/* What is to be taken down according to the files; likewise. */
+int kube_read_down_files(struct cli *cli, const struct strings *paths, struct kube_down_plan *ret,
         struct diag *diag, struct error **err);
 
 /* ---- As the engine has it ---- */

@@ -173,10 +173,3 @@ struct strings kube_stored_secrets(struct arena *arena, const struct kube_docume
 /* 0, or -EINVAL when findings were errors. Everything lives in the arena, or where the documents do. */
 int kube_plan_make(struct arena *arena, const struct kube_documents *documents,
         const struct kube_plan_options *options, struct kube_plan *ret, struct diag *diag);
-
-/* What `kube down` is to take away. */
-struct kube_down_plan {
-    struct strings pods, volumes, secrets;
-};
-int kube_plan_down(struct arena *arena, const struct kube_documents *documents,
-        struct kube_down_plan *ret, struct diag *diag);

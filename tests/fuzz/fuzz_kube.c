@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "compose/yaml.h"
 #include "kube/read.h"
+#include "kube/down.h"
 #include "kube/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena = ARENA_INIT;
     struct diag diag = DIAG_INIT;
     struct kube_documents documents = { 0 };
-    struct kube_down_plan down;
+    struct kube_down_plan down = { 0 };
     struct kube_plan plan;
 
     if (size > LIMIT_UNIT_FILE_BYTES)
@@ -33,8 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (kube_read(&arena, &text, &documents, &diag) >= 0) {
         (void)kube_stored_secrets(&arena, &documents);
         (void)kube_plan_make(&arena, &documents, &options, &plan, &diag);
-        (void)kube_plan_down(&arena, &documents, &down, &diag);
+        kube_plan_down(&arena, &documents, &down);
     }
+    (void)kube_read_down(&arena, &text, &down, &diag);
     diag_release(&diag);
     arena_release(&arena);
     return 0;

@@ -51,6 +51,15 @@ pod() {
     [ "$output" = "$(printf '%s\n' "Pods stopped:" "$id" "Pods removed:" "$id" "Secrets removed:" "Volumes removed:")" ]
     run -0 berth kube play --down play.yaml
     [ ${#lines[@]} -eq 4 ]
+    # What is wrong in the file by now does not keep its pod.
+    berth kube play play.yaml
+    sed -i 's/containers:/frobs: {/' play.yaml
+    run -125 berth kube down play.yaml
+    assert_output_has play.yaml:7
+    sed -i 's/frobs: {/containers: none/; /^  - /d' play.yaml
+    run -125 berth kube play play.yaml
+    run -0 berth kube down play.yaml
+    [ ${#lines[@]} -eq 6 ]
     [ -z "$(berth ps -aq)" ]
     wait_for 30 nothing_lives
 }
