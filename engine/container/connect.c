@@ -267,8 +267,11 @@ static int detach(struct engine *engine, struct arena *arena, const struct conta
         const struct network *network, struct error **err)
 {
     auto_(network_start_release) struct network_start without = NETWORK_START_INIT;
-    int r = network_plan_without(engine, c->id, network->id, &without, err);
+    struct network_start_options options;
+    int r = container_network_options(arena, c, &options, err);
 
+    if (r >= 0)
+        r = network_plan_without(engine, &options, network->id, &without, err);
     if (r >= 0)
         r = write_names(engine, arena, c, &without, err);
     return r < 0 ? r : tell_monitor(engine, c, &without, err);

@@ -194,8 +194,8 @@ int network_update(struct engine *engine, const struct network_start_options *op
         struct network_start *ret, struct error **err);
 
 /* What network_update will give once the container is disconnected from `network` (name or id); changes nothing. */
-int network_plan_without(struct engine *engine, const char *container_id, const char *network,
-        struct network_start *ret, struct error **err);
+int network_plan_without(struct engine *engine, const struct network_start_options *options,
+        const char *network, struct network_start *ret, struct error **err);
 
 /* Fills addresses, name servers and the host's gateway into `resolv`. */
 void network_fill_resolv(const struct network_start *start, struct resolv_config *resolv);

@@ -29,10 +29,14 @@ struct ports_target {
 int ports_allocate(struct engine *engine, const struct network_start_options *options,
         const struct ports_target *target, struct ports *ret, struct error **err);
 
-/* The same for a container that runs and has rows: those of a family without a target go, and a family that is new gets
- * the ports of the other one. */
+/* The same for a container that runs and has rows: those of a family without a target go, a family that is new gets
+ * the ports of the other one, and those for every address are on the network's own for that. */
 int ports_adapt(struct engine *engine, const struct network_start_options *options,
         const struct ports_target *target, struct ports *ret, struct error **err);
+
+/* What they become with that target, the rows apart. */
+void ports_follow(const struct network_start_options *options, const struct ports_target *target,
+        struct ports *ports);
 
 /* Ports of one container, or of all active ones (container_id NULL), with the container's address. */
 int ports_read(

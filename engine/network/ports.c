@@ -376,6 +376,113 @@ static int drop_stale(struct engine *engine, const char *container_id, bool ipv4
     return r < 0 ? r : 0;
 }
 
+/* Whether its address is what stands for every one, rather than one that was asked for. */
+static bool is_for_all(const struct network_start_options *options, const struct sandbox_port *port)
+{
+    bool for_all = false;
+
+    for (size_t i = 0; i < options->publish_len; i++) {
+        const struct network_publish *publish = &options->publish[i];
+        struct in6_addr host;
+
+        if (publish->port != port->port || publish->protocol != port->protocol ||
+                (publish->host_first && !is_in_range(publish, port->host_port)))
+            continue;
+        if (string_is_empty(publish->host_ip))
+            for_all = true;
+        else if (address_parse_any(publish->host_ip, &host) >= 0 &&
+                 address6_is_equal(&host, &port->host_address))
+            return false;
+    }
+    return for_all;
+}
+
+/* Whether somebody else has that port there. */
+static int check_others(struct engine *engine, const char *container_id,
+        const struct sandbox_port *port, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    struct ports others = { 0 };
+    int r = db_query(engine->db, &stmt, err, PORTS_SELECT "WHERE container_id <> ?2", "tt",
+            engine->boot_id, container_id);
+
+    if (r >= 0)
+        r = read_ports(engine, stmt, &others, err);
+    if (r >= 0 && is_allocated(&others, port))
+        r = set_allocated(port, err);
+    ARRAY_RELEASE(&others);
+    return r;
+}
+
+/* "" deletes the row. */
+static int move_row(struct engine *engine, const char *container_id,
+        const struct sandbox_port *port, const char *host, struct error **err)
+{
+    char old[ADDRESS6_TEXT_MAX];
+
+    address_format_any(&port->host_address, old);
+    return db_exec(engine->db, err,
+            *host ? "UPDATE ports SET host_ip = ?1 WHERE container_id = ?2 AND host_ip = ?3"
+                    " AND host_port = ?4 AND container_port = ?5 AND protocol = ?6"
+                  : "DELETE FROM ports WHERE ?1 = '' AND container_id = ?2 AND host_ip = ?3"
+                    " AND host_port = ?4 AND container_port = ?5 AND protocol = ?6",
+            "tttiit", host, container_id, old, (int64_t)port->host_port, (int64_t)port->port,
+            sandbox_protocol_name(port->protocol));
+}
+
+/* What it becomes with that target; false: it goes. */
+static bool follow(const struct network_start_options *options, const struct ports_target *target,
+        const struct sandbox_port *port, struct sandbox_port *ret)
+{
+    bool ipv4 = address_is_mapped(&port->host_address);
+
+    *ret = *port;
+    if (port->host_port == 0 || !is_for_all(options, port))
+        return true;
+    if (ipv4)
+        ret->host_address = address_map(target->fallback_host);
+    return ipv4 || !target->fallback_host || address6_is_zero(&target->ipv4);
+}
+
+void ports_follow(const struct network_start_options *options, const struct ports_target *target,
+        struct ports *ports)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < ports->len; i++) {
+        struct sandbox_port moved;
+
+        if (follow(options, target, &ports->items[i], &moved))
+            ports->items[kept++] = moved;
+    }
+    ports->len = kept;
+}
+
+/* The network in question may have another address for "every one" than the one before: what was for loopback alone is
+ * not left there, and above all what shall be for loopback alone is not left open to all. */
+static int follow_rows(struct engine *engine, const struct network_start_options *options,
+        const struct ports_target *target, const struct ports *ports, struct error **err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < ports->len; i++) {
+        const struct sandbox_port *port = &ports->items[i];
+        char host[ADDRESS6_TEXT_MAX] = "";
+        struct sandbox_port moved;
+        bool stays = follow(options, target, port, &moved);
+
+        if (stays && address6_is_equal(&moved.host_address, &port->host_address))
+            continue;
+        if (stays) {
+            r = check_others(engine, options->container_id, &moved, err);
+            address_format_any(&moved.host_address, host);
+        }
+        if (r >= 0)
+            r = move_row(engine, options->container_id, port, host, err);
+    }
+    return r < 0 ? r : 0;
+}
+
 int ports_adapt(struct engine *engine, const struct network_start_options *options,
         const struct ports_target *target, struct ports *ret, struct error **err)
 {
@@ -387,6 +494,10 @@ int ports_adapt(struct engine *engine, const struct network_start_options *optio
         r = drop_stale(engine, options->container_id, ipv4, has_target[ipv4], routed[ipv4], err);
     if (r >= 0)
         r = ports_read(engine, options->container_id, ret, err);
+    if (r >= 0)
+        r = follow_rows(engine, options, target, ret, err);
+    if (r >= 0)
+        ports_follow(options, target, ret);
     if (r >= 0 && ret->len == 0)
         return allocate_all(engine, options, target, true, ret, err);
     for (int ipv4 = 0; r >= 0 && ipv4 < 2; ipv4++)

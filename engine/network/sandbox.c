@@ -489,19 +489,61 @@ static int find_held(
     return -EBADF;
 }
 
+static bool is_port(const struct sandbox_config *config, const struct sandbox_port *port)
+{
+    for (size_t i = 0; i < config->ports.len; i++) {
+        const struct sandbox_port *it = &config->ports.items[i];
+
+        if (it->protocol == port->protocol && it->host_port == port->host_port &&
+                address6_is_equal(&it->host_address, &port->host_address))
+            return true;
+    }
+    return false;
+}
+
+/* The same port on other addresses, which is held and not wanted any more, may be what is in the way of this one. */
+static int hold_instead(const struct sandbox_config *old, int *held,
+        const struct sandbox_config *config, const struct sandbox_port *port)
+{
+    for (size_t i = 0; i < old->ports.len; i++) {
+        const struct sandbox_port *it = &old->ports.items[i];
+
+        if (it->protocol == port->protocol && it->host_port == port->host_port &&
+                address_is_mapped(&it->host_address) == address_is_mapped(&port->host_address) &&
+                !is_port(config, it))
+            held[i] = fd_close(held[i]);
+    }
+    return hold_port(port);
+}
+
+/* `count` of the new ones were held. */
+static void take_back_ports(const struct sandbox_config *old, int *held,
+        const struct sandbox_config *config, const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (find_held(old, held, &config->ports.items[i]) < 0)
+            close(fds[i]);
+    for (size_t i = 0; i < old->ports.len; i++) {
+        int fd = held[i] < 0 ? hold_port(&old->ports.items[i]) : held[i];
+
+        held[i] = fd < 0 ? -EBADF : fd;
+    }
+}
+
 int sandbox_move_ports(const struct sandbox_config *old, int *held,
         const struct sandbox_config *config, int *ret_fds, struct error **err)
 {
     for (size_t i = 0; i < config->ports.len; i++) {
-        int fd = find_held(old, held, &config->ports.items[i]);
+        const struct sandbox_port *port = &config->ports.items[i];
+        int fd = find_held(old, held, port);
 
         if (fd < 0)
-            fd = hold_port(&config->ports.items[i]);
+            fd = hold_port(port);
+        if (fd == -EADDRINUSE)
+            fd = hold_instead(old, held, config, port);
         if (fd < 0) {
-            for (size_t done = 0; done < i; done++)
-                if (find_held(old, held, &config->ports.items[done]) < 0)
-                    close(ret_fds[done]);
-            return set_hold_error(&config->ports.items[i], fd, err);
+            take_back_ports(old, held, config, ret_fds, i);
+            return set_hold_error(port, fd, err);
         }
         ret_fds[i] = fd;
     }

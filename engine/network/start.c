@@ -483,18 +483,18 @@ int network_update(struct engine *engine, const struct network_start_options *op
     return r;
 }
 
-int network_plan_without(struct engine *engine, const char *container_id, const char *network,
-        struct network_start *ret, struct error **err)
+int network_plan_without(struct engine *engine, const struct network_start_options *options,
+        const char *network, struct network_start *ret, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct network_endpoints endpoints;
     struct ports_target target;
     struct ports ports = { 0 };
     size_t kept = 0, kept_ports = 0;
-    int r = network_read_endpoints(engine, &arena, container_id, &endpoints, err);
+    int r = network_read_endpoints(engine, &arena, options->container_id, &endpoints, err);
 
     if (r >= 0)
-        r = ports_read(engine, container_id, &ports, err);
+        r = ports_read(engine, options->container_id, &ports, err);
     for (size_t i = 0; r >= 0 && i < endpoints.len; i++)
         if (!network_is_named(endpoints.items[i].network, network))
             endpoints.items[kept++] = endpoints.items[i];
@@ -509,6 +509,7 @@ int network_plan_without(struct engine *engine, const char *container_id, const 
                 ports.items[kept_ports++] = *port;
         }
         ports.len = kept_ports;
+        ports_follow(options, &target, &ports);
         fill_start(&endpoints, &ports, ret);
     }
     ARRAY_RELEASE(&ports);

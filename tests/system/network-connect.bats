@@ -162,6 +162,43 @@ resolves() { berth exec "$1" nslookup "$2" 2>&1 | awk '/^Address/ { address = $N
     [ "$(links aa)" = "eth0 eth1 lo " ]
 }
 
+listens() { # listens PROTOCOL PORT: the addresses
+    ss -H -n -l "-$1" "sport = :$2" | awk '{ sub(/:[0-9]*$/, "", $4); print $4 }' | sort -u | tr '\n' ' '
+}
+
+@test "a published port is on what stands for every address in the network that it leads through" {
+    local port other
+    port=$(free_port)
+    berth network create -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 inner >/dev/null
+    berth network create outer >/dev/null
+    sleeper cc --network outer -p "$port:80" -p "$port:80/udp" -p 127.0.0.2:$((port - 1)):81
+    [ "$(berth port cc 80/tcp)" = "0.0.0.0:$port" ]
+    berth network connect inner cc
+    berth network disconnect outer cc
+    [ "$(berth port cc)" = $'80/tcp -> 127.0.0.1:'"$port"$'\n80/udp -> 127.0.0.1:'"$port"$'\n81/tcp -> 127.0.0.2:'$((port - 1)) ]
+    [ "$(listens t "$port")" = "127.0.0.1 " ]
+    [ "$(listens u "$port")" = "127.0.0.1 " ]
+    # One that is in the way leaves all as it was.
+    python3 -c '
+import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.3", int(sys.argv[1]))); s.listen()
+print("ready", flush=True); time.sleep(1000)' "$port" >ready 3>&- &
+    other=$!
+    wait_for 60 grep -q ready ready
+    berth network connect outer cc
+    run berth network disconnect inner cc
+    assert_status 1
+    assert_output_has "address already in use"
+    [ "$(berth port cc 80/tcp)" = "127.0.0.1:$port" ]
+    [ "$(listens t "$port")" = "127.0.0.1 127.0.0.3 " ]
+    kill "$other"
+    wait "$other" || :
+    berth network disconnect inner cc
+    [ "$(berth port cc 80/tcp)" = "0.0.0.0:$port" ]
+    [ "$(listens t "$port")" = "0.0.0.0 " ]
+    [ "$(listens u "$port")" = "0.0.0.0 " ]
+}
+
 @test "links, and what is no network of the user's" {
     berth network create one >/dev/null
     sleeper aa --network one
