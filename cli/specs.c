@@ -75,7 +75,7 @@ int spec_parse_publish(
     unsigned count = (unsigned)last - first + 1, host_count = (unsigned)host_last - host_first + 1;
     if (count > PORT_RANGE_MAX)
         return bad_port(text, err, "the range is too long");
-    if (host_first && count > 1 && host_count != count)
+    if (host.len > 0 && count > 1 && host_count != count)
         return bad_port(text, err, "the ranges differ in length");
     for (unsigned i = 0; i < count; i++) {
         struct container_port *port = ARRAY_APPEND_ARENA(arena, ret);
@@ -83,7 +83,7 @@ int spec_parse_publish(
         port->host_ip = ip.len ? arena_strndup(arena, ip.data, ip.len) : NULL;
         port->container_port = (uint16_t)(first + i);
         port->protocol = protocol;
-        port->host_port = host_first ? (uint16_t)(host_first + (count > 1 ? i : 0)) : 0;
+        port->host_port = host.len > 0 ? (uint16_t)(host_first + (count > 1 ? i : 0)) : 0;
         if (count == 1 && host_count > 1)
             port->host_port_last = host_last;
     }

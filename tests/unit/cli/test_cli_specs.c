@@ -38,12 +38,17 @@ static void ports_are_read_in_all_their_forms(void **state)
     assert_int_equal(ports.items[3].container_port, 91);
     assert_int_equal(ports.items[4].host_port_last, 9005);
     assert_string_equal(ports.items[5].host_ip, "::1");
+    assert_int_equal(spec_parse_publish(&arena, "127.0.0.1:0:80", &ports, NULL), 0);
+    assert_int_equal(spec_parse_publish(&arena, "0-1:80-81", &ports, NULL), 0);
+    assert_int_equal(ports.items[6].host_port, 0);
+    assert_int_equal(ports.items[7].host_port, 0); /* any one */
+    assert_int_equal(ports.items[8].host_port, 1);
 }
 
 static void wrong_ports_are_refused(void **state)
 {
-    static const char *const wrong[] = { "", "0", "65536", "a", "80:", "1-2:3-5", "80/icmp",
-        "80:90:100:110x", "8080:80/tcp/udp", "5-3" };
+    static const char *const wrong[] = { "", "0", "65536", "a", "80:", "1-2:3-5", "0:80-81",
+        "80/icmp", "80:90:100:110x", "8080:80/tcp/udp", "5-3" };
     struct container_ports ports = { 0 };
 
     (void)state;
