@@ -35,7 +35,8 @@ bool container_name_is_valid(const char *name)
 {
     size_t len = strlen(name);
 
-    if (len < 2 || len > 255 || !isalnum((unsigned char)name[0]))
+    /* Docker wants two of them at least; Podman, whose files and pods are run here too, does not. */
+    if (len < 1 || len > 255 || !isalnum((unsigned char)name[0]))
         return false;
     for (size_t i = 1; i < len; i++)
         if (!isalnum((unsigned char)name[i]) && !strchr("_.-", name[i]))

@@ -17,6 +17,15 @@ is_pod_status() { [ "$(pod_status "$1")" = "$2" ]; }
 no_pod() { ! berth pod exists "$1"; }
 state_of() { berth inspect --format '{{.State.Status}}' "$1"; }
 
+@test "one letter is a name, as in Podman's files" {
+    berth pod create --name w >/dev/null
+    berth run -d --pod w --name x --init busybox sleep 1000 >/dev/null
+    [ "$(berth inspect -f '{{.Name}} {{.State.Status}}' x)" = "/x running" ]
+    berth pod rm -f -t 0 w
+    run berth pod create --name -w
+    assert_status 125
+}
+
 @test "members share the network, the host name, ipc and /dev/shm, but not their processes" {
     run -0 berth pod create --name web --hostname together
     [[ $output =~ ^[0-9a-f]{64}$ ]]
