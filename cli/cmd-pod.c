@@ -175,7 +175,9 @@ static int start_one(struct cli *cli, struct engine *engine, const struct pod *p
     if (!cli_env(cli, "NOTIFY_SOCKET"))
         return pod_start(engine, pod->id, NULL, err);
     int r = container_enter_service_cgroup(&cli->arena, &service.cgroup_parent, err);
-    return r < 0 ? r : pod_start(engine, pod->id, &service, err);
+    return r < 0 ? r
+                 : pod_start(engine, pod->id, &(struct pod_start_options){ .service = &service },
+                           err);
 }
 
 static int run_start(struct cli *cli, const void *data, int argc, char **argv)

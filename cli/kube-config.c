@@ -443,19 +443,30 @@ static int fill_life(const struct kube_filling *f, const struct kube_container_p
     return r;
 }
 
+const char *kube_notify_moment(const struct kube_container_plan *plan)
+{
+    static const struct {
+        const char *word, *moment;
+    } moments[] = { { "conmon", "started" }, { "container", "container" },
+        { "healthy", "healthy" } };
+
+    for (size_t i = 0; plan->notify && plan->init == KUBE_INIT_NO && i < ARRAY_LEN(moments); i++)
+        if (strcmp(plan->notify, moments[i].word) == 0)
+            return moments[i].moment;
+    return NULL;
+}
+
 int kube_fill_container(const struct kube_filling *f, const struct kube_container_plan *plan,
         struct container_config *config, struct error **err)
 {
     struct arena *arena = &f->cli->arena;
     int r = 0;
 
-    if (plan->notify && strcmp(plan->notify, "ignore") != 0)
-        return error_set_plain(err, EOPNOTSUPP, &plan->at,
-                "%s: io.containers.sdnotify=%s is not supported", plan->name, plan->notify);
     *config = (struct container_config)CONTAINER_CONFIG_INIT;
     config->name = plan->name;
     config->image = plan->image;
     config->pod = f->pod_id;
+    config->notify = kube_notify_moment(plan);
     if (plan->init != KUBE_INIT_NO)
         config->pod_init = plan->init == KUBE_INIT_ALWAYS ? POD_INIT_ALWAYS : POD_INIT_ONCE;
     config->working_dir = plan->working_dir;

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/image-progress.h"
+#include "cli/kube-notify.h"
 #include "cli/kube.h"
 #include "cli/registry-words.h"
 #include "cli/report.h"
@@ -356,6 +357,22 @@ static int make_pod(
     return r;
 }
 
+/* Containers that say when they are ready are waited for. */
+static int start_pod(
+        struct playing *p, const struct kube_pod_plan *plan, const char *id, struct error **err)
+{
+    auto_(kube_notify_release) struct kube_notify notify = KUBE_NOTIFY_INIT;
+    size_t count = 0;
+
+    ARRAY_FOREACH(&plan->containers, container)
+        count += kube_notify_moment(container) != NULL;
+    int r = count > 0 ? kube_notify_open(p->cli, &notify, err) : 0;
+    if (r >= 0)
+        r = pod_start(
+                p->engine, id, &(struct pod_start_options){ .members_socket = notify.path }, err);
+    return r < 0 || count == 0 ? r : kube_notify_wait(&notify, count, err);
+}
+
 static int play_pod(
         struct playing *p, const struct kube_pod_plan *plan, size_t index, struct error **err)
 {
@@ -376,7 +393,7 @@ static int play_pod(
     if (r < 0)
         return r;
     *ARRAY_APPEND_ARENA(&p->cli->arena, &p->made->pods) = made;
-    return p->options->start ? pod_start(p->engine, made.id, NULL, err) : 0;
+    return p->options->start ? start_pod(p, plan, made.id, err) : 0;
 }
 
 int kube_play(struct cli *cli, const struct kube_play_options *options,

@@ -59,6 +59,9 @@ int kube_fill_pod(const struct kube_filling *filling, struct pod_config *config,
 int kube_fill_container(const struct kube_filling *filling, const struct kube_container_plan *plan,
         struct container_config *config, struct error **err);
 
+/* When it tells that it is ready (config.notify); NULL: never. */
+const char *kube_notify_moment(const struct kube_container_plan *plan);
+
 /* ---- Doing ---- */
 
 /* What was made, for the report. */

@@ -31,14 +31,20 @@ static int is_ending(struct engine *engine, const char *infra_id, struct error *
 }
 
 /* The service manager that started this command is one container's, at most: the others have nobody to tell. */
+static int start_telling(
+        struct engine *engine, const char *id, const char *socket, struct error **err)
+{
+    const char *own = engine->options.notify_socket;
+
+    engine->options.notify_socket = socket;
+    int r = container_start(engine, id, NULL, err);
+    engine->options.notify_socket = own;
+    return r;
+}
+
 static int start_untold(struct engine *engine, const char *id, struct error **err)
 {
-    const char *socket = engine->options.notify_socket;
-
-    engine->options.notify_socket = NULL;
-    int r = container_start(engine, id, NULL, err);
-    engine->options.notify_socket = socket;
-    return r;
+    return start_telling(engine, id, NULL, err);
 }
 
 /* RUN/locks/POD.infra: of several members that begin while the infra container ends, one waits for its end and starts it
@@ -202,8 +208,11 @@ static int for_each(struct engine *engine, const struct pod *pod, bool infra_fir
 static int start_member(
         struct engine *engine, const struct container *c, const void *userdata, struct error **err)
 {
-    (void)userdata;
-    return c->is_infra || c->config.pod_init ? 0 : start_untold(engine, c->id, err);
+    const struct pod_start_options *options = userdata;
+
+    if (c->is_infra || c->config.pod_init)
+        return 0;
+    return start_telling(engine, c->id, c->config.notify ? options->members_socket : NULL, err);
 }
 
 static bool has_running_member(const struct pod *pod)
@@ -236,20 +245,22 @@ static int run_first(struct engine *engine, const struct container *c, struct er
     return r == -ENOENT ? 0 : r;
 }
 
+static const struct pod_start_options no_options = { 0 };
+
 static int start_all(struct engine *engine, const struct pod *pod,
-        const struct container_service *service, struct error **err)
+        const struct pod_start_options *options, struct error **err)
 {
     const struct container *infra = pod_infra(pod);
-    int r = infra ? start_infra(engine, pod->id, infra->id, service, err) : 0;
+    int r = infra ? start_infra(engine, pod->id, infra->id, options->service, err) : 0;
     bool runs = has_running_member(pod);
 
     for (size_t i = 0; i < pod->containers.len && r >= 0 && !runs; i++)
         if (pod->containers.items[i]->config.pod_init)
             r = run_first(engine, pod->containers.items[i], err);
-    return r < 0 ? r : for_each(engine, pod, true, start_member, NULL, err);
+    return r < 0 ? r : for_each(engine, pod, true, start_member, options, err);
 }
 
-int pod_start(struct engine *engine, const char *reference, const struct container_service *service,
+int pod_start(struct engine *engine, const char *reference, const struct pod_start_options *options,
         struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
@@ -258,7 +269,7 @@ int pod_start(struct engine *engine, const char *reference, const struct contain
     int r = begin(engine, &arena, reference, &pod, &lock, err);
 
     if (r >= 0)
-        r = start_all(engine, pod, service, err);
+        r = start_all(engine, pod, options ? options : &no_options, err);
     return r < 0 ? r : told(engine, pod, "start");
 }
 
@@ -346,7 +357,7 @@ int pod_restart(struct engine *engine, const char *reference, struct error **err
     if (r >= 0) /* without those that --rm has removed */
         r = pod_get(engine, &arena, pod->id, &now, err);
     if (r >= 0)
-        r = start_all(engine, now, NULL, err);
+        r = start_all(engine, now, &no_options, err);
     return r < 0 ? r : told(engine, now, "restart");
 }
 

@@ -104,9 +104,14 @@ int pod_create(struct engine *engine, const struct pod_config *config,
 
 /* Each does it to all containers of the pod, goes on after a failure, and returns the first. A pod is started infra
  * container first and stopped infra container last. Containers that it needs to have run (pod_init) run in between, one
- * after the other, unless a member runs already; with one that fails the start ends. Started for a service (NULL: it is not), the infra container becomes
- * that one's (container_set_service), unless it runs already. */
-int pod_start(struct engine *engine, const char *reference, const struct container_service *service,
+ * after the other, unless a member runs already; with one that fails the start ends. Started for a service, the infra container becomes that one's
+ * (container_set_service), unless it runs already. `options` may be NULL. */
+struct pod_start_options {
+    const struct container_service *service; /* that the pod is; NULL: none */
+    const char *
+            members_socket; /* that members with a moment to tell (config.notify) tell it; NULL: they tell nobody */
+};
+int pod_start(struct engine *engine, const char *reference, const struct pod_start_options *options,
         struct error **err);
 int pod_stop(struct engine *engine, const char *reference, int64_t timeout_sec, struct error **err);
 int pod_restart(struct engine *engine, const char *reference, struct error **err);

@@ -393,3 +393,26 @@ leave_service() {
     wait_for 30 nothing_lives
     leave_service
 }
+
+@test "containers that say when they are ready are waited for, and one that ends before is an error" {
+    pod web 'restartPolicy: Never' 'containers:' '- {name: one, image: busybox, command: [sleep, "1000"]}' \
+        '- {name: two, image: busybox, command: [sleep, "1000"], livenessProbe: {exec: {command: [test, -e, /ready]}, periodSeconds: 1, failureThreshold: 100}}' \
+        '- {name: three, image: busybox, command: [sleep, "1000"]}'
+    sed -i 's|labels:|annotations: {io.containers.sdnotify: conmon, io.containers.sdnotify/one: container, io.containers.sdnotify/two: healthy}, labels:|' play.yaml
+    berth kube play play.yaml >out 3>&- &
+    playing=$!
+    wait_for 30 berth exec web-three true
+    [ ! -s out ]
+    berth exec web-two touch /ready
+    wait_for 30 sh -c '[ "$(berth inspect --format "{{.State.Health.Status}}" web-two)" = healthy ]'
+    kill -0 $playing
+    cd "$BERTH_RUN/containers/$(berth inspect --format '{{.Id}}' web-one)/notify" # a socket's path has 107 bytes
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", "notify.sock")'
+    cd "$WORK"
+    wait $playing
+    grep -q Pod: out
+    [ -z "$(find "$BERTH_RUN" -maxdepth 1 -name 'kube-*')" ]
+    sed -i 's/one, image: busybox, command: \[sleep, "1000"\]/one, image: busybox, command: [sleep, "0.5"]/' play.yaml
+    run -125 berth kube play --replace play.yaml
+    assert_output_has "waiting for sd-notify: a container exited with code 0 before it was ready"
+}
