@@ -58,31 +58,14 @@ void strbuf_reset(struct strbuf *sb)
         sb->data[0] = '\0';
 }
 
-void strbuf_add(struct strbuf *sb, const void *bytes, size_t len)
+void strbuf_add_slow(struct strbuf *sb, const void *bytes, size_t len)
 {
     if (len == 0)
         return;
-    if (sb->cap <= sb->len + len || len > sb->max_len - sb->len)
-        len = make_room(sb, len);
+    len = make_room(sb, len);
     memcpy(sb->data + sb->len, bytes, len);
     sb->len += len;
     sb->data[sb->len] = '\0';
-}
-
-void strbuf_addc(struct strbuf *sb, char c)
-{
-    if (sb->cap <= sb->len + 1 || sb->len >= sb->max_len) {
-        strbuf_add(sb, &c, 1);
-        return;
-    }
-    sb->data[sb->len++] = c;
-    sb->data[sb->len] = '\0';
-}
-
-void strbuf_adds(struct strbuf *sb, const char *text)
-{
-    if (text)
-        strbuf_add(sb, text, strlen(text));
 }
 
 void strbuf_add_str(struct strbuf *sb, struct str s)

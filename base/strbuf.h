@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -32,9 +33,31 @@ void strbuf_init(struct strbuf *sb, size_t max_len);
 void strbuf_release(struct strbuf *sb);
 void strbuf_reset(struct strbuf *sb); /* empties, keeps the memory */
 
-void strbuf_add(struct strbuf *sb, const void *bytes, size_t len);
-void strbuf_addc(struct strbuf *sb, char c);
-void strbuf_adds(struct strbuf *sb, const char *text);
+/* What strbuf_add does when the buffer has to grow, or is full. */
+void strbuf_add_slow(struct strbuf *sb, const void *bytes, size_t len);
+
+static inline void strbuf_add(struct strbuf *sb, const void *bytes, size_t len)
+{
+    if (sb->cap <= sb->len + len || len > sb->max_len - sb->len) {
+        strbuf_add_slow(sb, bytes, len);
+        return;
+    }
+    memcpy(sb->data + sb->len, bytes, len);
+    sb->len += len;
+    sb->data[sb->len] = '\0';
+}
+
+static inline void strbuf_addc(struct strbuf *sb, char c)
+{
+    strbuf_add(sb, &c, 1);
+}
+
+static inline void strbuf_adds(struct strbuf *sb, const char *text)
+{
+    if (text)
+        strbuf_add(sb, text, strlen(text));
+}
+
 void strbuf_add_str(struct strbuf *sb, struct str s);
 void strbuf_addf(struct strbuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_vaddf(struct strbuf *sb, const char *format, va_list args)

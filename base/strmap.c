@@ -1,6 +1,7 @@
 #include "base/strmap.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -27,13 +28,26 @@ static void sip_round(uint64_t v[static 4])
     v[2] = rotate(v[2], 32);
 }
 
+/* Looking them up takes longer than hashing a name. Every thread finds the same. */
+static const void *random_bytes_of_process(void)
+{
+    static _Atomic(const void *) found;
+    const void *bytes = atomic_load_explicit(&found, memory_order_relaxed);
+
+    if (!bytes) {
+        bytes = (const void *)getauxval(AT_RANDOM); /* always there on Linux */
+        atomic_store_explicit(&found, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
 /* SipHash-1-3 under the 16 random bytes that the kernel gives every process: keys come from files of
  * strangers, and with a fixed function they could choose keys that all collide. */
 static uint32_t hash_key(const char *key, size_t len)
 {
     uint64_t seed[2];
 
-    memcpy(seed, (const void *)getauxval(AT_RANDOM), sizeof(seed)); /* always there on Linux */
+    memcpy(seed, random_bytes_of_process(), sizeof(seed));
     uint64_t v[4] = {
         seed[0] ^ UINT64_C(0x736f6d6570736575),
         seed[1] ^ UINT64_C(0x646f72616e646f6d),

@@ -24,6 +24,9 @@ const char *const quadlet_engine_names[QUADLET_ENGINE_MAX_] = {
     [QUADLET_ENGINE_BERTH] = "berth",
 };
 
+/* Room that most command lines do with. */
+enum { USUAL_WORDS = 40 };
+
 /* A command line of all words of a unit file, each in quotes. */
 #define COMMAND_LINE_MAX_BYTES (LIMIT_UNIT_FILE_BYTES * 8)
 
@@ -74,9 +77,14 @@ void translation_advice(
     va_end(args);
 }
 
+/* Of three letters, which most keys of a section differ in. */
 static uint64_t initial_bit(const char *key)
 {
-    return UINT64_C(1) << (key[0] & 63);
+    unsigned sum = (unsigned char)key[0];
+
+    if (key[0] && key[1])
+        sum += 3u * (unsigned char)key[1] + 11u * (unsigned char)key[2];
+    return UINT64_C(1) << (sum & 63);
 }
 
 const struct unit_line *own_line(const struct translation *t, const char *key)
@@ -180,7 +188,7 @@ void command_begin(struct translation *t, struct strings *command)
     struct unit_lines modules = own_lines(t, "ContainersConfModule");
     struct strings global = own_arguments(t, "GlobalArgs");
 
-    *command = (struct strings){ 0 };
+    *command = (struct strings){ ARENA_NEW_ARRAY(t->arena, USUAL_WORDS, char *), 0, USUAL_WORDS };
     t->command = command;
     command_add(t, t->options->program);
     ARRAY_FOREACH(&modules, line)

@@ -26,6 +26,9 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_DEBUG = 7
 void generator_log(struct generator_log *log, enum log_level level, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
+/* "Loading source unit file PATH", said of each file: the one message worth no format. */
+void generator_log_loading(struct generator_log *log, const char *what, const char *path);
+
 void generator_log_flush(struct generator_log *log);
 
 /* Logs all findings and empties the collector; `converting` is the document they belong to, or NULL.

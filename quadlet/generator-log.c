@@ -29,6 +29,18 @@ static bool log_to_kmsg(struct generator_log *log, enum log_level level, const c
     return write(log->kmsg_fd, record.data, record.len) >= 0;
 }
 
+/* Sends or keeps the line that begins at `start` of what is pending. */
+static void end_line(struct generator_log *log, enum log_level level, size_t start)
+{
+    if (log_to_kmsg(log, level, log->pending.data + start)) {
+        strbuf_truncate(&log->pending, start);
+        return;
+    }
+    strbuf_addc(&log->pending, '\n');
+    if (level != LOG_LEVEL_DEBUG || log->pending.len >= FLUSH_BYTES)
+        generator_log_flush(log);
+}
+
 void generator_log(struct generator_log *log, enum log_level level, const char *format, ...)
 {
     const size_t start = log->pending.len;
@@ -40,13 +52,21 @@ void generator_log(struct generator_log *log, enum log_level level, const char *
     va_start(args, format);
     strbuf_vaddf(&log->pending, format, args);
     va_end(args);
-    if (log_to_kmsg(log, level, log->pending.data + start)) {
-        strbuf_truncate(&log->pending, start);
+    end_line(log, level, start);
+}
+
+void generator_log_loading(struct generator_log *log, const char *what, const char *path)
+{
+    const size_t start = log->pending.len;
+
+    if (!log->is_verbose)
         return;
-    }
-    strbuf_addc(&log->pending, '\n');
-    if (level != LOG_LEVEL_DEBUG || log->pending.len >= FLUSH_BYTES)
-        generator_log_flush(log);
+    strbuf_adds(&log->pending, log->prefix);
+    strbuf_adds(&log->pending, "Loading source ");
+    strbuf_adds(&log->pending, what);
+    strbuf_adds(&log->pending, " file ");
+    strbuf_adds(&log->pending, path);
+    end_line(log, LOG_LEVEL_DEBUG, start);
 }
 
 void generator_log_flush(struct generator_log *log)

@@ -38,6 +38,9 @@
 
 enum { EXIT_STATUS_USAGE = 2 };
 
+/* Quadlets that are kept as they were parsed: about a hundred. Beyond that, memory is worth more than time. */
+enum { PARSED_UNITS_BYTES = 160 << 10 };
+
 struct generator {
     bool is_verbose, no_kmsg, is_user, is_dry_run, shows_version, shows_help;
     const char *engine;  /* asked for by flag or environment */
@@ -193,7 +196,7 @@ static void log_loading(void *userdata, const char *what, const char *path)
 {
     struct generator *generator = userdata;
 
-    generator_log(&generator->log, LOG_LEVEL_DEBUG, "Loading source %s file %s", what, path);
+    generator_log_loading(&generator->log, what, path);
 }
 
 static void log_no_files(struct generator *generator, const struct search *search)
@@ -220,7 +223,7 @@ static size_t read_all(
     const struct quadlet_read_options read_options = {
         .loses_neighbours = quadlet_keeps_quirks(options),
         .has_masks = !quadlet_keeps_quirks(options),
-        .keeps_texts = true,
+        .keeps_texts_from_bytes = PARSED_UNITS_BYTES,
         .loading = log_loading,
         .userdata = generator,
     };

@@ -142,7 +142,8 @@ static void name_and_close(struct reader *reader, struct quadlet *quadlet)
 
 static void read_unit(struct reader *reader, const char *directory, const char *name)
 {
-    const bool keeps_texts = reader->options->keeps_texts;
+    const size_t from_bytes = reader->options->keeps_texts_from_bytes;
+    const bool keeps_texts = from_bytes && reader->set->arena->used_bytes >= from_bytes;
     struct arena *arena = keeps_texts ? &reader->scratch : reader->set->arena;
     const struct arena_mark mark = arena_mark(arena);
     const char *path = arena_join(reader->set->arena, directory, "/", name, NULL);
@@ -213,7 +214,7 @@ static void read_dir(struct reader *reader, const struct search_dir *dir)
 /* Reads a drop-in into the unit, or into a text of it. */
 static void read_dropin(struct reader *reader, struct quadlet *quadlet, const char *path)
 {
-    const bool keeps_texts = reader->options->keeps_texts;
+    const bool keeps_texts = quadlet->texts != NULL;
     struct arena *arena = keeps_texts ? &reader->scratch : reader->set->arena;
     struct unitfile dropin;
     size_t len;
@@ -242,7 +243,7 @@ static void read_dropins(struct reader *reader, struct quadlet *quadlet)
     /* Podman makes the unit without them. */
     if (reader->failures > failures_before && !reader->options->loses_neighbours)
         quadlet_note_errors(reader->set, quadlet, reader->diag, first_finding);
-    if (paths.len && reader->options->keeps_texts) {
+    if (paths.len && quadlet->texts) {
         quadlet_open(quadlet, &reader->scratch);
         name_and_close(reader, quadlet);
     }

@@ -32,8 +32,9 @@ struct quadlet_read_options {
     bool loses_neighbours;
     /* Links to /dev/null hide the unit without an error. */
     bool has_masks;
-    /* Quadlets are kept as texts, which is a third of the memory: see quadlet_open. */
-    bool keeps_texts;
+    /* Once the set's arena is as large, quadlets are kept as texts, which is a third of the memory: see
+     * quadlet_open. 0: never. */
+    size_t keeps_texts_from_bytes;
     /* Called for each file and drop-in that is read; may be NULL. */
     void (*loading)(void *userdata, const char *what, const char *path);
     void *userdata;

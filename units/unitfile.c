@@ -19,6 +19,9 @@ enum { SHOWN_MAX_BYTES = 200 };
 /* Most files have [Unit], their own, [Service] and [Install]. */
 enum { FIRST_SECTIONS = 4 };
 
+/* Room for what a translation adds to a section. */
+enum { ADDED_LINES = 10 };
+
 struct parser {
     struct unitfile *unit;
     const struct unit_text *text;
@@ -169,6 +172,10 @@ static bool section_name_is_valid(struct str name)
     if (name.len == 0)
         return false;
     while (name.len) {
+        if ((name.data[0] | 0x20) >= 'a' && (name.data[0] | 0x20) <= 'z') {
+            name = (struct str){ name.data + 1, name.len - 1 };
+            continue;
+        }
         uint32_t c = text_next(&name);
 
         if (c == '[' || text_is_control(c))
@@ -431,6 +438,15 @@ void unitfile_merge(struct unitfile *unit, const struct unitfile *source)
     }
 }
 
+static void copy_lines(
+        struct arena *arena, struct unit_lines *copy, const struct unit_lines *original)
+{
+    copy->len = original->len;
+    copy->cap = original->len + ADDED_LINES;
+    copy->items = ARENA_NEW_ARRAY(arena, copy->cap, struct unit_line);
+    memcpy(copy->items, original->items, original->len * sizeof(*copy->items));
+}
+
 void unitfile_copy(struct unitfile *copy, struct arena *arena, const struct unitfile *original)
 {
     *copy = (struct unitfile){ .arena = arena,
@@ -446,7 +462,8 @@ void unitfile_copy(struct unitfile *copy, struct arena *arena, const struct unit
         to->at = from->at;
         to->raw = from->raw;
         append_lines(arena, &to->comments, &from->comments);
-        append_lines(arena, &to->lines, &from->lines);
+        if (from->lines.len)
+            copy_lines(arena, &to->lines, &from->lines);
     }
 }
 
