@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/json/json.h"
 #include "base/limits.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -24,14 +25,18 @@
 #include "cli/run-options.h"
 #include "cli/specs.h"
 #include "engine/build/build.h"
+#include "engine/image/image.h"
+#include "engine/image/ref.h"
 
 struct build_command_options {
-    const char *file, *network, *iidfile, *progress, *target, *pull, *ignore_file, *isolation;
+    const char *file, *network, *iidfile, *metadata_file, *progress, *target, *pull, *ignore_file,
+            *isolation, *provenance, *sbom, *builder;
     struct platform_words platform;
     struct registry_words registry;
     struct run_options sandbox; /* what RUN's containers get, in the words of run */
-    struct strings args, labels, tags, contexts, env, unset_env, unset_labels, cache_from;
-    bool no_cache, quiet, without_effect, content_trust;
+    struct strings args, labels, tags, contexts, env, unset_env, unset_labels, cache_from,
+            no_cache_stages;
+    bool no_cache, quiet, check, push, without_effect, content_trust;
     struct strings refused;
 };
 static const struct build_command_options build_defaults = {
@@ -75,14 +80,24 @@ static const struct opt_type opt_pull = { .name = "string", .is_flag = true, .pa
         .name = (option), .type = &opt_flag, .flags = OPT_HIDDEN, AT(without_effect), \
         .help = "Has no effect, as with BuildKit"                                     \
     }
-static const struct opt build_opts[] = {
-    LIST("add-host", "NAME:IP", sandbox.add_hosts, "Add a line to /etc/hosts of RUN"),
+static const struct opt build_opts[] = { LIST("add-host", "NAME:IP", sandbox.add_hosts,
+                                                 "Add a line to /etc/hosts of RUN"),
     TEXT("arch", "ARCH", platform.arch, "Architecture of the image"),
     LIST("build-arg", "KEY[=VALUE]", args, "Set a variable of the Dockerfile's ARG"),
     LIST("build-context", "NAME=DIR", contexts, "Further directory for FROM and COPY --from"),
+    { .name = "builder",
+            .type = &opt_string,
+            .arg = "default",
+            .flags = OPT_HIDDEN,
+            AT(builder),
+            .help = "The builder, of which there is one: default" },
     LIST("cache-from", "IMAGE", cache_from, "Not used: what was built here is the cache"),
     LIST("cap-add", "CAP", sandbox.cap_add, "Grant RUN a capability"),
     LIST("cap-drop", "CAP", sandbox.cap_drop, "Take a capability from RUN"),
+    { .name = "check",
+            .type = &opt_flag,
+            AT(check),
+            .help = "Only look for mistakes in the Dockerfile" },
     TEXT("cgroup-parent", "PATH", sandbox.cgroup_parent, "Cgroup above that of RUN"),
     NUMBER("cpu-period", "USEC", sandbox.cpu_period_usec, "Period of the CPU quota of RUN"),
     NUMBER("cpu-quota", "USEC", sandbox.cpu_quota_usec, "CPU time of RUN per period"),
@@ -133,8 +148,11 @@ static const struct opt build_opts[] = {
             .help = "Memory limit of RUN" },
     TEXT("memory-swap", "SIZE", sandbox.memory_swap,
             "Memory and swap of RUN together, -1 for no limit"),
+    TEXT("metadata-file", "FILE", metadata_file,
+            "Write the image's id and name to a file, as JSON"),
     TEXT("network", "NETWORK", network, "Network of RUN: default, none, host or a name"),
     { .name = "no-cache", .type = &opt_flag, AT(no_cache), .help = "Run every instruction again" },
+    LIST("no-cache-filter", "STAGE", no_cache_stages, "Run the instructions of a stage again"),
     { .name = "no-hostname",
             .type = &opt_flag,
             AT(sandbox.no_hostname),
@@ -146,6 +164,16 @@ static const struct opt build_opts[] = {
     TEXT("os", "OS", platform.os, "Operating system of the image"),
     TEXT("platform", "OS/ARCH", platform.platform, "Platform of the image"),
     TEXT("progress", "TYPE", progress, "auto, plain, tty or quiet"),
+    { .name = "provenance",
+            .type = &opt_string,
+            .arg = "false",
+            .flags = OPT_HIDDEN,
+            AT(provenance),
+            .help = "Add no provenance attestation: there is none" },
+    { .name = "push",
+            .type = &opt_flag,
+            AT(push),
+            .help = "Send the image to the registries of its names" },
     { .name = "pull",
             .type = &opt_pull,
             .arg = "POLICY",
@@ -157,6 +185,12 @@ static const struct opt build_opts[] = {
             .type = &opt_flag,
             AT(quiet),
             .help = "Print only the image's id" },
+    { .name = "sbom",
+            .type = &opt_string,
+            .arg = "false",
+            .flags = OPT_HIDDEN,
+            AT(sbom),
+            .help = "Add no bill of materials: there is none" },
     LIST("security-opt", "OPTION", sandbox.security_opt, "As with run, for RUN"),
     { .name = "shm-size",
             .type = &opt_size,
@@ -182,10 +216,8 @@ static const struct opt build_opts[] = {
             .help = "Mount for RUN; what is in it is no part of the image" },
     REGISTRY_ROWS(struct build_command_options, registry), WITHOUT_EFFECT("compress"),
     WITHOUT_EFFECT("force-rm"), WITHOUT_EFFECT("rm"), REFUSED("allow"), REFUSED("annotation"),
-    REFUSED("attest"), REFUSED("builder"), REFUSED("cache-to"), REFUSED("call"), REFUSED("check"),
-    REFUSED("metadata-file"), REFUSED("no-cache-filter"), REFUSED("output"), REFUSED("provenance"),
-    REFUSED("push"), REFUSED("sbom"), REFUSED("secret"), REFUSED("squash"), REFUSED("ssh"), OPT_END
-};
+    REFUSED("attest"), REFUSED("cache-to"), REFUSED("call"), REFUSED("output"), REFUSED("secret"),
+    REFUSED("squash"), REFUSED("ssh"), OPT_END };
 #undef AT
 
 static struct build_pair *to_pairs(
@@ -269,6 +301,16 @@ static int check_options(
         return error_set_plain(err, EINVAL, NULL,
                 "invalid isolation \"%s\" on linux, only \"default\" is supported",
                 options->isolation);
+    if (!string_is_empty(options->builder) && strcmp(options->builder, "default") != 0)
+        return error_set_plain(err, EINVAL, NULL,
+                "no builder \"%s\" found: there is only \"default\"", options->builder);
+    if (options->provenance && strcmp(options->provenance, "false") != 0)
+        return error_set_plain(
+                err, EOPNOTSUPP, NULL, "--provenance %s is not supported", options->provenance);
+    if (options->sbom && strcmp(options->sbom, "false") != 0)
+        return error_set_plain(err, EOPNOTSUPP, NULL, "--sbom %s is not supported", options->sbom);
+    if (options->push && options->tags.len == 0)
+        return error_set_plain(err, EINVAL, NULL, "--push needs a name: --tag");
     if (options->cache_from.len)
         report_warning(cli, "--cache-from: only what was built here is taken from the cache");
     return 0;
@@ -300,6 +342,44 @@ static int read_options(struct cli *cli, const struct build_command_options *opt
     return r;
 }
 
+/* What comes behind the build: files about the image, and its way to registries. */
+static int finish(struct cli *cli, struct engine *engine,
+        const struct build_command_options *options, const struct build_options *build,
+        const char *id, struct error **err)
+{
+    auto_json json_t *metadata = NULL;
+    int r = 0;
+
+    if (options->iidfile)
+        r = fs_replace_file(AT_FDCWD, options->iidfile, id, strlen(id), 0644, FS_NO_SYNC, err);
+    if (r >= 0 && options->metadata_file) {
+        const char *names = NULL;
+
+        for (size_t i = 0; i < options->tags.len; i++) {
+            auto_(image_ref_release) struct image_ref ref = IMAGE_REF_INIT;
+
+            r = image_ref_parse(options->tags.items[i], &ref, err);
+            if (r < 0)
+                return r;
+            auto_free char *name = image_ref_tagged(&ref);
+            names = names ? arena_printf(&cli->arena, "%s,%s", names, name)
+                          : arena_strdup(&cli->arena, name);
+        }
+        metadata = json_pack("{s:s, s:s, s:s}", "containerimage.config.digest", id,
+                "containerimage.digest", id, "image.name", names ? names : "");
+        r = jsonx_write_file(AT_FDCWD, options->metadata_file, metadata, 0644, false, err);
+    }
+    for (size_t i = 0; r >= 0 && options->push && i < options->tags.len; i++) {
+        struct image_progress *display = image_progress_new(cli, options->quiet);
+        struct image_push_options how = { .progress = image_progress_callback(display),
+            .access = build->access };
+
+        r = image_push(engine, options->tags.items[i], &how, NULL, err);
+        image_progress_free(display);
+    }
+    return r;
+}
+
 static int run_build(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct build_command_options *options = data;
@@ -324,6 +404,8 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
         .tags = (const char *const *)options->tags.items,
         .tag_count = options->tags.len,
         .no_cache = options->no_cache,
+        .no_cache_stages = names_of(&cli->arena, &options->no_cache_stages),
+        .check = options->check,
         .access = &said.access,
         .diag = &diag,
     };
@@ -346,8 +428,15 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
         return report_error(cli, err);
     if (r < 0)
         return cli->failure_status;
-    if (options->iidfile &&
-            fs_replace_file(AT_FDCWD, options->iidfile, id, strlen(id), 0644, FS_NO_SYNC, &err) < 0)
+    if (options->check) {
+        if (diag.len == 0)
+            cli_print(cli, "Check complete, no mistakes found.\n");
+        return 0;
+    }
+    cli_interrupt_begin(cli);
+    r = finish(cli, engine, options, &build, id, &err);
+    cli_interrupt_end(cli);
+    if (r < 0)
         return report_error(cli, err);
     if (options->quiet)
         cli_print(cli, "%s\n", id);

@@ -503,12 +503,24 @@ static void report(
             b->options->progress, &(struct progress_event){ .kind = kind, .id = id, .text = text });
 }
 
+/* Stage's own instructions only: what it begins with is another's. */
+static bool runs_again(const struct builder *b, const struct stage_state *stage)
+{
+    for (const char *const *name = b->options->no_cache_stages; name && *name; name++) {
+        ptrdiff_t index = find_stage(b, *name, b->file->stage_count);
+
+        if (index >= 0 && stage == &b->stages[index].state)
+            return true;
+    }
+    return b->options->no_cache;
+}
+
 /* The cache's row for the state that the stage's key names now, or what `execute` makes. */
 static int get_or_execute(struct builder *b, struct stage_state *stage,
         const struct step_context *context, const struct step_plan *plan, struct cache_entry *entry,
         const char **ret_how, struct error **err)
 {
-    int r = b->options->no_cache && plan ? 0 : build_cache_get(b->engine, stage->key, entry, err);
+    int r = plan && runs_again(b, stage) ? 0 : build_cache_get(b->engine, stage->key, entry, err);
 
     if (r != 0) {
         *ret_how = "CACHED";
@@ -779,11 +791,8 @@ int build_image(struct engine *engine, const struct build_options *options, char
 
     strmap_init_arena(&b.global_args, &b.arena);
     strmap_init_arena(&b.consumed, &b.arena);
-    if (!string_is_empty(options->platform)) {
-        int r = image_platform_parse(&b.arena, options->platform, &b.platform, err);
-
-        if (r < 0)
-            return r;
-    }
-    return build(&b, ret_image_id, err);
+    int r = string_is_empty(options->platform)
+                    ? 0
+                    : image_platform_parse(&b.arena, options->platform, &b.platform, err);
+    return r < 0 ? r : build(&b, ret_image_id, err);
 }

@@ -57,8 +57,10 @@ struct build_options {
     const struct container_config *sandbox;
     const struct registry_access *access; /* as in image_pull_options */
     enum build_pull pull;
-    bool no_cache;                   /* run everything again */
-    bool check;                      /* only look for mistakes; *ret_image_id stays as it is */
+    const char *const
+            *no_cache_stages; /* run these again, by name or number; NULL-terminated, or NULL */
+    bool no_cache;            /* run everything again */
+    bool check;               /* only look for mistakes; *ret_image_id stays as it is */
     const struct progress *progress; /* NULL: none */
     struct diag *diag;               /* findings in the Dockerfile; may be NULL */
 };

@@ -641,7 +641,7 @@ END
     [ "$(in_image limited cat /memory)" = 67108864 ]
     [ "$(in_image limited head -1 /caps)" = 0000000000000001 ]
     in_image limited grep -q 'NoNewPrivs:.1' /caps
-    run -1 berth build --memory lots .
+    run -125 berth build --memory lots .
     assert_output_has 'expected a size'
     run -1 berth build --ulimit nofile=x .
     run -0 berth build --force-rm --rm --compress --isolation default -q .
@@ -649,7 +649,7 @@ END
     assert_output_has 'invalid isolation "hyperv" on linux'
     run -0 berth build --cache-from old:1 -q .
     assert_output_has '--cache-from: only what was built here'
-    run -1 berth build --squash .
+    run -125 berth build --squash .
     assert_output_has 'option "--squash" is not supported'
 }
 
@@ -716,4 +716,28 @@ END
     berth build -q --pull=newer . >/dev/null
     berth build -q --pull --pull=false . >/dev/null
     berth build -q --pull=never . >/dev/null
+}
+
+@test "a Dockerfile is only looked at, a stage is run again, and what came of it is written down" {
+    dockerfile <<'END'
+FROM busybox AS one
+RUN echo one >/one
+FROM busybox AS two
+COPY --from=one /one /one
+RUN echo two >/two
+END
+    run -0 berth build --check .
+    [ "$output" = "Check complete, no mistakes found." ]
+    berth build -q . >/dev/null
+    run -0 berth build --no-cache-filter two --metadata-file meta.json -t noted -t noted:2 --provenance=false --sbom=false --builder default .
+    [ "$(grep -c CACHED <<<"$output")" = 1 ]
+    [ "$(jq -r '.["containerimage.config.digest"]' meta.json)" = "$(field noted '{{.Id}}')" ]
+    [ "$(jq -r '.["image.name"]' meta.json)" = docker.io/library/noted:latest,docker.io/library/noted:2 ]
+    run -1 berth build --provenance=true .
+    assert_output_has '--provenance true is not supported'
+    run -1 berth build --push .
+    assert_output_has '--push needs a name'
+    echo FROMAGE >Dockerfile
+    run -1 berth build --check .
+    assert_output_has 'Dockerfile:1'
 }

@@ -80,6 +80,15 @@ teardown() {
     run -0 berth push --creds user:word "$REGISTRY/login/x"
 }
 
+@test "a build sends its image under all its names" {
+    echo 'FROM busybox' >Dockerfile
+    run -0 berth build -q --push -t "$REGISTRY/team/sent:1" -t "$REGISTRY/login/sent" --creds user:word .
+    grep -q 'PUT /v2/team/sent/manifests/1 201' "$STATE/log"
+    grep -q 'PUT /v2/login/sent/manifests/latest 201' "$STATE/log"
+    run -1 berth build -q --push -t "$REGISTRY/deny/sent" .
+    assert_output_has 'push access denied'
+}
+
 @test "compose push and build --push send the images that services build" {
     cat >compose.yaml <<YAML
 name: pushed
