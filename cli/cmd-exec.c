@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/container-choice.h"
 #include "cli/foreground.h"
 #include "cli/report.h"
 #include "cli/specs.h"
@@ -14,7 +15,7 @@
 struct exec_options {
     const char *user, *workdir, *detach_keys;
     struct strings env, env_files;
-    bool detach, interactive, tty, privileged;
+    bool detach, interactive, tty, privileged, latest;
 };
 
 #define AT(member) .offset = offsetof(struct exec_options, member)
@@ -44,6 +45,11 @@ static const struct opt exec_opts[] = { { .name = "detach",
             .type = &opt_flag,
             AT(interactive),
             .help = "Keep standard input open" },
+    { .name = "latest",
+            .letter = 'l',
+            .type = &opt_flag,
+            AT(latest),
+            .help = "In the newest container: the arguments are the command" },
     { .name = "privileged",
             .type = &opt_flag,
             AT(privileged),
@@ -69,9 +75,14 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
     const struct exec_options *options = data;
     auto_error struct error *err = NULL;
     struct strings env = { 0 };
-    int r = 0, status = cli_check_arguments(cli, &command_exec, argc, 2, -1);
+    const int first = options->latest ? 0 : 1;
+    const struct strings words = { argv, (size_t)argc, (size_t)argc };
+    int r = 0, status = cli_check_arguments(cli, &command_exec, argc, first + 1, -1);
 
     if (status)
+        return status;
+    const char *name = container_choose_one(cli, &command_exec, options->latest, &words, &status);
+    if (!name)
         return status;
     if (options->tty && options->interactive && !options->detach && !isatty(STDIN_FILENO))
         return report_failure(cli, "the input device is not a TTY");
@@ -85,7 +96,7 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
     }
 
     struct container_exec_options exec = {
-        .argv = argv + 1,
+        .argv = argv + first,
         .env = spec_vector(&cli->arena, &env),
         .user = options->user,
         .working_dir = options->workdir,
@@ -95,7 +106,7 @@ static int run_exec(struct cli *cli, const void *data, int argc, char **argv)
         .detach = options->detach,
         .attach = { .forward_signals = !options->tty, .detach_keys = options->detach_keys },
     };
-    return foreground_exec(cli, argv[0], &exec);
+    return foreground_exec(cli, name, &exec);
 }
 
 const struct command command_exec = {
@@ -114,6 +125,7 @@ const struct command command_exec = {
 struct attach_options {
     const char *detach_keys;
     bool no_stdin, sig_proxy;
+    struct container_choice choice;
 };
 static const struct attach_options attach_defaults = { .sig_proxy = true };
 #define AT(member) .offset = offsetof(struct attach_options, member)
@@ -131,7 +143,7 @@ static const struct opt attach_opts[] = {
             .type = &opt_flag,
             AT(sig_proxy),
             .help = "Pass signals on to the process (default true)" },
-    OPT_END
+    CONTAINER_LATEST_ROW(struct attach_options, choice, 'l'), OPT_END
 };
 #undef AT
 
@@ -141,12 +153,18 @@ static int run_attach(struct cli *cli, const void *data, int argc, char **argv)
     auto_error struct error *err = NULL;
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct container *container;
-    int status = cli_check_arguments(cli, &command_attach, argc, 1, 1);
+    const struct strings words = { argv, (size_t)argc, (size_t)argc };
+    int status = options->choice.latest ? cli_check_arguments(cli, &command_attach, argc, 0, 0)
+                                        : cli_check_arguments(cli, &command_attach, argc, 1, 1);
 
     if (status)
         return status;
+    const char *name = container_choose_one(
+            cli, &command_attach, options->choice.latest, &words, &status);
+    if (!name)
+        return status;
     struct engine *engine = cli_engine(cli, &err);
-    if (!engine || container_get(engine, &arena, argv[0], &container, &err) < 0)
+    if (!engine || container_get(engine, &arena, name, &container, &err) < 0)
         return report_error(cli, err);
     if (container->state.status == CONTAINER_PAUSED)
         return report_failure(cli, "cannot attach to a paused container, unpause it first");

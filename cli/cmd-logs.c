@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/container-choice.h"
 #include "cli/follow.h"
 #include "cli/log-view.h"
 #include "cli/report.h"
@@ -14,6 +15,7 @@
 struct logs_options {
     const char *since, *until, *tail;
     bool follow, timestamps, details;
+    struct container_choice choice;
 };
 #define AT(member) .offset = offsetof(struct logs_options, member)
 static const struct opt logs_opts[] = {
@@ -47,7 +49,7 @@ static const struct opt logs_opts[] = {
             .arg = "TIME",
             AT(until),
             .help = "End at a time, or at an age such as 10m" },
-    OPT_END
+    CONTAINER_LATEST_ROW(struct logs_options, choice, 'l'), OPT_END
 };
 #undef AT
 
@@ -61,14 +63,20 @@ static int run_logs(struct cli *cli, const void *data, int argc, char **argv)
         .no_prefix = true,
         .split_streams = true };
     struct container *container;
-    int status = cli_check_arguments(cli, &command_logs, argc, 1, 1);
+    const struct strings words = { argv, (size_t)argc, (size_t)argc };
+    int status = options->choice.latest ? cli_check_arguments(cli, &command_logs, argc, 0, 0)
+                                        : cli_check_arguments(cli, &command_logs, argc, 1, 1);
 
     if (status)
+        return status;
+    const char *name = container_choose_one(
+            cli, &command_logs, options->choice.latest, &words, &status);
+    if (!name)
         return status;
     struct engine *engine = cli_engine(cli, &err);
     int r = engine ? 0 : -EPERM;
     if (r >= 0)
-        r = container_get(engine, &cli->arena, argv[0], &container, &err);
+        r = container_get(engine, &cli->arena, name, &container, &err);
     if (r >= 0)
         r = log_view_parse(options->tail, options->since, options->until, &how.read, &err);
     how.read.follow = r >= 0 && options->follow && container_is_running(container);

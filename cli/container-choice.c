@@ -108,3 +108,15 @@ int container_choose(struct cli *cli, const struct container_choice *choice,
         r = add_listed(cli, choice, rules, ret, &err);
     return r < 0 ? report_error(cli, err) : 0;
 }
+
+const char *container_choose_one(struct cli *cli, const struct command *command, bool latest,
+        const struct strings *words, int *ret_status)
+{
+    const struct container_choice choice = { .latest = latest };
+    const struct container_choice_rules rules = { .command = command };
+    const struct strings named = { words->items, latest ? 0 : 1, 1 };
+    struct strings names = { 0 };
+
+    *ret_status = container_choose(cli, &choice, &rules, &named, &names);
+    return *ret_status ? NULL : names.items[0];
+}

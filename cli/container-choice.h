@@ -55,6 +55,11 @@ int container_choose(struct cli *cli, const struct container_choice *choice,
         const struct container_choice_rules *rules, const struct strings *names,
         struct strings *ret);
 
+/* For commands for one container, whose first argument it is unless --latest stands in its place: NULL after the error was
+ * reported, with the exit status. */
+const char *container_choose_one(struct cli *cli, const struct command *command, bool latest,
+        const struct strings *words, int *ret_status);
+
 /* "key=value" words of ps and its like into the engine's filter. */
 struct arena;
 int container_read_filters(struct arena *arena, const struct strings *words,

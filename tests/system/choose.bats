@@ -92,7 +92,7 @@ id_of() { berth inspect -f '{{.Id}}' "$1"; }
     assert_output_has 'at least 1 argument'
     run -1 berth start --all --attach
     assert_output_has 'you cannot start and attach all containers at once'
-    run -1 berth rm -l one
+    run -125 berth rm -l one
     assert_output_has 'option "--link" is not supported'
     [ "$(states)" = "idle=created one=running three=running two=running " ]
 }
@@ -109,7 +109,7 @@ id_of() { berth inspect -f '{{.Id}}' "$1"; }
     [ "$output" = -1 ]
     run -1 berth wait --exit-first-match nobody one
     assert_output_has 'No such container: nobody'
-    run -1 berth wait --interval x one
+    run -125 berth wait --interval x one
 }
 
 @test "ps has another order, no headings, or namespaces when it is told so" {
@@ -130,4 +130,20 @@ id_of() { berth inspect -f '{{.Id}}' "$1"; }
     [ "$(berth ps -a --ns --filter name=idle --format '{{.PID}}{{.NET}}')" = 0 ]
     run -1 berth ps --ns --size
     assert_output_has 'size and namespace options conflict'
+}
+
+@test "the newest container is looked at, and gets further processes" {
+    berth rm idle >/dev/null
+    [ "$(berth exec -l sh -c 'echo $0 $1' a b)" = "a b" ]
+    berth exec --latest touch /newest
+    berth exec three test -e /newest
+    berth run -d --name talker --network none busybox echo said >/dev/null
+    berth wait -l >/dev/null
+    [ "$(berth logs -l)" = said ]
+    run -1 berth attach --latest
+    assert_output_has 'cannot attach to a stopped container'
+    run -1 berth logs -l three
+    assert_output_has 'argument'
+    run -1 berth exec -l
+    assert_output_has 'argument'
 }

@@ -210,3 +210,24 @@ YAML
     kill -TERM $client
     ends_with 143
 }
+
+@test "a password is asked for, is not shown, and an interrupted question leaves the terminal as it was" {
+    python3 "$BATS_TEST_DIRNAME/registry/login.py" "$STATE" 3>&- 2>/dev/null &
+    SERVER=$!
+    wait_for 60 test -s "$STATE/basic-port" -a -s "$STATE/token-port"
+    local registry
+    registry=127.0.0.1:$(cat "$STATE/basic-port")
+    unset DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR
+    run -0 python3 user.py expect:Username: 'send:user\n' expect:Password: 'send:secret\n' 'expect:Login Succeeded' -- berth login "$registry"
+    [ "${lines[-1]}" = "status 0" ]
+    [ "$(jq -r ".auths.\"$registry\".auth" "$HOME/.docker/config.json")" = "$(printf user:secret | base64)" ]
+    berth logout "$registry"
+    run python3 user.py expect:Password: 'send:secret\n' expect:secret -- timeout 20 berth login -u user "$registry"
+    [ "$status" -ne 0 ] # it never appeared
+    assert_output_has 'Login Succeeded'
+    berth logout "$registry"
+    run -0 python3 user.py expect:Password: 'send:\x03' -- berth login -u user "$registry"
+    [ "${lines[-1]}" = "status 130" ]
+    run -0 python3 user.py expect:Password: 'send:secret\n' 'expect:not found' -- berth pull --creds user "$registry/x"
+    kill "$SERVER"
+}
