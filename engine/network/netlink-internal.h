@@ -38,6 +38,8 @@ void netlink_veth_add(
 int netlink_sub_interface_add(struct netlink *nl, const struct sandbox_interface *interface,
         unsigned parent, int netns_fd);
 void netlink_link_up(struct netlink *nl, unsigned index, const char *name);
+/* The kernel shall make up no IPv6 address for it when it goes up. A machine without IPv6 does not anyway. */
+void netlink_link_without_address6(struct netlink *nl, unsigned index, const char *name);
 void netlink_link_set_master(struct netlink *nl, unsigned index, unsigned master, const char *name);
 /* As a port of a bridge: hairpin mode (with br_netfilter a packet to a published port of the sender's own is
  * bridged back to where it came from), and isolated from other isolated ports. */

@@ -340,6 +340,21 @@ void netlink_link_set_master(struct netlink *nl, unsigned index, unsigned master
     request_end(nl, header);
 }
 
+void netlink_link_without_address6(struct netlink *nl, unsigned index, const char *name)
+{
+    struct nlmsghdr *header = request_begin(nl, RTM_NEWLINK, 0,
+            (struct netlink_request){
+                    .doing = "keep IPv6 addresses from", .name = name, .tolerated = EAFNOSUPPORT });
+
+    put_link(header, index, 0);
+    struct nlattr *families = mnl_attr_nest_start(header, IFLA_AF_SPEC | NLA_F_NESTED);
+    struct nlattr *family = mnl_attr_nest_start(header, AF_INET6 | NLA_F_NESTED);
+    mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    mnl_attr_nest_end(header, family);
+    mnl_attr_nest_end(header, families);
+    request_end(nl, header);
+}
+
 void netlink_link_set_port(struct netlink *nl, unsigned index, bool isolated, const char *name)
 {
     struct nlmsghdr *header = request_begin(nl, RTM_SETLINK, 0,

@@ -22,6 +22,8 @@
 
 #define LOOPBACK_INDEX 1 /* in every network namespace */
 #define SYSCTL_PATH_MAX 96
+#define SETTING_MAX 8
+#define DEFAULT_IPV6_OFF "/proc/sys/net/ipv6/conf/default/disable_ipv6"
 #define LINK_LOCAL_PREFIX_LEN 16
 #define LINK_LOCAL_PREFIX6_LEN 64
 
@@ -73,6 +75,15 @@ static int set_ipv6(const char *link, const char *key, const char *value)
 static void disable_ipv6(const char *link)
 {
     (void)set_ipv6(link, "disable_ipv6", "1");
+}
+
+/* What is made in this namespace from now on has IPv6 off from the beginning; false: it has to be switched off. Unlike
+ * the setting of a link this one needs no lock of the kernel's, for which who does not get it at once tries again and
+ * again: of fifty containers that start at once most of them. `ret_before` is what stood there. */
+static bool preset_ipv6_off(char ret_before[static SETTING_MAX])
+{
+    return fs_read_small(AT_FDCWD, DEFAULT_IPV6_OFF, ret_before, SETTING_MAX) > 0 &&
+           fs_write_small(AT_FDCWD, DEFAULT_IPV6_OFF, "1") >= 0;
 }
 
 /* On, with addresses that can be used at once, and no routes but ours: who advertises routers on a bridge is another
@@ -129,15 +140,15 @@ static int set_sysctls(const struct sandbox_interface *it, struct error **err)
 }
 
 /* The link must be up before it gets IPv6 addresses: the kernel makes their routes only then. */
-static int configure_addresses(
-        struct netlink *nl, const struct sandbox_interface *it, unsigned index, struct error **err)
+static int configure_addresses(struct netlink *nl, const struct sandbox_interface *it,
+        unsigned index, bool ipv6_is_off, struct error **err)
 {
     int r = 0;
 
-    if (address6_is_zero(&it->address6))
-        disable_ipv6(it->name);
-    else
+    if (!address6_is_zero(&it->address6))
         r = enable_ipv6(it->name, err);
+    else if (!ipv6_is_off)
+        disable_ipv6(it->name);
     if (r >= 0)
         r = set_sysctls(it, err);
     if (r < 0)
@@ -159,7 +170,8 @@ static int configure_addresses(
 }
 
 /* Runs in the container's namespace. */
-static int configure_inside(const struct sandbox_config *config, struct error **err)
+static int configure_inside(
+        const struct sandbox_config *config, bool ipv6_is_off, struct error **err)
 {
     auto_(netlink_close_p) struct netlink *nl = NULL;
     int r = netlink_open(&nl, err);
@@ -175,7 +187,7 @@ static int configure_inside(const struct sandbox_config *config, struct error **
             continue; /* renamed or removed in there */
         if (index == 0)
             return error_set(err, errno, NULL, "interface %s is not in the container", it->name);
-        r = it->kept ? 0 : configure_addresses(nl, it, index, err);
+        r = it->kept ? 0 : configure_addresses(nl, it, index, ipv6_is_off, err);
         if (r < 0)
             return r;
         if ((int)i == config->default_route && it->gateway)
@@ -202,10 +214,10 @@ static int make_sub_interface(
     return netlink_commit(nl, err);
 }
 
-/* Makes the pairs: the outer ends where the netlink socket is, the inner ones in the namespace. An outer end whose
- * inner one is elsewhere (the namespace was lost) is replaced. */
-static int make_pairs(
-        struct netlink *nl, const struct sandbox_config *config, int netns_fd, struct error **err)
+/* Makes the pairs: the outer ends where the netlink socket is, the inner ones in the namespace. In one that was there
+ * already an outer end whose inner one is elsewhere is replaced. */
+static int make_pairs(struct netlink *nl, const struct sandbox_config *config, int netns_fd,
+        bool is_new, struct error **err)
 {
     for (size_t i = 0; i < config->interfaces.len; i++) {
         const struct sandbox_interface *it = &config->interfaces.items[i];
@@ -221,10 +233,22 @@ static int make_pairs(
 
         if (it->kind != SANDBOX_VETH || it->kept || if_nametoindex(it->name) != 0)
             continue;
-        netlink_link_delete(nl, it->host_name);
+        if (!is_new)
+            netlink_link_delete(nl, it->host_name);
         netlink_veth_add(nl, it, netns_fd);
     }
     return netlink_commit(nl, err);
+}
+
+/* Outer ends of a namespace that was lost; a new one takes its place. Runs in the host's namespace. */
+static void drop_lost_pairs(struct netlink *nl, const struct sandbox_config *config)
+{
+    for (size_t i = 0; i < config->interfaces.len; i++) {
+        const struct sandbox_interface *it = &config->interfaces.items[i];
+
+        if (it->kind == SANDBOX_VETH && !it->kept && if_nametoindex(it->host_name) != 0)
+            netlink_link_delete(nl, it->host_name);
+    }
 }
 
 /* Runs in the host's namespace. */
@@ -242,11 +266,19 @@ static int attach_outside(
             return error_set(err, ENODEV, NULL, "bridge %s is not there", it->bridge);
         if (index == 0)
             return error_set(err, ENODEV, NULL, "interface %s is not there", it->host_name);
-        disable_ipv6(it->host_name);
+        netlink_link_without_address6(nl, index, it->host_name);
         netlink_link_set_master(nl, index, bridge, it->host_name);
         netlink_link_set_port(nl, index, it->isolated, it->host_name);
     }
     return netlink_commit(nl, err);
+}
+
+static bool has_ipv6(const struct sandbox_config *config)
+{
+    for (size_t i = 0; i < config->interfaces.len; i++)
+        if (!address6_is_zero(&config->interfaces.items[i].address6))
+            return true;
+    return false;
 }
 
 struct sandbox_work {
@@ -260,9 +292,11 @@ struct sandbox_work {
 /* All that is done away from the caller's namespace. */
 static int work_inside(struct sandbox_work *work, struct error **err)
 {
+    char before[SETTING_MAX];
+    bool is_new = work->netns_fd < 0, ipv6_is_off;
     int r;
 
-    if (work->netns_fd >= 0) {
+    if (!is_new) {
         /* lint: allow raw-namespace: the monitor, which is single-threaded, calls this */
         if (setns(work->netns_fd, CLONE_NEWNET) < 0)
             return error_set(err, errno, NULL, "cannot enter network namespace %s", work->name);
@@ -273,10 +307,11 @@ static int work_inside(struct sandbox_work *work, struct error **err)
         if (r < 0)
             return r;
     }
-    r = make_pairs(work->outside, work->config, work->netns_fd, err);
-    if (r < 0)
-        return r;
-    return configure_inside(work->config, err);
+    ipv6_is_off = is_new && !has_ipv6(work->config) && preset_ipv6_off(before);
+    r = make_pairs(work->outside, work->config, work->netns_fd, is_new, err);
+    if (ipv6_is_off) /* what the container makes by itself is its own business */
+        (void)fs_write_small(AT_FDCWD, DEFAULT_IPV6_OFF, before);
+    return r < 0 ? r : configure_inside(work->config, ipv6_is_off, err);
 }
 
 static void undo(const struct sandbox_work *work)
@@ -304,6 +339,8 @@ int sandbox_create(const struct sandbox_config *config, int netns_dir_fd, const 
         return r;
 
     struct sandbox_work work = { config, outside, netns_dir_fd, name, netns_fd };
+    if (!existed)
+        drop_lost_pairs(outside, config);
     r = work_inside(&work, err);
     netns_fd = work.netns_fd;
     /* lint: allow raw-namespace: the monitor, which is single-threaded, calls this */

@@ -85,6 +85,24 @@ $(address_of "$c")" in_container "$b" "$TOOLS/$peer" resolve "$server" c
     expect_clean
 }
 
+@test "a network without IPv6 has none at either end, and what a container makes by itself may have it" {
+    tool create front
+    a=$(tool up a front)
+    expect "" in_container "$a" ip -6 -o addr show eth0
+    expect 1 in_container "$a" cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6
+    expect 0 in_container "$a" cat /proc/sys/net/ipv6/conf/default/disable_ipv6
+    expect 0 in_container "$a" cat /proc/sys/net/ipv6/conf/lo/disable_ipv6
+    veth=$(machine sh -c 'ip -br link show type veth' | sed -n 's/^\(veth[^@ ]*\).*/\1/p' | grep -v '^up')
+    wait_for 50 machine sh -c "ip -br link show $veth | grep -q LOWER_UP"
+    expect "" machine ip -6 -o addr show "$veth"
+    in_container "$a" ip link add own type veth peer name other
+    in_container "$a" ip link set other up
+    in_container "$a" ip link set own up
+    wait_for 50 in_container "$a" sh -c 'ip -6 -o addr show own | grep -q fe80'
+    tool down a
+    expect_clean
+}
+
 @test "the way out is masqueraded, the way in to unpublished ports and other bridges is closed" {
     check() {
         expect "out $MACHINE" in_container "$a" "$TOOLS/$peer" ask tcp "$OUTSIDE" 7000
