@@ -121,8 +121,8 @@ static struct node *read_int(
 
     if (node->kind == NODE_INT)
         result->integer = node->integer;
-    else if (node->kind == NODE_FLOAT && node->number == floor(node->number) &&
-             fabs(node->number) < 9e15)
+    else if (node->kind == NODE_FLOAT && fabs(node->number) < 9e15 &&
+             node->number == (double)(int64_t)node->number)
         result->integer = (int64_t)node->number;
     else if (node->kind != NODE_TEXT || (attr->flags & ATTR_BARE_NUMBERS) ||
              parse_int64(str_from(node->text), INT64_MIN, INT64_MAX, &result->integer) < 0)
