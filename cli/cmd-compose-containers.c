@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/error.h"
 #include "base/str.h"
 #include "cli/archive-output.h"
 #include "cli/cli.h"
@@ -10,6 +11,7 @@
 #include "cli/compose.h"
 #include "cli/files.h"
 #include "cli/report.h"
+#include "cli/stats-view.h"
 
 /* Words for the other command, in the compose's arena. */
 struct words {
@@ -342,6 +344,19 @@ static const struct opt stats_opts[] = {
     OPT_END,
 };
 
+/* The heading, as long as the user looks at it. */
+static int show_nothing(struct cli *cli, const struct stats_options *o)
+{
+    auto_error struct error *err = NULL;
+    char *none[] = { NULL };
+    struct stats_view view = { .names = none, .format = o->format, .once = o->no_stream };
+
+    cli_interrupt_begin(cli);
+    int r = stats_view_run(cli, cli->engine, &view, &err);
+    cli_interrupt_end(cli);
+    return r < 0 ? report_error(cli, err) : 0;
+}
+
 static int run_stats(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct stats_options *o = data;
@@ -365,7 +380,7 @@ static int run_stats(struct cli *cli, const void *data, int argc, char **argv)
             add(compose, &words, (*container)->name);
     /* Without names it would be about all containers there are. */
     if (words.len == options)
-        return report_failure(cli, "no container of the project %s", o->all ? "is there" : "runs");
+        return show_nothing(cli, o);
     return pass_on(compose, &command_stats, &words);
 }
 

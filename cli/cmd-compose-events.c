@@ -72,10 +72,10 @@ static void print_json(
 {
     char time[TIME_RFC3339_MAX];
     const json_t *actor = json_object_get(event, "Actor");
-    auto_json json_t *line = json_pack("{s:s,s:s,s:s,s:s,s:s,s:O}", "time",
-            time_format_rfc3339(jsonx_int(event, "timeNano", 0), time), "type", "container",
-            "service", service, "id", jsonx_string(actor, "ID"), "action",
-            jsonx_string(event, "Action"), "attributes", attributes);
+    auto_json json_t *line = json_pack("{s:s,s:O,s:s,s:s,s:s,s:s}", "action",
+            jsonx_string(event, "Action"), "attributes", attributes, "id",
+            jsonx_string(actor, "ID"), "service", service, "time",
+            time_format_rfc3339(jsonx_int(event, "timeNano", 0), time), "type", "container");
 
     cli_print_json(p->cli, line, false);
 }

@@ -131,15 +131,17 @@ static int show_on(struct showing *showing, struct error **err)
     return r;
 }
 
-/* --index asks for one container of each of the services. */
+/* --index asks for one container of one service. */
 static int check_index(struct compose *compose, int64_t index, int argc, char **argv)
 {
     const struct observed_container *container;
-    int status = index > 0 && argc > 0 ? compose_observe(compose) : 0;
 
-    for (int i = 0; i < argc && status == 0 && index > 0; i++)
-        status = compose_container(compose, argv[i], index, &container);
-    return status;
+    if (index <= 0)
+        return 0;
+    if (argc != 1)
+        return report_failure(compose->cli, "--index requires one service to be selected");
+    int status = compose_observe(compose);
+    return status ? status : compose_container(compose, argv[0], index, &container);
 }
 
 static int run_logs(struct cli *cli, const void *data, int argc, char **argv)

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/compose-up-words.h"
 #include "cli/compose.h"
 #include "cli/foreground.h"
 #include "cli/report.h"
@@ -389,6 +390,8 @@ static int run_run(struct cli *cli, const void *data, int argc, char **argv)
     bool tty = !o->no_tty && o->tty && !o->detach && isatty(STDIN_FILENO) && cli->out_is_terminal;
     int status = cli_check_arguments(cli, &command_compose_run, argc, 1, -1);
 
+    if (status == 0)
+        status = up_words_check_pull(cli, o->pull);
     if (status == 0)
         status = compose_open(cli, COMPOSE_NEED_PROJECT, 1, argv, &compose);
     if (status == 0)

@@ -49,12 +49,16 @@ static int take_down(struct compose *compose)
     auto_(diag_release) struct diag diag = DIAG_INIT;
     auto_(plan_free_p) struct plan *plan = NULL;
     auto_error struct error *err = NULL;
-    struct plan_down_options how = { .timeout_usec = BACKEND_TIMEOUT_DEFAULT };
+    struct plan_down_options how = { .remove_orphans = true,
+        .timeout_usec = BACKEND_TIMEOUT_DEFAULT };
     int status = compose_observe(compose);
 
     if (status)
         return status;
     struct plan_input input = compose_plan_input(compose);
+    /* All that bears the project's name, whatever the files say of it now. */
+    input.project = NULL;
+    input.graph = NULL;
     int r = plan_down(&input, &how, &plan, &diag, &err);
     return compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
 }

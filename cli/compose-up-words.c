@@ -34,6 +34,20 @@ static int read_scale(struct compose *compose, const struct strings *words, stru
     return 0;
 }
 
+int up_words_check_pull(struct cli *cli, const char *policy)
+{
+    static const char *const policies[] = { "always", "missing", "never", "policy", "build",
+        "if_not_present" };
+
+    for (size_t i = 0; policy && i < ARRAY_LEN(policies); i++)
+        if (string_is_equal(policy, policies[i]))
+            return 0;
+    return policy ? report_failure(cli,
+                            "invalid --pull \"%s\": expected always, missing, never or policy",
+                            policy)
+                  : 0;
+}
+
 int up_words_check(struct cli *cli, const struct up_words *words)
 {
     const struct {
@@ -49,19 +63,11 @@ int up_words_check(struct cli *cli, const struct up_words *words)
                 "--no-recreate and --renew-anon-volumes are incompatible" },
         { words->wait, words->no_start, "--wait cannot be combined with --no-start" },
     };
-    static const char *const policies[] = { "always", "missing", "never", "policy", "build",
-        "if_not_present" };
-    bool known = !words->pull;
 
     for (size_t i = 0; i < ARRAY_LEN(conflicts); i++)
         if (conflicts[i].a && conflicts[i].b)
             return report_failure(cli, "%s", conflicts[i].text);
-    for (size_t i = 0; i < ARRAY_LEN(policies); i++)
-        known |= string_is_equal(words->pull, policies[i]);
-    if (!known)
-        return report_failure(cli,
-                "invalid --pull \"%s\": expected always, missing, never or policy", words->pull);
-    return 0;
+    return up_words_check_pull(cli, words->pull);
 }
 
 int up_words_plan(struct compose *compose, const struct up_words *words, const char *command,

@@ -81,7 +81,10 @@ struct up_words {
         .offset = offsetof(owner, words.wait_timeout_sec), .help = "Longest time to wait" \
     }
 
-/* Refuses what does not go together. 0, or the exit status. */
+/* Refuses a --pull that there is none of (NULL: not given). 0, or the exit status. */
+int up_words_check_pull(struct cli *cli, const char *policy);
+
+/* Refuses what does not go together, too. */
 int up_words_check(struct cli *cli, const struct up_words *words);
 
 /* plan_up of these words; `command` NULL: "up". -ECANCELED without an error when it was reported here. */

@@ -736,15 +736,19 @@ int compose_container(struct compose *compose, const char *service, int64_t inde
         const struct observed_container **ret)
 {
     struct compose_containers containers;
-    int status = compose_containers(compose, 1, (char *[]){ (char *)service }, false, &containers);
+    int status = compose_containers(compose, 1, (char *[]){ (char *)service }, true, &containers);
 
     if (status)
         return status;
     *ret = NULL;
     ARRAY_FOREACH(&containers, item) {
-        if (index > 0 && (*item)->number != (unsigned)index)
+        if (index > 0 && ((*item)->oneoff || (*item)->number != (unsigned)index))
             continue;
-        if (!*ret || (!observed_container_is_active(*ret) && observed_container_is_active(*item)))
+        /* One of `run` only where there is none of the service's own. */
+        if ((*item)->oneoff && (*ret || !observed_container_is_active(*item)))
+            continue;
+        if (!*ret || ((*ret)->oneoff && !(*item)->oneoff) ||
+                (!observed_container_is_active(*ret) && observed_container_is_active(*item)))
             *ret = *item;
     }
     if (!*ret && index > 0)

@@ -41,7 +41,7 @@ static bool is_going(const struct goings *goings, const struct observed_containe
     return false;
 }
 
-/* Selected services' containers, their one-off ones included. */
+/* Selected services' containers; their one-off ones are left to who began them unless orphans go, too. */
 static void take_services_down(
         struct existing *all, const struct plan_down_options *options, struct goings *goings)
 {
@@ -51,7 +51,8 @@ static void take_services_down(
         if (!known->selected)
             continue;
         ARRAY_FOREACH(&all->input->state->containers, c) {
-            if (!existing_is_ours(all, c) || strcmp(c->service, known->name) != 0)
+            if (!existing_is_ours(all, c) || strcmp(c->service, known->name) != 0 ||
+                    (c->oneoff && !options->remove_orphans))
                 continue;
             *ARRAY_APPEND_ARENA(&all->plan->arena, goings) = (struct going){
                 .container = c,

@@ -87,3 +87,49 @@ YAML
     assert_output_has "Container p-app-1  Recreate: --force-recreate was given"
     assert_output_has "Container p-app-1  Started"
 }
+
+@test "what run left behind is found by exec and port, and stays at down" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: sleep 1000, init: true}
+YAML
+    run -0 berth compose run -d --name tool -p 127.0.0.1::80 app
+    run -0 berth compose exec -T app true
+    run -0 berth compose port app 80
+    [[ $output == 127.0.0.1:* ]]
+    run -1 berth compose exec -T --index 1 app true
+    berth compose up -d 2>&1
+    run -1 berth compose port app 80
+    run -0 berth compose down -t0
+    [ "$(state_of tool)" = "running 0" ]
+    run -0 berth compose down -t0 --remove-orphans
+    run -1 berth inspect tool
+}
+
+@test "wait --down-project takes all down that bears the project's name" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: sh -c 'exit 4'}
+  other: {image: busybox, command: sleep 1000, init: true, stop_grace_period: 0s, profiles: [other]}
+YAML
+    berth compose --profile other up -d other 2>&1
+    berth compose up -d 2>&1
+    run -4 berth compose wait --down-project app
+    [ -z "$(berth ps -aq)" ]
+}
+
+@test "what is asked of nobody is told, and what there is nothing of is shown empty" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: sleep 1000, init: true}
+YAML
+    run -0 berth compose stats --no-stream
+    [ "$(head -c 12 <<<"$output")" = "CONTAINER ID" ]
+    run -1 berth compose logs --index 1
+    assert_output_has "--index requires one service"
+    run -1 berth compose run --rm -T --pull nonsense app true
+    assert_output_has 'invalid --pull "nonsense"'
+}
