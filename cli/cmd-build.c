@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "cli/build-words.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/image-progress.h"
@@ -35,7 +36,7 @@ struct build_command_options {
     struct registry_words registry;
     struct run_options sandbox; /* what RUN's containers get, in the words of run */
     struct strings args, labels, tags, contexts, env, unset_env, unset_labels, cache_from,
-            no_cache_stages;
+            no_cache_stages, secrets, ssh;
     bool no_cache, quiet, check, push, without_effect, content_trust;
     struct strings refused;
 };
@@ -191,12 +192,14 @@ static const struct opt build_opts[] = { LIST("add-host", "NAME:IP", sandbox.add
             .flags = OPT_HIDDEN,
             AT(sbom),
             .help = "Add no bill of materials: there is none" },
+    LIST("secret", "id=NAME[,src=FILE|env=NAME]", secrets, "Secret for RUN --mount=type=secret"),
     LIST("security-opt", "OPTION", sandbox.security_opt, "As with run, for RUN"),
     { .name = "shm-size",
             .type = &opt_size,
             .arg = "SIZE",
             AT(sandbox.shm_size_bytes),
             .help = "Size of /dev/shm of RUN" },
+    LIST("ssh", "default|ID[=SOCKET]", ssh, "SSH agent for RUN --mount=type=ssh"),
     { .name = "tag",
             .letter = 't',
             .type = &opt_list,
@@ -216,8 +219,8 @@ static const struct opt build_opts[] = { LIST("add-host", "NAME:IP", sandbox.add
             .help = "Mount for RUN; what is in it is no part of the image" },
     REGISTRY_ROWS(struct build_command_options, registry), WITHOUT_EFFECT("compress"),
     WITHOUT_EFFECT("force-rm"), WITHOUT_EFFECT("rm"), REFUSED("allow"), REFUSED("annotation"),
-    REFUSED("attest"), REFUSED("cache-to"), REFUSED("call"), REFUSED("output"), REFUSED("secret"),
-    REFUSED("squash"), REFUSED("ssh"), OPT_END };
+    REFUSED("attest"), REFUSED("cache-to"), REFUSED("call"), REFUSED("output"), REFUSED("squash"),
+    OPT_END };
 #undef AT
 
 static struct build_pair *to_pairs(
@@ -380,6 +383,26 @@ static int finish(struct cli *cli, struct engine *engine,
     return r;
 }
 
+static int read_secrets(struct cli *cli, const struct build_command_options *options,
+        struct build_options *build, struct error **err)
+{
+    struct arena *arena = &cli->arena;
+    struct build_secret *secrets = ARENA_NEW_ARRAY(
+            arena, options->secrets.len + 1, struct build_secret);
+    struct build_pair *ssh = ARENA_NEW_ARRAY(arena, options->ssh.len + 1, struct build_pair);
+    int r = 0;
+
+    for (size_t i = 0; i < options->secrets.len && r >= 0; i++)
+        r = build_read_secret(arena, options->secrets.items[i], &secrets[i], err);
+    for (size_t i = 0; i < options->ssh.len && r >= 0; i++)
+        r = build_read_ssh(arena, options->ssh.items[i], &ssh[i].name, &ssh[i].value, err);
+    build->secrets = secrets;
+    build->secret_count = options->secrets.len;
+    build->ssh = ssh;
+    build->ssh_count = options->ssh.len;
+    return r;
+}
+
 static int run_build(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct build_command_options *options = data;
@@ -412,6 +435,7 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
     struct engine *engine = cli_engine(cli, &err);
     if (!engine || read_options(cli, options, &sandbox, &build, &err) < 0 ||
             registry_words_read(&options->registry, &said, &err) < 0 ||
+            read_secrets(cli, options, &build, &err) < 0 ||
             read_places(cli, options, argv[0], &build, &err) < 0)
         return report_error(cli, err);
     struct image_progress *display = image_progress_new(

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "cli/bake.h"
+#include "cli/build-words.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compose.h"
@@ -15,7 +16,7 @@
 
 struct build_options {
     const char *builder, *progress, *provenance, *sbom;
-    struct strings args, refused;
+    struct strings args, ssh, refused;
     bool check, no_cache, print, pull, push, quiet, with_deps, without_effect;
 };
 #define AT(member) .offset = offsetof(struct build_options, member)
@@ -78,12 +79,17 @@ static const struct opt build_opts[] = { { .name = "build-arg",
             AT(sbom),
             .values = attestation_words,
             .help = "Add no bill of materials: there is none" },
+    { .name = "ssh",
+            .type = &opt_list,
+            .arg = "default|ID[=SOCKET]",
+            AT(ssh),
+            .help = "SSH agent for RUN --mount=type=ssh" },
     { .name = "with-dependencies",
             .type = &opt_flag,
             AT(with_deps),
             .help = "Build dependencies too" },
-    REFUSED("memory", 'm'), REFUSED("ssh", 0), WITHOUT_EFFECT("compress"),
-    WITHOUT_EFFECT("force-rm"), WITHOUT_EFFECT("no-rm"), WITHOUT_EFFECT("parallel"), OPT_END };
+    REFUSED("memory", 'm'), WITHOUT_EFFECT("compress"), WITHOUT_EFFECT("force-rm"),
+    WITHOUT_EFFECT("no-rm"), WITHOUT_EFFECT("parallel"), OPT_END };
 #undef AT
 
 /* What is asked for and cannot be had. */
@@ -177,19 +183,38 @@ static int build_with(struct cli *cli, const struct build_options *o,
                               : compose_run_images_plan(cli, how, o->quiet, argc, argv, plan_push);
 }
 
+static int read_ssh(
+        struct cli *cli, const struct build_options *o, struct strmap *ret, struct error **err)
+{
+    strmap_init_arena(ret, &cli->arena);
+    for (size_t i = 0; i < o->ssh.len; i++) {
+        const char *id, *socket;
+        int r = build_read_ssh(&cli->arena, o->ssh.items[i], &id, &socket, err);
+
+        if (r < 0)
+            return r;
+        strmap_set(ret, id, (void *)(uintptr_t)socket);
+    }
+    return 0;
+}
+
 static int run_build(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct build_options *o = data;
-    struct strmap args;
+    auto_error struct error *err = NULL;
+    struct strmap args, ssh;
     struct plan_images_options how = { .with_deps = o->with_deps,
         .quiet = o->quiet,
         .no_cache = o->no_cache,
         .pull = o->pull,
-        .build_args = &args };
+        .build_args = &args,
+        .build_ssh = &ssh };
     int status = check_options(cli, o);
 
     if (status)
         return status;
+    if (read_ssh(cli, o, &ssh, &err) < 0)
+        return report_error(cli, err);
     const void *before = cli->compose_options;
     struct compose_options group = *(const struct compose_options *)cli->compose_options;
     if (o->progress) {

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
+#include "cli/compose-build.h"
 #include "cli/compose-wait.h"
 #include "cli/hook-output.h"
 #include "cli/specs.h"
@@ -355,37 +356,6 @@ static int push(struct backend *backend, const struct backend_push_spec *spec,
     return image_push(engine_of(backend), spec->image, &options, NULL, err);
 }
 
-static struct build_pair *build_pairs(
-        struct arena *arena, const struct pairs *from, const struct strmap *more, size_t *ret_count)
-{
-    struct build_pair *pairs = ARENA_NEW_ARRAY(
-            arena, from->len + (more ? more->len : 0) + 1, struct build_pair);
-    size_t count = 0;
-
-    ARRAY_FOREACH(from, pair)
-        if (!more || !strmap_has(more, pair->key))
-            pairs[count++] = (struct build_pair){ pair->key, pair->value };
-    if (more)
-        STRMAP_FOREACH(more, entry)
-            pairs[count++] = (struct build_pair){ entry->key, entry->value };
-    *ret_count = count;
-    return pairs;
-}
-
-/* What a service builds is a context as its image; the plan has built that one before. */
-static void name_service_images(
-        struct arena *arena, const struct project *project, struct build_pair *contexts, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        const char *name = graph_service_of_mode(contexts[i].value);
-        const struct service *service = name ? project_find_service(project, name) : NULL;
-
-        if (service)
-            contexts[i].value = arena_printf(
-                    arena, "docker-image://%s", service_image_name(arena, project, service));
-    }
-}
-
 /* The findings in a Dockerfile as the error's causes: the runner passes on one error per step. */
 static int add_findings(const struct diag *diag, int r, struct error **err)
 {
@@ -407,39 +377,17 @@ static int build(struct backend *backend, const struct backend_build_spec *spec,
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(diag_release) struct diag diag = DIAG_INIT;
-    const struct build *from = &spec->service->build;
     struct relay relay = { .call = call };
     struct progress progress = { relay_event, &relay };
-    struct strings tags = { 0 };
-    struct build_options options = {
-        .context = from->context,
-        .dockerfile = string_is_empty(from->dockerfile) ? NULL : from->dockerfile,
-        .inline_text = from->dockerfile_inline,
-        .inline_name = from->at.file ? from->at.file : "dockerfile_inline",
-        .target = from->target,
-        .platform = from->platforms.len ? from->platforms.items[0] : spec->service->platform,
-        .network = from->network,
-        .no_cache = spec->no_cache || from->no_cache == OPTION_TRUE,
-        .pull = spec->pull || from->pull == OPTION_TRUE ? BUILD_PULL_ALWAYS : BUILD_PULL_MISSING,
-        .check = spec->check,
-        .progress = spec->quiet ? NULL : &progress,
-        .diag = &diag,
-    };
+    struct build_options options;
+    int r = compose_build_options(
+            ((struct engine_backend *)backend)->cli, &arena, spec, &options, err);
 
-    if (from->dockerfile_inline)
-        options.dockerfile = NULL;
-    *ARRAY_APPEND_ARENA(&arena, &tags) = (char *)spec->image;
-    for (size_t i = 0; i < from->tags.len; i++)
-        *ARRAY_APPEND_ARENA(&arena, &tags) = from->tags.items[i];
-    options.tags = (const char *const *)tags.items;
-    options.tag_count = tags.len;
-    options.args = build_pairs(&arena, &from->args, spec->args, &options.arg_count);
-    options.labels = build_pairs(&arena, &from->labels, spec->labels, &options.label_count);
-    struct build_pair *contexts = build_pairs(
-            &arena, &from->additional_contexts, NULL, &options.context_count);
-    name_service_images(&arena, spec->project, contexts, options.context_count);
-    options.contexts = contexts;
-    int r = build_image(engine_of(backend), &options, ret_id, err);
+    if (r < 0)
+        return r;
+    options.progress = spec->quiet ? NULL : &progress;
+    options.diag = &diag;
+    r = build_image(engine_of(backend), &options, ret_id, err);
     if (!spec->quiet)
         relay_end(&relay);
     return r < 0 ? add_findings(&diag, r, err) : r;

@@ -65,6 +65,7 @@ int plan_build(const struct plan_input *input, const struct plan_images_options 
         .build = true,
         .quiet_build = options->quiet,
         .build_args = options->build_args,
+        .build_ssh = options->build_ssh,
     };
     struct up up = { .plan = plan, .diag = diag, .input = input, .options = &up_options };
     struct graph_selection selection;

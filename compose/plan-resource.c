@@ -124,6 +124,7 @@ static struct plan_step *add_build(
         .image = image->reference,
         .labels = labels,
         .args = up->options->build_args,
+        .ssh = up->options->build_ssh,
         .quiet = up->options->quiet_build,
     };
     step->build = image->build_spec = spec;

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,7 +74,7 @@ struct builder {
         size_t len, cap;
     } extras;
     struct image_platform platform;
-    size_t target;
+    size_t target, current; /* stages: what is wanted, where a layer is being made */
     int lock_fd;
 };
 
@@ -93,26 +92,6 @@ static void builder_release(struct builder *b)
 }
 
 /* ---- Reading ---- */
-
-static int take_lock(struct builder *b, struct error **err)
-{
-    auto_close int dir_fd = fs_mkdir_parents(b->engine->run_fd, "locks", 0700, err);
-
-    if (dir_fd < 0)
-        return dir_fd;
-    b->lock_fd = fs_lock(dir_fd, BUILD_LOCK, true, false);
-    if (b->lock_fd >= 0) {
-        int r = run_sweep(b->engine, err);
-
-        if (r < 0)
-            return r;
-        if (flock(b->lock_fd, LOCK_SH) < 0)
-            return error_set(err, errno, NULL, "cannot share the lock of builds");
-        return 0;
-    }
-    b->lock_fd = fs_lock(dir_fd, BUILD_LOCK, false, true);
-    return b->lock_fd < 0 ? error_set(err, b->lock_fd, NULL, "cannot take the lock of builds") : 0;
-}
 
 static int open_context(struct builder *b, struct error **err)
 {
@@ -327,10 +306,16 @@ static int mark_needed(struct builder *b, size_t index, struct error **err)
         r = mark_needed(b, (size_t)base, err);
     for (size_t i = 0; i < stage->len && r >= 0; i++) {
         const char *from = instruction_flag_value(&stage->items[i], "from");
-        ptrdiff_t found = from ? find_stage(b, from, index) : -1;
+        struct strings names = { 0 };
 
-        if (found >= 0)
-            r = mark_needed(b, (size_t)found, err);
+        if (from)
+            *ARRAY_APPEND_ARENA(&b->arena, &names) = (char *)from;
+        run_mount_sources(&b->arena, &stage->items[i], &names);
+        for (size_t k = 0; k < names.len && r >= 0; k++) {
+            ptrdiff_t found = find_stage(b, names.items[k], index);
+
+            r = found >= 0 ? mark_needed(b, (size_t)found, err) : 0;
+        }
     }
     return r;
 }
@@ -536,6 +521,14 @@ static int get_or_execute(struct builder *b, struct stage_state *stage,
     return build_cache_put(b->engine, stage->key, entry, err);
 }
 
+static int find_mount_source(
+        void *userdata, const char *name, const struct source_tree **ret, struct error **err)
+{
+    struct builder *b = userdata;
+
+    return find_source(b, b->current, name, ret, err);
+}
+
 static int do_layer_step(struct builder *b, size_t stage_index, const struct instruction *in,
         const char *progress_id, const char **ret_how, struct error **err)
 {
@@ -548,11 +541,15 @@ static int do_layer_step(struct builder *b, size_t stage_index, const struct ins
         .progress_id = progress_id,
         .source = &b->context,
         .source_is_image = from != NULL,
+        .context = &b->context,
+        .find_source = find_mount_source,
+        .userdata = b,
     };
     struct step_plan *plan;
     struct cache_entry entry;
     int r = 0;
 
+    b->current = stage_index;
     if (from)
         r = find_source(b, stage_index, from, &context.source, err);
     if (r >= 0 && in->kind == INSTRUCTION_WORKDIR)
@@ -749,7 +746,7 @@ static int finish_image(struct builder *b, char **ret_id, struct error **err)
 
 static int build(struct builder *b, char **ret_id, struct error **err)
 {
-    int r = take_lock(b, err);
+    int r = run_lock_builds(b->engine, &b->lock_fd, err);
 
     if (r >= 0)
         r = open_context(b, err);
@@ -774,7 +771,8 @@ static int build(struct builder *b, char **ret_id, struct error **err)
     if (r < 0)
         return r;
     warn_of_unused_args(b);
-    return build_cache_expire(b->engine, err);
+    r = run_caches_expire(b->engine, err);
+    return r < 0 ? r : build_cache_expire(b->engine, err);
 }
 
 int build_image(struct engine *engine, const struct build_options *options, char **ret_image_id,

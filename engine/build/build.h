@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct container_config;
 struct diag;
@@ -24,6 +25,19 @@ struct registry_access;
 struct build_pair {
     const char *name, *value; /* value NULL: not set (an ARG without value) */
 };
+
+/* For RUN --mount=type=secret: a file, read when it is wanted, or a text. */
+struct build_secret {
+    const char *id;
+    const char *path; /* absolute; NULL: the text */
+    const char *value;
+    int32_t mode; /* where the Dockerfile does not say it; -1: 0400 */
+    uint32_t uid, gid;
+};
+#define BUILD_SECRET_INIT \
+    {                     \
+        .mode = -1        \
+    }
 
 enum build_pull {
     BUILD_PULL_MISSING, /* base images that are not here */
@@ -51,6 +65,10 @@ struct build_options {
     const struct build_pair *env;
     size_t env_count;
     const char *const *unset_env, *const *unset_labels; /* NULL-terminated, or NULL */
+    const struct build_secret *secrets;
+    size_t secret_count;
+    const struct build_pair *ssh; /* id to the socket of an agent, for RUN --mount=type=ssh */
+    size_t ssh_count;
     const char *ignore_file; /* in place of .dockerignore; absolute; NULL: none */
     /* What the containers of RUN have beyond their image: hosts, name servers, mounts, limits, rights. Process, image,
      * networks and life do not count. NULL: nothing. */

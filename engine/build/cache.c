@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
+#include "engine/build/run-mount.h"
 #include "engine/engine-internal.h"
 #include "engine/state/db.h"
 
@@ -110,5 +111,9 @@ int build_cache_prune(struct engine *engine, struct arena *arena,
     for (size_t i = 0; r >= 0 && i < ret->keys.len; i++)
         r = db_exec(
                 engine->db, err, "DELETE FROM build_cache WHERE key = ?", "t", ret->keys.items[i]);
-    return r < 0 ? r : image_remove_layers(engine, lock_fd < 0 ? NULL : &layers, &ret->bytes, err);
+    if (r >= 0)
+        r = image_remove_layers(engine, lock_fd < 0 ? NULL : &layers, &ret->bytes, err);
+    return r < 0 ? r
+                 : run_caches_prune(engine, arena,
+                           filter->until_nsec ? filter->until_nsec : INT64_MAX, ret, err);
 }

@@ -39,7 +39,7 @@ struct build_cache_pruned {
 };
 
 /* Forgets rows and removes the layers that nothing stands on then; while a build runs, only those that have been
- * so for an hour. */
+ * so for an hour. Directories that RUN --mount=type=cache keeps go, too, unless a build uses them. */
 int build_cache_prune(struct engine *engine, struct arena *arena,
         const struct build_cache_filter *filter, struct build_cache_pruned *ret,
         struct error **err);

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "engine/build/build.h"
+#include "engine/build/cache.h"
 #include "engine/build/layer-work.h"
 #include "engine/build/stage.h"
 #include "engine/build/steps.h"
@@ -52,8 +55,6 @@ static int check_flags(const struct instruction *instruction, const struct build
     const char *network = instruction_flag_value(instruction, "network");
     const char *security = instruction_flag_value(instruction, "security");
 
-    if (instruction_flag_value(instruction, "mount"))
-        return error_set_plain(err, EOPNOTSUPP, &instruction->at, "RUN --mount: not supported");
     if (instruction_flag_value(instruction, "device"))
         return error_set_plain(err, EOPNOTSUPP, &instruction->at, "RUN --device: not supported");
     if (security && !string_is_equal(security, "sandbox"))
@@ -171,6 +172,9 @@ int run_prepare(const struct step_context *context, const struct stage_state *st
     for (size_t i = 0; command.argv[i]; i++)
         strbuf_addf(&key, "\n%s", command.argv[i]);
     strbuf_addf(&key, "\nnetwork=%s", command.network ? command.network : "");
+    r = run_mounts_prepare(context, stage, instruction, &command.mounts, &key, err);
+    if (r < 0)
+        return r;
     add_args(context, stage, &command, &key);
     add_sandbox(context, &key);
     *ret_text = arena_strdup(stage->arena, key.data);
@@ -179,7 +183,7 @@ int run_prepare(const struct step_context *context, const struct stage_state *st
 }
 
 /* The image that the container runs: the stage so far, without what would get in a build's way. Its label
- * makes it different from every other image, and is what run_sweep finds it by. */
+ * makes it different from every other image, and is what `sweep` finds it by. */
 static int make_image(const struct step_context *context, const struct stage_state *stage,
         const char *name, char **ret_id, struct error **err)
 {
@@ -367,8 +371,8 @@ static void drop_mount_path(int upper_fd, int lower_fd, const char *target)
     }
 }
 
-static void drop_mount_points(
-        int upper_fd, const struct stage_state *stage, const struct step_context *context)
+static void drop_mount_points(int upper_fd, const struct stage_state *stage,
+        const struct run_command *command, const struct step_context *context)
 {
     const struct container_config *sandbox = context->options->sandbox;
     static const char *const below_dev[] = { "console", "shm", "pts", "mqueue" };
@@ -388,10 +392,13 @@ static void drop_mount_points(
         drop_mount_point(upper_fd, lower_fd, &mount_points[i]);
     for (size_t i = 0; sandbox && i < sandbox->mounts.len; i++)
         drop_mount_path(upper_fd, lower_fd, sandbox->mounts.items[i].target);
+    for (size_t i = command->mounts.len; i-- > 0;)
+        drop_mount_path(upper_fd, lower_fd, run_mount_target(&command->mounts, i));
 }
 
 static int commit_upper(const struct step_context *context, const struct stage_state *stage,
-        const char *id, char ret_diff_id[static IMAGE_DIFF_ID_MAX], struct error **err)
+        const struct run_command *command, const char *id,
+        char ret_diff_id[static IMAGE_DIFF_ID_MAX], struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     const char *path = arena_printf(&arena, "containers/%s", id);
@@ -403,7 +410,7 @@ static int commit_upper(const struct step_context *context, const struct stage_s
 
     if (upper_fd < 0)
         return error_set(err, errno, NULL, "cannot open what the command wrote");
-    drop_mount_points(upper_fd, stage, context);
+    drop_mount_points(upper_fd, stage, command, context);
     upper_fd = fd_close(upper_fd);
     if (directory_is_empty(dir_fd, "upper")) {
         *ret_diff_id = '\0';
@@ -412,17 +419,30 @@ static int commit_upper(const struct step_context *context, const struct stage_s
     return layer_commit_directory(context->engine, dir_fd, "upper", ret_diff_id, NULL, err);
 }
 
+/* One run of a command. */
+struct job {
+    char name[NAME_BYTES]; /* the container's, and its image's label */
+    char *image_id;
+    char id[CONTAINER_ID_HEX + 1];
+    struct run_mounted mounted;
+};
+
+static void job_release(struct job *job)
+{
+    run_mounted_release(&job->mounted);
+    free(job->image_id);
+}
+
 static int create_container(const struct step_context *context, const struct run_command *command,
-        const char *name, const char *image_id, char id[static CONTAINER_ID_HEX + 1],
-        struct error **err)
+        struct job *job, struct error **err)
 {
     struct container_config config = begin_config(context);
     struct container_network network = { .network = "bridge" };
     char *health[] = { (char *)"NONE", NULL };
     char *entrypoint[] = { command->argv[0], NULL };
 
-    config.name = name;
-    config.image = image_id;
+    config.name = job->name;
+    config.image = job->image_id;
     config.entrypoint = entrypoint;
     config.cmd = command->argv + 1;
     config.env = command->env;
@@ -439,7 +459,8 @@ static int create_container(const struct step_context *context, const struct run
         config.networks.items = &network;
         config.networks.len = 1;
     }
-    return container_create(context->engine, &config, id, NULL, err);
+    int r = run_mounts_attach(context, &command->mounts, &job->mounted, &config, err);
+    return r < 0 ? r : container_create(context->engine, &config, job->id, NULL, err);
 }
 
 static int failed(const struct run_command *command, int exit_code, const struct output *output,
@@ -462,31 +483,32 @@ int run_execute(const struct step_context *context, const struct stage_state *st
         struct error **err)
 {
     struct output output = { .progress = context->options->progress, .id = context->progress_id };
-    char id[CONTAINER_ID_HEX + 1], random[RANDOM_ID_HEX + 1], name[NAME_BYTES];
-    auto_free char *image_id = NULL;
+    auto_(job_release) struct job job = { .mounted = RUN_MOUNTED_INIT };
+    char random[RANDOM_ID_HEX + 1];
     int exit_code = 0;
 
     random_id(random);
-    (void)snprintf(name, sizeof(name), "build-%.24s", random);
-    int r = make_image(context, stage, name, &image_id, err);
+    (void)snprintf(job.name, sizeof(job.name), "build-%.24s", random);
+    int r = make_image(context, stage, job.name, &job.image_id, err);
     if (r < 0)
         return r;
-    r = create_container(context, command, name, image_id, id, err);
+    r = create_container(context, command, &job, err);
     if (r >= 0) {
-        r = run_container(context, id, &output, &exit_code, err);
+        r = run_container(context, job.id, &output, &exit_code, err);
         if (r >= 0)
             r = engine_check_cancelled(context->engine, err);
         if (r >= 0 && exit_code != 0)
             r = failed(command, exit_code, &output, err);
         if (r >= 0)
-            r = commit_upper(context, stage, id, ret_diff_id, err);
-        drop_container(context->engine, id);
+            r = commit_upper(context, stage, command, job.id, ret_diff_id, err);
+        drop_container(context->engine, job.id);
     }
-    drop_image(context->engine, image_id);
+    drop_image(context->engine, job.image_id);
     return r;
 }
 
-int run_sweep(struct engine *engine, struct error **err)
+/* Removes the containers, and the images made for them, of builds that died. No other build may run. */
+static int sweep(struct engine *engine, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_(image_list_release) struct image_list images = { 0 };
@@ -506,5 +528,28 @@ int run_sweep(struct engine *engine, struct error **err)
         return r;
     for (size_t i = 0; i < images.len; i++)
         drop_image(engine, images.items[i]->id);
+    return 0;
+}
+
+int run_lock_builds(struct engine *engine, int *ret_fd, struct error **err)
+{
+    auto_close int dir_fd = fs_mkdir_parents(engine->run_fd, "locks", 0700, err);
+
+    if (dir_fd < 0)
+        return dir_fd;
+    auto_close int fd = fs_lock(dir_fd, BUILD_LOCK, true, false);
+    if (fd >= 0) {
+        int r = sweep(engine, err);
+
+        if (r < 0)
+            return r;
+        if (flock(fd, LOCK_SH) < 0)
+            return error_set(err, errno, NULL, "cannot share the lock of builds");
+    } else {
+        fd = fs_lock(dir_fd, BUILD_LOCK, false, true);
+        if (fd < 0)
+            return error_set(err, fd, NULL, "cannot take the lock of builds");
+    }
+    *ret_fd = TAKE_FD(fd);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* RUN: one command in a container over the stage's layers; what it wrote becomes a layer. */
 #pragma once
 
+#include "engine/build/run-mount.h"
 #include "engine/image/image.h"
 
 struct error;
@@ -13,6 +14,7 @@ struct run_command {
     char **argv;         /* NULL-terminated */
     char **env;          /* build arguments, "NAME=value", NULL-terminated */
     const char *network; /* NULL: the build's */
+    struct run_mounts mounts;
 };
 
 /* Everything lives in the stage's arena; *ret_text is the canonical text for the cache's key. */
@@ -25,5 +27,6 @@ int run_execute(const struct step_context *context, const struct stage_state *st
         const struct run_command *command, char ret_diff_id[static IMAGE_DIFF_ID_MAX],
         struct error **err);
 
-/* Removes the containers, and the images made for them, of builds that died. No other build may run. */
-int run_sweep(struct engine *engine, struct error **err);
+/* The lock "build", shared, as a descriptor that holds it. Who gets it first removes what is left of builds that
+ * died: their containers, and the images made for them. */
+int run_lock_builds(struct engine *engine, int *ret_fd, struct error **err);

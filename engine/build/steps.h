@@ -20,6 +20,12 @@ struct step_context {
     const char *progress_id;          /* of the step, for events */
     const struct source_tree *source; /* COPY and ADD: where from */
     bool source_is_image;             /* --from: owners are kept */
+
+    /* RUN --mount: the build context, and what a name of a stage, a context or an image stands for. */
+    const struct source_tree *context;
+    int (*find_source)(
+            void *userdata, const char *name, const struct source_tree **ret, struct error **err);
+    void *userdata;
 };
 
 struct step_plan;

@@ -77,8 +77,8 @@ all_commands() {
     [[ $output == *'--storage-opt size=1g is not supported'* ]]
     run -125 "$berth" run --storage-opt size=1G image
     [[ $output == *'not supported'* ]]
-    run -125 "$berth" build --secret id=x .
-    [[ $output == *'"--secret" is not supported'* ]]
+    run -125 "$berth" build --squash .
+    [[ $output == *'"--squash" is not supported'* ]]
     run -125 "$berth" -H tcp://x ps
     [[ $output == *'not supported'* ]]
 }
@@ -96,8 +96,6 @@ all_commands() {
     run -0 "$berth" compose build --compress --force-rm --no-rm --parallel=false --progress plain --help
     run -1 "$berth" compose build --compress --force-rm --no-rm --parallel=false --provenance=false --sbom=false nobody
     [[ $output == *'no such service: nobody'* ]]
-    run -1 "$berth" compose build --ssh default a
-    [[ $output == *'"--ssh" is not supported'* ]]
     run -1 "$berth" compose build --provenance=true a
     [[ $output == *'--provenance true is not supported'* ]]
     run -1 "$berth" compose build --builder other a
