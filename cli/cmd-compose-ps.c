@@ -1,6 +1,7 @@
 /* compose ps, ls, port, top, volumes, wait: looking at what a project has. */
 #include <errno.h>
 #include <stdio.h>
+#include <regex.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -298,6 +299,18 @@ static const char *status_text(struct arena *arena, const struct project_row *ro
     return arena_strdup(arena, text.data);
 }
 
+/* A regular expression, as Docker has it; what is none is a part of the name. */
+static bool matches(const char *pattern, const char *name)
+{
+    regex_t regex;
+
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+        return strstr(name, pattern) != NULL;
+    bool found = regexec(&regex, name, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return found;
+}
+
 static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct ls_options *o = data;
@@ -341,7 +354,7 @@ static int run_ls(struct cli *cli, const void *data, int argc, char **argv)
         bool shown = *status_text(&cli->arena, row);
 
         for (size_t i = 0; i < o->filters.len; i++)
-            shown &= strstr(entry->key, o->filters.items[i] + strlen("name=")) != NULL;
+            shown &= matches(o->filters.items[i] + strlen("name="), entry->key);
         if (!shown)
             continue;
         if (o->quiet)

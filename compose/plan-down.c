@@ -152,7 +152,8 @@ static void take_networks_down(struct existing *all, const struct goings *goings
     }
 }
 
-/* Volumes that the files declare; without files those that carry the project's label. */
+/* Volumes that the files declare and an enabled service uses: what only inactive profiles have keeps its data, as with
+ * Docker Compose. Without files those that carry the project's label. */
 static bool is_volume_going(const struct existing *all, const struct observed_volume *volume)
 {
     const struct project_volume *wanted = all->input->project && volume->key
@@ -162,7 +163,7 @@ static bool is_volume_going(const struct existing *all, const struct observed_vo
 
     if (!string_is_equal(volume->project, all->plan->project) || !volume->key)
         return false;
-    return all->input->project ? wanted && wanted->external != OPTION_TRUE &&
+    return all->input->project ? wanted && wanted->used && wanted->external != OPTION_TRUE &&
                                          string_is_equal(wanted->name, volume->name)
                                : true;
 }

@@ -133,3 +133,31 @@ YAML
     run -1 berth compose run --rm -T --pull nonsense app true
     assert_output_has 'invalid --pull "nonsense"'
 }
+
+@test "down -v keeps the volumes of inactive profiles" {
+    project <<'YAML'
+name: p
+services:
+  app: {image: busybox, command: sleep 1000, init: true, volumes: ["used:/v"]}
+  other: {image: busybox, profiles: [other], volumes: ["kept:/v"]}
+volumes: {used: {}, kept: {}}
+YAML
+    berth compose --profile other create 2>&1
+    berth compose --profile other rm -f other 2>&1
+    run -0 berth compose down -v -t0
+    [ "$(berth volume ls -q)" = p_kept ]
+    run -0 berth compose --profile other down -v
+    [ -z "$(berth volume ls -q)" ]
+}
+
+@test "ls finds projects by a pattern" {
+    project <<'YAML'
+name: shop
+services:
+  app: {image: busybox, command: sleep 1000, init: true}
+YAML
+    berth compose up -d 2>&1
+    [ "$(berth compose ls -q --filter 'name=^s.*p$')" = shop ]
+    [ "$(berth compose ls -q --filter name=ho)" = shop ]
+    [ -z "$(berth compose ls -q --filter 'name=^hop')" ]
+}
