@@ -60,6 +60,7 @@ id_of() { berth inspect -f '{{.Id}}' "$1"; }
     [ -z "$output" ]
     run -0 berth start -l
     [ "$output" = "$(id_of idle)" ]
+    berth wait idle >/dev/null # what runs already cannot be started and attached to
     run -0 berth start --latest --attach
     run -0 berth wait --latest
     [ "$output" = 0 ]
