@@ -392,6 +392,8 @@ static int run_run(struct cli *cli, const void *data, int argc, char **argv)
 
     if (status == 0)
         status = up_words_check_pull(cli, o->pull);
+    if (status == 0 && o->service_ports && o->publish.len)
+        status = report_failure(cli, "--service-ports and --publish are incompatible");
     if (status == 0)
         status = compose_open(cli, COMPOSE_NEED_PROJECT, 1, argv, &compose);
     if (status == 0)

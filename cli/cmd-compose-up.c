@@ -346,7 +346,7 @@ static int run_down(struct cli *cli, const void *data, int argc, char **argv)
     int rmi = o->rmi ? parse_name(str_from(o->rmi), rmi_names, ARRAY_LEN(rmi_names))
                      : PLAN_RMI_NONE;
 
-    if (rmi < 0 || (o->rmi && !*o->rmi))
+    if (rmi < 0)
         return report_failure(
                 cli, "invalid value for --rmi: \"%s\": expected local or all", o->rmi);
     int status = compose_open(cli, COMPOSE_NEED_NAME, argc, argv, &compose);

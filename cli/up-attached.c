@@ -234,7 +234,8 @@ static int on_event(struct attached *attached, int event, const char *id, int co
     case FOLLOW_INTERRUPTED:
         up_menu_hide(&attached->menu);
         fputs(*aborted ? "" : "Gracefully Stopping... press Ctrl+C again to force\n", stderr);
-        attached->exit_status = EXIT_STATUS_SIGNAL + cli_interrupt_signal();
+        attached->exit_status =
+                EXIT_STATUS_INTERRUPTED; /* whatever the signal, as Docker Compose */
         stop_gracefully(attached);
         *aborted = true;
         return GO_ON;
@@ -344,7 +345,7 @@ int up_attach(struct compose *compose, const struct up_attached *o, int argc, ch
     if (r >= 0 && atomic_load(&cli->interrupted)) { /* just before there was anything to follow */
         stop_gracefully(&attached);
         follow_free(attached.follow);
-        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
+        return EXIT_STATUS_INTERRUPTED;
     }
     if (r >= 0)
         r = log_view_new(cli, cli->engine, &how, &attached.view, &err);

@@ -306,11 +306,10 @@ static bool is_awaited_to_complete(const struct graph_node *node)
     return false;
 }
 
+/* One without a healthcheck may have begun just now, and is looked at again. */
 static bool is_ready(const struct up_instance *instance)
 {
-    return !instance->start && instance->old &&
-           (instance->old->health == OBSERVED_HEALTH_NONE ||
-                   instance->old->health == OBSERVED_HEALTH_HEALTHY);
+    return !instance->start && instance->old && instance->old->health == OBSERVED_HEALTH_HEALTHY;
 }
 
 static void wait_for_instance(struct up *up, struct up_instance *instance)

@@ -116,6 +116,8 @@ TEXT
         run -1 "$berth" compose up $words
         [[ $output == *"cannot be combined"* || $output == *"are incompatible"* ]]
     done
+    run -1 "$berth" compose run -P -p 80 web
+    [[ $output == *"--service-ports and --publish are incompatible"* ]]
 }
 
 @test "no file at all is one clear error" {

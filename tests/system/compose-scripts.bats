@@ -58,6 +58,9 @@ YAML
     run -1 berth compose up --wait
     assert_output_has "container p-ends-1 exited (3)"
     run -0 berth compose up --wait stays
+    run -0 berth compose down -t0 --rmi ""
+    berth compose up -d 2>&1
+    run -1 berth compose up --wait
 }
 
 @test "an attached up stops those that were named, and leaves at once what it follows besides" {

@@ -262,7 +262,7 @@ YAML
     local code=0
     wait $WATCHER || code=$?
     WATCHER=
-    [ $code = 143 ]
+    [ $code = 130 ]
     grep -q '⦿ Watch disabled' out
     [ -z "$(berth compose ps -q)" ]
 }
