@@ -78,6 +78,8 @@ int build_read_ssh(struct arena *arena, const char *text, const char **ret_id,
     else if (string_is_empty(socket))
         r = error_set_plain(err, ENOENT, NULL,
                 "invalid ssh \"%s\": SSH_AUTH_SOCK is not set, and no socket is named", text);
+    if (r >= 0 && access(socket, F_OK) < 0)
+        r = error_set(err, errno, NULL, "invalid ssh \"%s\": cannot find \"%s\"", text, socket);
     if (r < 0)
         return r;
     *ret_id = arena_strndup(arena, text, equals ? (size_t)(equals - text) : strlen(text));

@@ -601,6 +601,9 @@ TEXT
     run env -u SSH_AUTH_SOCK berth compose build -q
     assert_status 1
     assert_output_has 'SSH_AUTH_SOCK is not set'
+    run berth build --ssh default=/no/such/socket .
+    assert_status 1
+    assert_output_has 'cannot find "/no/such/socket"'
     echo key >id_rsa
     run berth build --no-cache --ssh default=id_rsa .
     assert_status 1
