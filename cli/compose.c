@@ -744,10 +744,10 @@ int compose_container(struct compose *compose, const char *service, int64_t inde
     ARRAY_FOREACH(&containers, item) {
         if (index > 0 && ((*item)->oneoff || (*item)->number != (unsigned)index))
             continue;
-        /* One of `run` only where there is none of the service's own. */
+        /* One of `run` only where none of the service's own runs. */
         if ((*item)->oneoff && (*ret || !observed_container_is_active(*item)))
             continue;
-        if (!*ret || ((*ret)->oneoff && !(*item)->oneoff) ||
+        if (!*ret || ((*ret)->oneoff && !(*item)->oneoff && observed_container_is_active(*item)) ||
                 (!observed_container_is_active(*ret) && observed_container_is_active(*item)))
             *ret = *item;
     }

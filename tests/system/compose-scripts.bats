@@ -104,6 +104,8 @@ YAML
     run -1 berth compose exec -T --index 1 app true
     berth compose up -d 2>&1
     run -1 berth compose port app 80
+    berth compose stop -t0 app 2>&1
+    run -0 berth compose port app 80
     run -0 berth compose down -t0
     [ "$(state_of tool)" = "running 0" ]
     run -0 berth compose down -t0 --remove-orphans
