@@ -224,13 +224,7 @@ static int restart_one(struct cli *cli, struct engine *engine, const char *name,
     const struct stop_options *options = data;
 
     (void)cli;
-    if (options->signal) {
-        int r = container_stop(engine, name, options->timeout_sec, options->signal, err);
-
-        return r < 0 ? r
-                     : container_start(engine, name, &(struct container_start_options){ 0 }, err);
-    }
-    return container_restart(engine, name, options->timeout_sec, err);
+    return container_restart(engine, name, options->timeout_sec, options->signal, err);
 }
 
 static int run_restart(struct cli *cli, const void *data, int argc, char **argv)

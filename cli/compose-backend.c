@@ -562,7 +562,7 @@ static int stop_container(struct backend *backend, const char *id, int64_t timeo
 static int restart_container(struct backend *backend, const char *id, int64_t timeout_usec,
         const struct backend_call *call, struct error **err)
 {
-    int r = container_restart(engine_of(backend), id, seconds_of(timeout_usec), err);
+    int r = container_restart(engine_of(backend), id, seconds_of(timeout_usec), NULL, err);
 
     (void)call;
     return r < 0 ? r : 0;

@@ -71,7 +71,8 @@ static int restart_followers_of(struct following *f, const char *id, struct erro
             continue;
         if (needs_health && !becomes_healthy(f, leader->id))
             return first; /* it ended again: whoever starts it again comes here, too */
-        r = container_restart(f->engine, follower->id, CONTAINER_STOP_TIMEOUT_UNSET, &failure);
+        r = container_restart(
+                f->engine, follower->id, CONTAINER_STOP_TIMEOUT_UNSET, NULL, &failure);
         if (r >= 0)
             r = restart_followers_of(f, follower->id, &failure);
         if (r < 0 && r != -ENOENT && first == 0)

@@ -176,8 +176,9 @@ int container_start(struct engine *engine, const char *reference,
  * CONTAINER_STOP_TIMEOUT_UNSET is the container's own. Returns 1, or 0 when it did not run. */
 int container_stop(struct engine *engine, const char *reference, int64_t timeout_sec,
         const char *signal, struct error **err);
-int container_restart(
-        struct engine *engine, const char *reference, int64_t timeout_sec, struct error **err);
+/* Not a stop and a start: what is removed once it ends (auto_remove) stays. */
+int container_restart(struct engine *engine, const char *reference, int64_t timeout_sec,
+        const char *signal, struct error **err);
 
 /* signal NULL: SIGKILL. Does not wait. Fails with Docker's words when it does not run. */
 int container_kill(

@@ -231,19 +231,21 @@ int container_end_run(struct engine *engine, const struct container *c, struct e
     return stop_locked(engine, c, SIGKILL, 0, err);
 }
 
-int container_restart(
-        struct engine *engine, const char *reference, int64_t timeout_sec, struct error **err)
+int container_restart(struct engine *engine, const char *reference, int64_t timeout_sec,
+        const char *signal, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     auto_close int lock = -EBADF;
     struct container *c = NULL;
-    int exit_code = 0;
-    int r = container_begin(engine, &arena, reference, &c, &lock, err);
+    int exit_code = 0, signo = 0;
+    int r = string_is_empty(signal) ? 0 : parse_signal_name(signal, &signo, err);
 
+    if (r >= 0)
+        r = container_begin(engine, &arena, reference, &c, &lock, err);
     if (r >= 0)
         r = container_row_set_desired(engine, c->id, CONTAINER_DESIRED_RESTARTING, err);
     if (r >= 0)
-        r = stop_locked(engine, c, 0, timeout_usec(timeout_sec), err);
+        r = stop_locked(engine, c, signo, timeout_usec(timeout_sec), err);
     if (r < 0)
         return r;
     fault_point("container.restart.stopped");

@@ -196,8 +196,23 @@ machine() { nsenter --net="/run/netns/$MACHINE" "$@"; }
     wait_for 120 berth exec x1 test -s /file
     berth restart -t 0 x1
     wait_for 120 sh -c '[ "$(berth exec x1 wc -l /file)" = "2 /file" ]'
+    berth restart -t 0 --signal TERM x1
+    wait_for 120 sh -c '[ "$(berth exec x1 wc -l /file)" = "3 /file" ]'
     berth stop -t 0 x1
     assert_nothing_left
+}
+
+@test "restart sends the signal that it is told to" {
+    berth run -d --rm --name x1 --network none busybox sh -c '
+        trap "echo usr1 >>/file" USR1
+        echo run >>/file
+        while :; do sleep 0.1; done' >/dev/null
+    wait_for 120 berth exec x1 test -s /file
+    berth restart -t 2 --signal USR1 x1
+    wait_for 120 sh -c '[ "$(berth exec x1 cat /file | tr "\n" " ")" = "run usr1 run " ]'
+    run -1 berth restart --signal NONE x1
+    [[ $output == *"Invalid signal: NONE"* ]]
+    berth stop -t 0 x1
 }
 
 @test "root has the supplementary groups of the image's files and those that were added" {
