@@ -1,11 +1,11 @@
 /* wait, with Podman's conditions. What can be read from the events is waited for by them: an event that is told after
  * the state was looked at is never missed, as those of that moment on are read, too. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json/json.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
@@ -114,11 +114,19 @@ static const struct condition *find_condition(const char *name)
     return NULL;
 }
 
+struct awaited {
+    struct container *container; /* as it was when waiting began */
+    int exit_code;               /* of its last run that ended; NO_EXIT_CODE: not known */
+};
+
 struct waiting {
-    const struct strings *names;     /* of conditions, all known */
+    const struct strings *names; /* of conditions, all known */
+    struct awaited *all;
+    size_t count;
+    int64_t begin_nsec;              /* what happened before counts only for exit codes */
+    const struct awaited *who;       /* whose state or event it was */
     const struct condition *reached; /* NULL: none yet */
     bool removed;
-    char id[CONTAINER_ID_HEX + 1]; /* whose event it was */
 };
 
 static const struct condition *holding(const struct waiting *w, const struct container *c)
@@ -132,13 +140,32 @@ static const struct condition *holding(const struct waiting *w, const struct con
     return NULL;
 }
 
+static int read_exit_code(const json_t *event)
+{
+    const json_t *actor = json_object_get(event, "Actor");
+    const char *text = jsonx_string(json_object_get(actor, "Attributes"), "exitCode");
+    int64_t code;
+
+    return text && parse_int64(str_from(text), 0, INT32_MAX, &code) == 0 ? (int)code : NO_EXIT_CODE;
+}
+
 static int take_event(void *userdata, const json_t *event, struct error **err)
 {
     struct waiting *w = userdata;
-    const char *action = jsonx_string(event, "Action");
+    const char *action = jsonx_string(event, "Action"), *id = jsonx_string(event, "id");
+    struct awaited *who = NULL;
 
     (void)err;
-    (void)snprintf(w->id, sizeof(w->id), "%s", jsonx_string(event, "id"));
+    for (size_t i = 0; i < w->count; i++)
+        if (string_is_equal(w->all[i].container->id, id))
+            who = &w->all[i];
+    if (!who)
+        return 1;
+    if (strcmp(action, "die") == 0)
+        who->exit_code = read_exit_code(event);
+    if (jsonx_int(event, "timeNano", INT64_MAX) < w->begin_nsec)
+        return 1;
+    w->who = who;
     w->removed = strcmp(action, "destroy") == 0;
     ARRAY_FOREACH(w->names, name) {
         const struct condition *condition = find_condition(*name);
@@ -150,46 +177,82 @@ static int take_event(void *userdata, const json_t *event, struct error **err)
     return !w->reached && !w->removed;
 }
 
+/* What is awaited and where it stands. The end of a run is told a moment before its state says so: events are read from
+ * the start of what runs, for a code told in that moment not to be missed. */
+static int look(struct engine *engine, struct arena *arena, const struct strings *names,
+        struct waiting *w, int64_t *ret_since_nsec, struct error **err)
+{
+    int64_t since_nsec = w->begin_nsec;
+
+    w->all = ARENA_NEW_ARRAY(arena, names->len, struct awaited);
+    ARRAY_FOREACH(names, name) {
+        struct awaited *it = &w->all[w->count];
+        int r = container_get(engine, arena, *name, &it->container, err);
+
+        if (r < 0)
+            return r;
+        const struct container_state *state = &it->container->state;
+        const bool runs = container_is_running(it->container);
+
+        it->exit_code = runs ? NO_EXIT_CODE : state->exit_code;
+        if (runs && state->started_nsec > 0 && state->started_nsec < since_nsec)
+            since_nsec = state->started_nsec;
+        w->count++;
+    }
+    *ret_since_nsec = since_nsec;
+    return 0;
+}
+
+/* An end is told before all of the run is torn down, which is what everybody means by an end. What is removed at once may
+ * be gone by then: its code stays the one that was told. */
+static int await_teardown(struct engine *engine, struct arena *arena, const struct awaited *who,
+        int *ret_code, struct error **err)
+{
+    auto_error struct error *failure = NULL;
+    struct container *left = NULL;
+    const char *id = who->container->id;
+    int r = container_wait(
+            engine, id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, ret_code, &failure);
+
+    if (r >= 0)
+        return r;
+    if (who->exit_code != NO_EXIT_CODE && container_lookup(engine, arena, id, &left, NULL) >= 0 &&
+            !left) {
+        *ret_code = who->exit_code;
+        return 0;
+    }
+    return error_move(err, TAKE(failure));
+}
+
 /* Until one of the conditions holds for one of the containers; its exit code, where there is one. */
 static int wait_for(struct engine *engine, struct arena *arena, const struct strings *names,
         struct waiting *w, int *ret_code, struct error **err)
 {
-    struct container **containers = ARENA_NEW_ARRAY(arena, names->len, struct container *);
-    const struct container *c = NULL;
     struct strings ids = { 0 };
-    struct events_options how = {
-        .take = take_event, .userdata = w, .since_nsec = time_realtime_nsec()
-    };
-    int r = 0;
+    struct events_options how = { .take = take_event, .userdata = w };
 
-    for (size_t i = 0; r >= 0 && i < names->len; i++) {
-        r = container_get(engine, arena, names->items[i], &containers[i], err);
-        if (r >= 0)
-            *ARRAY_APPEND_ARENA(arena, &ids) = arena_strdup(arena, containers[i]->id);
-    }
-    for (size_t i = 0; r >= 0 && !w->reached && i < names->len; i++) {
-        c = containers[i];
-        w->reached = holding(w, c);
+    w->begin_nsec = time_realtime_nsec();
+    int r = look(engine, arena, names, w, &how.since_nsec, err);
+    for (size_t i = 0; r >= 0 && !w->reached && i < w->count; i++) {
+        w->who = &w->all[i];
+        w->reached = holding(w, w->who->container);
     }
     if (r >= 0 && !w->reached) {
+        for (size_t i = 0; i < w->count; i++)
+            *ARRAY_APPEND_ARENA(arena, &ids) = arena_strdup(arena, w->all[i].container->id);
         *ARRAY_APPEND_ARENA(arena, &ids) = NULL;
         how.containers = ids.items;
         r = events_follow(engine, &how, err);
-        for (size_t i = 0; i < names->len; i++)
-            if (r >= 0 && strcmp(containers[i]->id, w->id) == 0)
-                c = containers[i];
     }
     if (r < 0)
         return r;
-    *ret_code = w->reached && (w->reached->is_end || w->reached->is_removal) ? c->state.exit_code
+    *ret_code = w->reached && (w->reached->is_end || w->reached->is_removal) ? w->who->exit_code
                                                                              : NO_EXIT_CODE;
     if (w->removed && !(w->reached && w->reached->is_removal))
-        return error_set_plain(err, ENOENT, NULL, "container %s was removed", c->name);
-    /* It is told before all of the run is torn down, which is what everybody means by an end. */
-    return w->reached && w->reached->is_end
-                   ? container_wait(engine, c->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER,
-                             ret_code, err)
-                   : 0;
+        return error_set_plain(
+                err, ENOENT, NULL, "container %s was removed", w->who->container->name);
+    return w->reached && w->reached->is_end ? await_teardown(engine, arena, w->who, ret_code, err)
+                                            : 0;
 }
 
 /* One container, or the first of several. */

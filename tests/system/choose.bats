@@ -99,10 +99,13 @@ id_of() { berth inspect -f '{{.Id}}' "$1"; }
 }
 
 @test "wait ends with the first of several" {
-    (sleep 0.5; berth exec three true; berth kill two) >/dev/null 2>&1 &
-    run -0 timeout 60 berth wait --exit-first-match --interval 100ms one two three
-    [ "$output" = 137 ]
-    wait
+    berth wait --exit-first-match --interval 100ms one two three >first 3>&- &
+    waiter=$!
+    wait_for 60 watches_files $waiter
+    berth exec three true
+    berth kill two >/dev/null
+    wait $waiter
+    [ "$(cat first)" = 137 ]
     run -0 berth wait --exit-first-match one two
     run -0 berth wait --exit-first-match --condition running one two
     [ "$output" = -1 ]

@@ -499,6 +499,19 @@ nothing_is_left_after_a_command() {
     wait_for 120 sh -c '[ -z "$(ls -A "$BERTH_RUN/containers")" ]'
 }
 
+@test "wait for any end of what is removed at once gives the exit status of its last run" {
+    for condition in removed removing stopped next-exit stopped next-exit; do
+        berth run -d --rm --name x1 --network none busybox sh -c 'while [ ! -e /go ]; do sleep 0.1; done; exit 7' >/dev/null
+        berth wait --condition $condition x1 >code 3>&- &
+        waiter=$!
+        wait_for 60 watches_files $waiter
+        berth exec x1 touch /go
+        wait $waiter
+        [ "$(cat code)" = 7 ]
+        wait_for 60 sh -c '! berth inspect x1' # the name is free again
+    done
+}
+
 @test "a full disk is one clear error, leaves nothing half-made, and removing still works" {
     mkdir "$STATE/small"
     mount -t tmpfs -o size=16m,mode=711 tmpfs "$STATE/small"

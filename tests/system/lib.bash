@@ -135,6 +135,11 @@ state_of() {
     berth inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1"
 }
 
+# Whether a process has come so far as to wait for what happens to files, as who follows events does.
+watches_files() { # PID
+    find "/proc/$1/fd" -lname '*inotify*' | grep -q .
+}
+
 is_in_state() {
     [ "$(state_of "$1")" = "$2" ]
 }
