@@ -117,13 +117,14 @@ static int run_start(struct cli *cli, const void *data, int argc, char **argv)
     if (options->choice.all)
         return report_failure(cli, "you cannot start and attach all containers at once");
     int status = container_choose(cli, &options->choice, &each.rules, &given, &names);
-    if (status == 0 && names.len != 1)
+    if (status == 0 && names.len > 1)
         return report_failure(cli, "you cannot start and attach multiple containers at once");
-    return status ? status
-                  : foreground_start(cli, names.items[0],
-                            &(struct foreground_options){ .interactive = options->interactive,
-                                    .signal_proxy = true,
-                                    .detach_keys = options->detach_keys });
+    return status || names.len == 0
+                   ? status
+                   : foreground_start(cli, names.items[0],
+                             &(struct foreground_options){ .interactive = options->interactive,
+                                     .signal_proxy = true,
+                                     .detach_keys = options->detach_keys });
 }
 
 const struct command command_start = {
@@ -233,7 +234,8 @@ static int run_restart(struct cli *cli, const void *data, int argc, char **argv)
     struct container_choice choice = options->choice;
     const struct each each = { .choice = &choice,
         .rules = { .command = &command_restart,
-                .fits = options->running ? container_is_running : NULL },
+                .fits = options->running ? container_is_running : NULL,
+                .all_option = options->running ? "--running" : NULL },
         .fn = restart_one,
         .options = options };
 
@@ -441,6 +443,8 @@ static int run_rm(struct cli *cli, const void *data, int argc, char **argv)
         .options = options,
         .quiet = true };
 
+    if (options->timeout_set && !options->force)
+        return report_failure(cli, "--force option must be specified to use the --time option");
     return for_each(cli, &each, argc, argv);
 }
 

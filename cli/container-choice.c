@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -13,21 +14,27 @@
 #define CIDFILE_MAX_BYTES 4096
 
 /* Podman's words about what cannot stand together. */
-static int check(
-        const struct container_choice *choice, const struct strings *names, struct error **err)
+static int check(const struct container_choice *choice, const struct container_choice_rules *rules,
+        const struct strings *names, struct error **err)
 {
+    const char *all_option = rules->all_option ? rules->all_option : "--all";
     const bool named = names->len > 0 || choice->cidfiles.len > 0;
 
     if (choice->all && choice->latest)
-        return error_set_plain(err, EINVAL, NULL, "--all and --latest cannot be used together");
+        return error_set_plain(
+                err, EINVAL, NULL, "%s and --latest cannot be used together", all_option);
     if (choice->latest && choice->filters.len)
         return error_set_plain(err, EINVAL, NULL, "--filter and --latest cannot be used together");
     if (choice->all && named)
-        return error_set_plain(err, EINVAL, NULL, "no arguments are needed with --all");
+        return error_set_plain(err, EINVAL, NULL, "no arguments are needed with %s", all_option);
     if (choice->latest && named)
         return error_set_plain(err, EINVAL, NULL, "no arguments are needed with --latest");
     if (choice->filters.len && named)
         return error_set_plain(err, EINVAL, NULL, "--filter takes no arguments");
+    /* To ps an empty value is any: here "name=$UNSET" would be all containers there are. */
+    ARRAY_FOREACH(&choice->filters, word)
+        if (string_has_suffix(*word, "=") && strchr(*word, '=')[1] == '\0')
+            return error_set_plain(err, EINVAL, NULL, "the filter \"%s\" is empty", *word);
     return 0;
 }
 
@@ -87,7 +94,7 @@ int container_choose(struct cli *cli, const struct container_choice *choice,
 {
     const bool listed = choice->all || choice->latest || choice->filters.len;
     auto_error struct error *err = NULL;
-    int r = check(choice, names, &err);
+    int r = check(choice, rules, names, &err);
 
     if (r >= 0 && !listed && choice->cidfiles.len == 0) {
         int status = cli_check_arguments(cli, rules->command, (int)names->len, 1, -1);

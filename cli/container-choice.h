@@ -47,6 +47,7 @@ struct container_choice_rules {
     const struct command *command;
     bool (*fits)(const struct container *c); /* of --all and --filter; NULL: every one */
     bool ignore;                             /* a file that is missing names none */
+    const char *all_option;                  /* which one stands for `all`; NULL: --all */
 };
 
 /* The names as they were given, and the ids of what was chosen otherwise: in cli's arena. Exit status, after the error was

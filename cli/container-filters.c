@@ -68,8 +68,7 @@ int container_read_filters(struct arena *arena, const struct strings *words,
         }
         bool is_task = false;
         if (str_is_equal_z(key, "is-task") && parse_bool(str_from(eq + 1), &is_task) == 0) {
-            if (is_task) /* of Swarm's, which none is: no id begins like this */
-                append(arena, &ids, "-");
+            filter->none = filter->none || is_task; /* of Swarm's, which none is */
             continue;
         }
         if (str_is_equal_z(key, "isolation") && strcmp(eq + 1, "default") == 0)

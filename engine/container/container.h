@@ -104,7 +104,8 @@ enum container_oneoff { CONTAINER_ONEOFF_INCLUDE, CONTAINER_ONEOFF_EXCLUDE, CONT
 /* Values of one vector are alternatives (or), different members restrict each other (and). Zero is
  * "no such filter". */
 struct container_filter {
-    bool all; /* also those that do not run */
+    bool all;  /* also those that do not run */
+    bool none; /* whatever else is asked for */
     const char *project, *service;
     enum container_oneoff oneoff;
     char **ids, **names; /* prefixes of ids; parts of names */

@@ -188,7 +188,7 @@ static bool fits(const struct container_filter *f, const struct resolved *resolv
 {
     bool wants_stopped = f->all || f->last > 0 || is_given(f->statuses) || is_given(f->exited);
 
-    if (!wants_stopped && !container_is_running(c))
+    if (f->none || (!wants_stopped && !container_is_running(c)))
         return false;
     if (f->oneoff != CONTAINER_ONEOFF_INCLUDE &&
             (f->oneoff == CONTAINER_ONEOFF_ONLY) != c->config.oneoff)

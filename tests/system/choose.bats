@@ -93,8 +93,31 @@ id_of() { berth inspect -f '{{.Id}}' "$1"; }
     assert_output_has 'at least 1 argument'
     run -1 berth start --all --attach
     assert_output_has 'you cannot start and attach all containers at once'
+    run -1 berth restart --running one
+    assert_output_has 'no arguments are needed with --running'
+    run -1 berth restart --running --latest
+    assert_output_has '--running and --latest cannot be used together'
+    run -1 berth rm --time 0 idle
+    assert_output_has '--force option must be specified to use the --time option'
     run -125 berth rm -l one
     assert_output_has 'option "--link" is not supported'
+    [ "$(states)" = "idle=created one=running three=running two=running " ]
+}
+
+@test "an empty filter chooses nothing, and one that none can pass neither" {
+    for command in 'rm -f' stop start restart kill pause unpause; do
+        # shellcheck disable=SC2086 # words
+        run -1 berth $command --filter name=
+        assert_output_has 'the filter "name=" is empty'
+    done
+    run -1 berth rm -f --filter name=one --filter label=
+    assert_output_has 'the filter "label=" is empty'
+    run -0 berth rm -f --filter is-task=true --filter "id=$(id_of one)"
+    [ -z "$output" ]
+    [ -z "$(berth ps -aq --filter is-task=true --filter "id=$(id_of one)")" ]
+    [ "$(berth ps -aq --no-trunc --filter is-task=false --filter "id=$(id_of one)")" = "$(id_of one)" ]
+    run -0 berth start --attach --filter name=nothing
+    [ -z "$output" ]
     [ "$(states)" = "idle=created one=running three=running two=running " ]
 }
 
