@@ -49,8 +49,11 @@ static int fn_index(struct template_run *run, json_t **args, size_t count, json_
 
     for (size_t i = 1; i < count; i++) {
         const struct shape *shape = template_shape_of(run, value);
+        const bool has_elements = shape && (shape->kind == SHAPE_LIST || shape->kind == SHAPE_MAP);
 
-        if (json_is_object(value) && json_is_string(args[i])) {
+        if (shape && shape->kind == SHAPE_POINTER && template_is_nil(run, value)) {
+            return template_fail(run, "error calling index: can't index item: nil pointer", "");
+        } else if (json_is_object(value) && json_is_string(args[i])) {
             value = json_object_get(value, json_string_value(args[i]));
         } else if (json_is_array(value) && json_is_integer(args[i])) {
             json_int_t at = json_integer_value(args[i]);
@@ -61,9 +64,9 @@ static int fn_index(struct template_run *run, json_t **args, size_t count, json_
         } else if (json_is_null(value)) {
             return template_fail(run, "error calling index: index of untyped nil", "");
         } else {
-            return template_fail(run, "error calling index: can't index that item", "");
+            return template_fail(run, "error calling index: can't index item", "");
         }
-        value = template_type_value(run, value, shape ? shape->element : NULL);
+        value = template_type_value(run, value, has_elements ? shape->element : NULL);
     }
     *ret = value;
     return 0;

@@ -143,6 +143,10 @@ static void members_that_a_type_has_are_there_when_they_are_empty(void **state)
             "{{if and .State.Health (eq .State.Health.Status \"x\")}}h{{end}}|", "|");
     check_as("container", container, "{{.State.Health}} {{json .State.Health}}", "<nil> null");
     check_as("container", container, "{{.State.Health.Status}}", NULL);
+    check_as("container", container, "{{index .State.Health \"x\"}}", NULL);
+    check_as("container", "{\"State\":{\"Health\":{\"Status\":\"healthy\"}}}",
+            "{{index .State.Health \"Status\"}} {{index .State.Health \"x\"}}",
+            "healthy <no value>");
     check_as(
             "container", container, "{{.State.ExitCode}}{{.State.Dead}}{{.State.Error}}", "0false");
     check_as("container", container, "{{.Config.ExposedPorts}} {{json .Config.ExposedPorts}}",
