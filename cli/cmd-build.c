@@ -460,6 +460,8 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
     cli_interrupt_begin(cli);
     r = finish(cli, engine, options, &build, id, &err);
     cli_interrupt_end(cli);
+    if (r < 0 && atomic_load(&cli->interrupted))
+        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
     if (r < 0)
         return report_error(cli, err);
     if (options->quiet)

@@ -109,6 +109,8 @@ static int run_push(struct cli *cli, const void *data, int argc, char **argv)
     cli_interrupt_begin(cli);
     int r = push_names(cli, engine, o->all_tags ? &all : &one, &said.access, o->quiet, &err);
     cli_interrupt_end(cli);
+    if (r < 0 && atomic_load(&cli->interrupted))
+        return EXIT_STATUS_SIGNAL + cli_interrupt_signal();
     if (r < 0)
         return report_error(cli, err);
     if (o->quiet)

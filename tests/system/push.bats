@@ -80,6 +80,23 @@ teardown() {
     run -0 berth push --creds user:word "$REGISTRY/login/x"
 }
 
+@test "an interrupted push, also of a build, has the status of its signal" {
+    echo 'FROM busybox' >Dockerfile
+    berth tag busybox "$REGISTRY/hold/x"
+    for command in 'push' 'build --push . -t'; do
+        : >"$STATE/log"
+        # shellcheck disable=SC2086 # words
+        berth $command "$REGISTRY/hold/x" >out 2>&1 3>&- &
+        pid=$!
+        wait_for 60 grep -q '^HOLD' "$STATE/log"
+        # A shell's background jobs ignore SIGINT, so SIGTERM.
+        kill -TERM $pid
+        status=0
+        wait $pid || status=$?
+        [ "$status" -eq 143 ] || { cat out; false; }
+    done
+}
+
 @test "a build sends its image under all its names" {
     echo 'FROM busybox' >Dockerfile
     run -0 berth build -q --push -t "$REGISTRY/team/sent:1" -t "$REGISTRY/login/sent" --creds user:word .

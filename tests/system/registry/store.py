@@ -5,7 +5,8 @@
 
 writes DIRECTORY/port once it listens, and to DIRECTORY/log a line per request: METHOD PATH STATUS. A repository
 `login/…` wants user:word; `cut/…` hangs up in the middle of the first upload; `busy/…` answers the first upload
-with 503; `deny/…` lets nobody write. A manifest is taken only when all that it names is there.
+with 503; `deny/…` lets nobody write; `hold/…` logs HOLD at an upload and never answers it. A manifest is taken only
+when all that it names is there.
 """
 import base64, hashlib, http.server, json, os, sys, threading, urllib.parse
 
@@ -75,6 +76,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.read(10)
             self.close_connection = True
             return self.connection.close()
+        if repository.startswith("hold/"):
+            with lock, open(DIRECTORY + "/log", "a") as log:
+                print("HOLD", self.path, file=log)
+            return threading.Event().wait()
         data = self.body()
         if repository.startswith("busy/") and first:
             return self.error(503, "busy")
