@@ -3,9 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,8 +29,10 @@
 #define CACHES_DIR "build-caches"
 #define CACHE_NAME_HEX 32
 #define PRIVATE_CACHES_MAX 64
+#define CACHE_POLL_MSEC 50
 #define SECRET_MAX_BYTES (500u * 1024) /* as with BuildKit */
 #define MODE_UNSET UINT32_MAX
+#define OWNER_UNSET UINT32_MAX
 
 enum run_mount_type {
     RUN_MOUNT_BIND,
@@ -48,6 +51,7 @@ static const char *const type_names[] = {
 };
 _Static_assert(ARRAY_LEN(type_names) == RUN_MOUNT_MAX_, "name every type");
 
+/* From the least to the most that others are kept away. */
 enum run_mount_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED, SHARING_MAX_ };
 static const char *const sharing_names[] = {
     [SHARING_SHARED] = "shared", [SHARING_PRIVATE] = "private", [SHARING_LOCKED] = "locked"
@@ -68,8 +72,8 @@ struct run_mount {
     bool required;
     enum run_mount_sharing sharing;
     uint64_t size_bytes;
-    uint32_t mode; /* or MODE_UNSET */
-    uint32_t uid, gid;
+    uint32_t mode;     /* or MODE_UNSET */
+    uint32_t uid, gid; /* or OWNER_UNSET */
 };
 
 /* ---- reading ---- */
@@ -332,7 +336,11 @@ int run_mounts_prepare(const struct step_context *context, const struct stage_st
             continue;
         struct run_mount *m = ARRAY_APPEND_ARENA(stage->arena, ret);
 
-        *m = (struct run_mount){ .instruction = instruction, .read_only = -1, .mode = MODE_UNSET };
+        *m = (struct run_mount){ .instruction = instruction,
+            .read_only = -1,
+            .mode = MODE_UNSET,
+            .uid = OWNER_UNSET,
+            .gid = OWNER_UNSET };
         r = read_mount(context, stage, flag->value ? flag->value : "", m, &agents, key, err);
     }
     return r;
@@ -386,7 +394,21 @@ static int attach_files(const struct step_context *context, const struct run_mou
     return r;
 }
 
+static uint32_t given_owner(uint32_t given, uint32_t otherwise)
+{
+    return given != OWNER_UNSET ? given : otherwise;
+}
+
 /* ---- caches ---- */
+
+/* A cache of one step, however many of its mounts show it. */
+struct run_cache {
+    const struct run_mount *mount; /* the first */
+    const char *base;              /* what its id is below CACHES_DIR */
+    const char *name;              /* likewise; with a number, when private and others use it */
+    enum run_mount_sharing sharing;
+    int lock;
+};
 
 /* The cache's first content, whole or not at all. The caller holds its lock exclusively. */
 static int fill_cache(const struct step_context *context, const struct run_mount *m, int dir_fd,
@@ -400,64 +422,136 @@ static int fill_cache(const struct step_context *context, const struct run_mount
         return r;
     if (!m->tree && mkdirat(dir_fd, "new", 0700) < 0)
         return error_set(err, errno, NULL, "cannot make the cache \"%s\"", m->id);
-    if (fchownat(dir_fd, "new", m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+    if (fchownat(dir_fd, "new", given_owner(m->uid, 0), given_owner(m->gid, 0),
+                AT_SYMLINK_NOFOLLOW) < 0 ||
             fchmodat(dir_fd, "new", m->mode == MODE_UNSET ? 0755 : m->mode, 0) < 0 ||
             renameat(dir_fd, "new", dir_fd, "data") < 0)
         return error_set(err, errno, NULL, "cannot make the cache \"%s\"", m->id);
     return 0;
 }
 
-/* The directory of the cache of that name, locked; -EWOULDBLOCK without an error object when another build has it and
- * `wait` is not set. */
-static int open_cache(const struct step_context *context, const struct run_mount *m,
-        const char *name, bool wait, int *ret_lock, struct error **err)
+/* The lock of a cache. -EWOULDBLOCK without an error object when others have it and `wait` is not set. */
+static int take_lock(
+        const struct engine *engine, int dir_fd, bool exclusive, bool wait, struct error **err)
 {
-    const char *path = arena_printf(context->arena, CACHES_DIR "/%s", name);
+    struct pollfd cancel = { .fd = engine->options.cancel_fd > 0 ? engine->options.cancel_fd : -1,
+        .events = POLLIN };
+
+    /* Not by a flock that waits: it would not end with the build. */
+    for (;;) {
+        int r = engine_check_cancelled(engine, err);
+
+        if (r < 0)
+            return r;
+        int lock = fs_lock(dir_fd, "lock", exclusive, false);
+        if (lock >= 0 || (lock == -EWOULDBLOCK && !wait))
+            return lock;
+        if (lock != -EWOULDBLOCK)
+            return error_set(err, -lock, NULL, "cannot take its lock");
+        (void)poll(&cancel, 1, CACHE_POLL_MSEC);
+    }
+}
+
+/* Locks the cache under its name, and fills it when it is new. -EWOULDBLOCK as with take_lock. */
+static int open_cache(
+        const struct step_context *context, struct run_cache *cache, bool wait, struct error **err)
+{
+    const char *path = arena_printf(context->arena, CACHES_DIR "/%s", cache->name);
     auto_close int dir_fd = fs_mkdir_parents(context->engine->root_fd, path, 0700, err);
+    bool shared = cache->sharing == SHARING_SHARED, exclusive = !shared;
     struct stat st;
-    int r = 0;
 
     if (dir_fd < 0)
         return dir_fd;
-    auto_close int lock = fs_lock(dir_fd, "lock", true, wait);
-    if (lock == -EWOULDBLOCK)
-        return lock;
-    if (lock < 0)
-        return error_set(err, lock, NULL, "cannot lock the cache \"%s\"", m->id);
-    if (fstatat(dir_fd, "data", &st, AT_SYMLINK_NOFOLLOW) < 0)
-        r = fill_cache(context, m, dir_fd, err);
-    if (r < 0)
-        return r;
-    (void)futimens(lock, NULL); /* when it was used, for prune_cache */
-    if (m->sharing == SHARING_SHARED && flock(lock, LOCK_SH) < 0)
-        return error_set(err, errno, NULL, "cannot share the cache \"%s\"", m->id);
-    *ret_lock = TAKE_FD(lock);
-    return 0;
+    /* A shared one is locked exclusively only to fill it. As no flock changes its kind without a gap, in which the
+     * cache may be pruned, each kind is taken afresh and looks again. */
+    for (;;) {
+        auto_close int lock = take_lock(context->engine, dir_fd, exclusive, wait, err);
+
+        if (lock == -EWOULDBLOCK)
+            return lock;
+        if (lock < 0)
+            return error_wrap(err, lock, "cannot lock the cache \"%s\"", cache->mount->id);
+        bool is_filled = fstatat(dir_fd, "data", &st, AT_SYMLINK_NOFOLLOW) == 0;
+        int r = is_filled || !exclusive ? 0 : fill_cache(context, cache->mount, dir_fd, err);
+        if (r < 0)
+            return r;
+        if (exclusive == !shared && (is_filled || exclusive)) {
+            (void)futimens(lock, NULL); /* when it was used, for prune_cache */
+            cache->lock = TAKE_FD(lock);
+            return 0;
+        }
+        exclusive = !exclusive;
+    }
 }
 
-static int attach_cache(const struct step_context *context, const struct run_mount *m,
-        struct run_mounted *mounted, struct container_mount *ret, struct error **err)
+static int lock_cache(
+        const struct step_context *context, struct run_cache *cache, struct error **err)
+{
+    int r = -EWOULDBLOCK;
+
+    for (unsigned i = 0; i < PRIVATE_CACHES_MAX && r == -EWOULDBLOCK; i++) {
+        bool last = cache->sharing != SHARING_PRIVATE || i + 1 == PRIVATE_CACHES_MAX;
+
+        cache->name = arena_printf(context->arena, i ? "%s-%u" : "%s", cache->base, i);
+        r = open_cache(context, cache, last, err);
+    }
+    return r;
+}
+
+static struct run_cache *find_cache(const struct run_mounted *mounted, const char *id)
+{
+    for (size_t i = 0; i < mounted->caches.len; i++)
+        if (string_is_equal(mounted->caches.items[i].mount->id, id))
+            return &mounted->caches.items[i];
+    return NULL;
+}
+
+static int compare_caches(const void *a, const void *b)
+{
+    return strcmp(((const struct run_cache *)a)->base, ((const struct run_cache *)b)->base);
+}
+
+/* Each once, the way that shares least of those asked for; in the order of their names, so that no two builds wait for
+ * each other. */
+static int lock_caches(const struct step_context *context, const struct run_mounts *mounts,
+        struct run_mounted *mounted, struct error **err)
 {
     char digest[DIGEST_TEXT_MAX];
-    const char *name = NULL;
-    int lock = -EBADF, r = -EWOULDBLOCK;
+    int r = 0;
 
-    digest_sha256(m->id, strlen(m->id), digest);
-    const char *hex = strchr(digest, ':') ? strchr(digest, ':') + 1 : digest;
-    for (unsigned i = 0; i < PRIVATE_CACHES_MAX && r == -EWOULDBLOCK; i++) {
-        bool last = m->sharing != SHARING_PRIVATE || i + 1 == PRIVATE_CACHES_MAX;
+    for (size_t i = 0; i < mounts->len; i++) {
+        const struct run_mount *m = &mounts->items[i];
+        struct run_cache *cache = m->type == RUN_MOUNT_CACHE ? find_cache(mounted, m->id) : NULL;
 
-        name = arena_printf(context->arena, i ? "%.*s-%u" : "%.*s", CACHE_NAME_HEX, hex, i);
-        r = open_cache(context, m, name, last, &lock, err);
+        if (m->type != RUN_MOUNT_CACHE)
+            continue;
+        if (cache) {
+            cache->sharing = m->sharing > cache->sharing ? m->sharing : cache->sharing;
+            continue;
+        }
+        digest_sha256(m->id, strlen(m->id), digest);
+        const char *hex = strchr(digest, ':') ? strchr(digest, ':') + 1 : digest;
+        *ARRAY_APPEND(&mounted->caches) = (struct run_cache){ .mount = m,
+            .base = arena_strndup(context->arena, hex, CACHE_NAME_HEX),
+            .sharing = m->sharing,
+            .lock = -EBADF };
     }
-    if (r < 0)
-        return r;
-    *ARRAY_APPEND(&mounted->locks) = lock;
+    if (mounted->caches.len > 1)
+        qsort(mounted->caches.items, mounted->caches.len, sizeof(*mounted->caches.items),
+                compare_caches);
+    for (size_t i = 0; i < mounted->caches.len && r >= 0; i++)
+        r = lock_cache(context, &mounted->caches.items[i], err);
+    return r;
+}
+
+static void attach_cache(const struct step_context *context, const struct run_mount *m,
+        const struct run_mounted *mounted, struct container_mount *ret)
+{
     ret->type = CONTAINER_MOUNT_BIND;
     ret->read_only = m->read_only == 1;
-    ret->source = arena_printf(
-            context->arena, "%s/" CACHES_DIR "/%s/data", context->engine->options.root_dir, name);
-    return 0;
+    ret->source = arena_printf(context->arena, "%s/" CACHES_DIR "/%s/data",
+            context->engine->options.root_dir, find_cache(mounted, m->id)->name);
 }
 
 static int prune_cache(int dir_fd, int64_t before_nsec, uint64_t *ret_bytes, struct error **err)
@@ -529,7 +623,7 @@ static int missing(const struct run_mount *m, const char *what, struct error **e
 
 /* 1: there is a file; 0: there is no such secret, and none is required. */
 static int attach_secret(const struct step_context *context, const struct run_mount *m,
-        struct container_file *ret, struct error **err)
+        struct run_mounted *mounted, struct container_file *ret, struct error **err)
 {
     const struct build_secret *secret = NULL;
     auto_free char *data = NULL;
@@ -546,17 +640,22 @@ static int attach_secret(const struct step_context *context, const struct run_mo
         .mode = m->mode != MODE_UNSET ? (int32_t)m->mode
                 : secret->mode >= 0   ? secret->mode
                                       : 0400,
-        .uid = m->uid ? m->uid : secret->uid,
-        .gid = m->gid ? m->gid : secret->gid,
+        .uid = given_owner(m->uid, secret->uid),
+        .gid = given_owner(m->gid, secret->gid),
         .is_secret = true };
-    if (secret->value)
-        return 1;
-    int r = fs_read_file(AT_FDCWD, secret->path, SECRET_MAX_BYTES, &data, &len, err);
+    int r = secret->value
+                    ? 0
+                    : fs_read_file(AT_FDCWD, secret->path, SECRET_MAX_BYTES, &data, &len, err);
     if (r < 0)
         return error_wrap(err, r, "cannot read the secret \"%s\"", m->id);
-    ret->content = arena_dup(context->arena, data, len);
-    ret->content_len = len;
-    return 1;
+    if (data) {
+        ret->content = data;
+        ret->content_len = len;
+    }
+    r = run_secrets_add(&mounted->secrets, context->engine, context->arena, ret, err);
+    if (data)
+        explicit_bzero(data, len);
+    return r < 0 ? r : 1;
 }
 
 /* 1: there is an agent; 0: there is none, and none is required. */
@@ -620,8 +719,8 @@ static int attach(const struct step_context *context, const struct run_mount *m,
         r = attach_files(context, m, index, mounted, ret, err);
         return r < 0 ? r : 1;
     case RUN_MOUNT_CACHE:
-        r = attach_cache(context, m, mounted, ret, err);
-        return r < 0 ? r : 1;
+        attach_cache(context, m, mounted, ret);
+        return 1;
     case RUN_MOUNT_TMPFS:
         ret->type = CONTAINER_MOUNT_TMPFS;
         ret->tmpfs_size_bytes = m->size_bytes;
@@ -640,7 +739,7 @@ int run_mounts_attach(const struct step_context *context, const struct run_mount
 {
     struct container_mounts all = { 0 };
     struct container_files files = { 0 };
-    int r = 0;
+    int r = lock_caches(context, mounts, ret, err);
 
     ARRAY_FOREACH(&config->mounts, mount)
         *ARRAY_APPEND_ARENA(context->arena, &all) = *mount;
@@ -651,7 +750,7 @@ int run_mounts_attach(const struct step_context *context, const struct run_mount
         struct container_mount mount;
         struct container_file file;
 
-        r = m->type == RUN_MOUNT_SECRET ? attach_secret(context, m, &file, err)
+        r = m->type == RUN_MOUNT_SECRET ? attach_secret(context, m, ret, &file, err)
                                         : attach(context, m, i, ret, &mount, err);
         if (r == 1 && m->type == RUN_MOUNT_SECRET)
             *ARRAY_APPEND_ARENA(context->arena, &files) = file;
@@ -669,8 +768,9 @@ int run_mounts_attach(const struct step_context *context, const struct run_mount
 
 void run_mounted_release(struct run_mounted *mounted)
 {
-    ARRAY_FOREACH(&mounted->locks, lock)
-        fd_close(*lock);
-    ARRAY_RELEASE(&mounted->locks);
+    ARRAY_FOREACH(&mounted->caches, cache)
+        fd_close(cache->lock);
+    ARRAY_RELEASE(&mounted->caches);
+    run_secrets_release(&mounted->secrets);
     store_work_end(&mounted->work);
 }

@@ -10,6 +10,7 @@
  * Reference: the Dockerfile reference of Docker 28, RUN --mount. */
 #pragma once
 
+#include "engine/build/run-secret.h"
 #include "engine/build/steps.h"
 #include "engine/container/config.h"
 #include "engine/image/store-internal.h"
@@ -17,6 +18,7 @@
 struct build_cache_pruned;
 struct strbuf;
 
+struct run_cache;
 struct run_mount;
 struct run_mounts {
     struct run_mount *items;
@@ -37,13 +39,14 @@ int run_mounts_prepare(const struct step_context *context, const struct stage_st
 struct run_mounted {
     struct store_work work;
     struct {
-        int *items;
+        struct run_cache *items;
         size_t len, cap;
-    } locks; /* of caches */
+    } caches; /* locked */
+    struct run_secrets secrets;
 };
-#define RUN_MOUNTED_INIT        \
-    {                           \
-        .work = STORE_WORK_INIT \
+#define RUN_MOUNTED_INIT                                     \
+    {                                                        \
+        .work = STORE_WORK_INIT, .secrets = RUN_SECRETS_INIT \
     }
 
 /* Puts them into the container's configuration, of which mounts, files and env are replaced by longer lists in the

@@ -26,13 +26,14 @@
 /* A line of a note is the kind's letter, a blank and the name. */
 static const struct {
     char letter;
-    const char *dir;         /* below ROOT */
-    const char *sql;         /* a row of that name */
+    const char *dir;         /* below ROOT, or RUN when there are no rows */
+    const char *sql;         /* a row of that name; NULL: there are none */
     const char *lock_prefix; /* of RUN/locks, for names that others may use meanwhile; NULL */
 } kinds[SWEEP_KIND_MAX_] = {
     [SWEEP_CONTAINER] = { 'c', "containers", "SELECT 1 FROM containers WHERE id = ?", NULL },
     [SWEEP_VOLUME] = { 'v', "volumes", "SELECT 1 FROM volumes WHERE name = ?", "volume." },
     [SWEEP_SECRET] = { 's', "secrets", "SELECT 1 FROM secrets WHERE id = ?", NULL },
+    [SWEEP_BUILD_SECRETS] = { 'b', BUILD_SECRETS_DIR, NULL, NULL },
 };
 
 static bool is_note_current(const struct sweep *sweep)
@@ -197,15 +198,19 @@ static int sweep_one(struct engine *engine, enum sweep_kind kind, const char *na
         if (lock < 0)
             return lock;
     }
-    int r = has_row(engine, kind, name, &keep, err);
-    if (r < 0 || keep)
+    bool in_run = !kinds[kind].sql;
+    int r = in_run ? 0 : has_row(engine, kind, name, &keep, err);
+    if (r < 0 || (keep && !in_run))
         return r;
     if (kind == SWEEP_CONTAINER)
         sweep_run(engine, name);
-    dir_fd = openat(engine->root_fd, kinds[kind].dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = openat(in_run ? engine->run_fd : engine->root_fd, kinds[kind].dir,
+            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0 && in_run && errno == ENOENT)
+        return 0; /* never made, or gone with the last boot */
     if (dir_fd < 0)
-        return error_set(err, errno, NULL, "cannot open \"%s/%s\"", engine->options.root_dir,
-                kinds[kind].dir);
+        return error_set(err, errno, NULL, "cannot open \"%s/%s\"",
+                in_run ? engine->options.run_dir : engine->options.root_dir, kinds[kind].dir);
     return fs_remove_tree(dir_fd, name, err);
 }
 

@@ -19,7 +19,15 @@
 
 struct error;
 
-enum sweep_kind { SWEEP_CONTAINER, SWEEP_VOLUME, SWEEP_SECRET, SWEEP_KIND_MAX_ };
+/* SWEEP_BUILD_SECRETS has no row: a directory in RUN/build-secrets, for as long as its note is held. */
+enum sweep_kind {
+    SWEEP_CONTAINER,
+    SWEEP_VOLUME,
+    SWEEP_SECRET,
+    SWEEP_BUILD_SECRETS,
+    SWEEP_KIND_MAX_
+};
+#define BUILD_SECRETS_DIR "build-secrets"
 
 #define SWEEP_NAME_MAX 32
 

@@ -548,6 +548,60 @@ TEXT
     assert_no_leftovers
 }
 
+# cache_lock ID: the file on which builds lock that cache.
+cache_lock() {
+    local dir
+    dir=$BERTH_ROOT/build-caches/$(printf %s "$1" | sha256sum | cut -c 1-32)
+    mkdir -p "$dir"
+    echo "$dir/lock"
+}
+
+# A build has begun to prepare a RUN.
+has_step() { [ -n "$(berth image ls -aq --filter dangling=true)" ]; }
+
+@test "a cache can be mounted twice, and shared ones are used at the same time" {
+    printf 'FROM busybox\nRUN --mount=type=cache,id=q,target=/x --mount=type=cache,id=q,target=/y,sharing=locked echo one >/x/f && cat /y/f >/seen\n' | dockerfile
+    run timeout 60 berth build -q -t twice .
+    assert_status 0
+    [ "$(in_image twice cat /seen)" = one ]
+    mkdir a b
+    local meet='i=0; while [ ! -e /c/%s ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done; [ -e /c/%s ]'
+    # shellcheck disable=SC2059 # the format is ours
+    printf "FROM busybox\nRUN --mount=type=cache,id=new,target=/c touch /c/a; $meet\n" b b >a/Dockerfile
+    # shellcheck disable=SC2059
+    printf "FROM busybox\nRUN --mount=type=cache,id=new,target=/c touch /c/b; $meet\n" a a >b/Dockerfile
+    berth build -q -t meets-a a 3>&- &
+    pid=$!
+    run berth build -q -t meets-b b
+    assert_status 0
+    wait $pid
+    assert_no_leftovers
+}
+
+@test "caches are locked in one order, and waiting for one ends with the build" {
+    local first second
+    first=$(cache_lock one) second=$(cache_lock two)
+    [[ $first < $second ]] || { local swap=$first; first=$second second=$swap; }
+    for order in "one two" "two one"; do
+        # shellcheck disable=SC2086 # two words
+        printf 'FROM busybox\nRUN --mount=type=cache,id=%s,target=/a,sharing=locked --mount=type=cache,id=%s,target=/b,sharing=locked true\n' $order | dockerfile
+        exec 8>"$first"
+        flock 8
+        berth build --no-cache . >out 2>&1 3>&- 8>&- &
+        pid=$!
+        wait_for 60 has_step
+        sleep 1
+        flock -n "$second" true
+        kill -TERM $pid
+        status=0
+        wait $pid || status=$?
+        [ "$status" -eq 143 ]
+        exec 8>&-
+    done
+    berth build -q --no-cache -t waited .
+    assert_no_leftovers
+}
+
 @test "secrets of a build are files of RUN, and in no layer, cache or configuration" {
     echo of-the-file >secret-file
     dockerfile <<'TEXT'
@@ -577,6 +631,34 @@ TEXT
     run berth compose build -q
     assert_status 1
     assert_output_has 'the variable SECRET is not set'
+    # What the Dockerfile says goes before what compose.yaml says, also when it is 0.
+    printf 'FROM busybox\nRUN --mount=type=secret,id=one,uid=0 --mount=type=secret,id=two,gid=0 cd /run/secrets && stat -c "%%u %%g" one two >/seen\n' | dockerfile
+    printf 'services:\n  a:\n    image: owned\n    build: {context: ., secrets: [{source: one, uid: "7", gid: "8"}, {source: one, target: two, uid: "7", gid: "8"}]}\nsecrets:\n  one: {file: ./secret-file}\n' >compose.yaml
+    berth compose build -q
+    [ "$(in_image owned cat /seen)" = $'0 8\n7 0' ]
+    assert_no_leftovers
+}
+
+@test "a secret of a build is on no disk, also when the build is killed" {
+    echo of-the-file >"$WORK/../secret-file"
+    printf 'FROM busybox\nRUN --mount=type=secret,id=one --mount=type=secret,id=two cat /run/secrets/one /run/secrets/two | wc -c; ! echo x 2>/dev/null >/run/secrets/one && echo started; sleep 1000\n' | dockerfile
+    SECRET=of-the-variable berth build --secret id=one,src="$WORK/../secret-file" --secret id=two,env=SECRET -t killed . >out 2>&1 3>&- &
+    pid=$!
+    wait_for 120 grep -q started out
+    grep -q '27$' out
+    # In the container the files are those of RUN, for root alone.
+    ! grep -rqaD skip -e of-the-file -e of-the-variable "$BERTH_ROOT"
+    [ "$(stat -c %a "$BERTH_RUN/build-secrets"/*)" = 700 ]
+    grep -rqa of-the-file "$BERTH_RUN/build-secrets"
+    berth ps >/dev/null
+    grep -rqa of-the-file "$BERTH_RUN/build-secrets"
+    kill -9 $pid
+    wait $pid || :
+    berth ps >/dev/null
+    [ -z "$(ls -A "$BERTH_RUN/build-secrets")" ]
+    printf 'FROM busybox\nRUN true\n' | dockerfile
+    berth build -q -t next .
+    ! grep -rqaD skip -e of-the-file -e of-the-variable "$BERTH_ROOT" "$BERTH_RUN"
     assert_no_leftovers
 }
 
