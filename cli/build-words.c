@@ -67,19 +67,30 @@ int build_read_secret(
     return 0;
 }
 
+int build_choose_agent(
+        const char *id, const char *named, const char **ret_socket, struct error **err)
+{
+    const char *socket = string_is_empty(named) ? getenv("SSH_AUTH_SOCK") : named;
+
+    if (string_is_empty(socket))
+        return error_set_plain(err, ENOENT, NULL,
+                "invalid ssh \"%s\": SSH_AUTH_SOCK is not set, and no socket is named", id);
+    if (access(socket, F_OK) < 0)
+        return error_set(err, errno, NULL, "invalid ssh \"%s\": cannot find \"%s\"", id, socket);
+    *ret_socket = socket;
+    return 0;
+}
+
 int build_read_ssh(struct arena *arena, const char *text, const char **ret_id,
         const char **ret_socket, struct error **err)
 {
-    const char *equals = strchr(text, '='), *socket = getenv("SSH_AUTH_SOCK");
+    const char *equals = strchr(text, '='), *named = NULL, *socket;
     int r = 0;
 
     if (equals && equals[1])
-        r = absolute(arena, equals + 1, &socket, err);
-    else if (string_is_empty(socket))
-        r = error_set_plain(err, ENOENT, NULL,
-                "invalid ssh \"%s\": SSH_AUTH_SOCK is not set, and no socket is named", text);
-    if (r >= 0 && access(socket, F_OK) < 0)
-        r = error_set(err, errno, NULL, "invalid ssh \"%s\": cannot find \"%s\"", text, socket);
+        r = absolute(arena, equals + 1, &named, err);
+    if (r >= 0)
+        r = build_choose_agent(text, named, &socket, err);
     if (r < 0)
         return r;
     *ret_id = arena_strndup(arena, text, equals ? (size_t)(equals - text) : strlen(text));

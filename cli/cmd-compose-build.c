@@ -16,15 +16,11 @@
 
 struct build_options {
     const char *builder, *progress, *provenance, *sbom;
-    struct strings args, ssh, refused;
+    int64_t memory_bytes;
+    struct strings args, ssh;
     bool check, no_cache, print, pull, push, quiet, with_deps, without_effect;
 };
 #define AT(member) .offset = offsetof(struct build_options, member)
-#define REFUSED(option, c)                                                                         \
-    {                                                                                              \
-        .name = (option), .letter = (c), .type = &opt_list, .flags = OPT_UNSUPPORTED | OPT_HIDDEN, \
-        AT(refused), .help = "Not supported"                                                       \
-    }
 #define WITHOUT_EFFECT(option)                                                        \
     {                                                                                 \
         .name = (option), .type = &opt_flag, .flags = OPT_HIDDEN, AT(without_effect), \
@@ -50,6 +46,12 @@ static const struct opt build_opts[] = { { .name = "build-arg",
             .type = &opt_flag,
             AT(check),
             .help = "Only look for mistakes in the Dockerfiles" },
+    { .name = "memory",
+            .letter = 'm',
+            .type = &opt_size,
+            .arg = "SIZE",
+            AT(memory_bytes),
+            .help = "Memory limit of RUN" },
     { .name = "no-cache", .type = &opt_flag, AT(no_cache), .help = "Run every instruction again" },
     { .name = "print",
             .type = &opt_flag,
@@ -88,8 +90,8 @@ static const struct opt build_opts[] = { { .name = "build-arg",
             .type = &opt_flag,
             AT(with_deps),
             .help = "Build dependencies too" },
-    REFUSED("memory", 'm'), WITHOUT_EFFECT("compress"), WITHOUT_EFFECT("force-rm"),
-    WITHOUT_EFFECT("no-rm"), WITHOUT_EFFECT("parallel"), OPT_END };
+    WITHOUT_EFFECT("compress"), WITHOUT_EFFECT("force-rm"), WITHOUT_EFFECT("no-rm"),
+    WITHOUT_EFFECT("parallel"), OPT_END };
 #undef AT
 
 /* What is asked for and cannot be had. */
@@ -104,6 +106,9 @@ static int check_options(struct cli *cli, const struct build_options *o)
         return report_failure(cli, "--sbom %s is not supported", o->sbom);
     if (o->check && o->print)
         return report_failure(cli, "--check and --print contradict each other");
+    if (o->memory_bytes && o->print)
+        return report_failure(cli, "--memory and --print contradict each other: a file for "
+                                   "`docker buildx bake` has no such limit");
     return 0;
 }
 
@@ -208,7 +213,8 @@ static int run_build(struct cli *cli, const void *data, int argc, char **argv)
         .no_cache = o->no_cache,
         .pull = o->pull,
         .build_args = &args,
-        .build_ssh = &ssh };
+        .build_ssh = &ssh,
+        .build_memory_bytes = (uint64_t)o->memory_bytes };
     int status = check_options(cli, o);
 
     if (status)

@@ -380,8 +380,7 @@ static int build(struct backend *backend, const struct backend_build_spec *spec,
     struct relay relay = { .call = call };
     struct progress progress = { relay_event, &relay };
     struct build_options options;
-    int r = compose_build_options(
-            ((struct engine_backend *)backend)->cli, &arena, spec, &options, err);
+    int r = compose_build_options(&arena, spec, &options, err);
 
     if (r < 0)
         return r;

@@ -1,12 +1,15 @@
 #include "cli/compose-build.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/build-words.h"
 #include "cli/cli.h"
+#include "cli/specs.h"
 #include "compose/backend.h"
 #include "compose/graph.h"
 #include "compose/project.h"
@@ -76,11 +79,10 @@ static int build_secret_of(const struct backend_build_spec *spec,
 }
 
 /* What RUN --mount=type=secret and type=ssh find. */
-static int add_secrets(struct cli *cli, struct arena *arena, const struct backend_build_spec *spec,
+static int add_secrets(struct arena *arena, const struct backend_build_spec *spec,
         struct build_options *options, struct error **err)
 {
     const struct build *from = &spec->service->build;
-    const char *agent = cli_env(cli, "SSH_AUTH_SOCK");
     struct build_secret *secrets = ARENA_NEW_ARRAY(
             arena, from->secrets.len + 1, struct build_secret);
     struct build_pair *ssh = build_pairs(arena, &from->ssh, spec->ssh, &options->ssh_count);
@@ -89,12 +91,9 @@ static int add_secrets(struct cli *cli, struct arena *arena, const struct backen
     for (size_t i = 0; i < from->secrets.len && r >= 0; i++)
         r = build_secret_of(spec, &from->secrets.items[i], &secrets[i], err);
     for (size_t i = 0; i < options->ssh_count && r >= 0; i++) {
-        if (string_is_empty(ssh[i].value))
-            ssh[i].value = agent;
-        if (string_is_empty(ssh[i].value))
-            r = error_set_plain(err, ENOENT, &from->at,
-                    "build.ssh: SSH_AUTH_SOCK is not set, and no socket is named for \"%s\"",
-                    ssh[i].name);
+        r = build_choose_agent(ssh[i].name, ssh[i].value, &ssh[i].value, err);
+        if (r < 0)
+            error_place(err, &from->at);
     }
     options->secrets = secrets;
     options->secret_count = from->secrets.len;
@@ -102,8 +101,32 @@ static int add_secrets(struct cli *cli, struct arena *arena, const struct backen
     return r;
 }
 
-int compose_build_options(struct cli *cli, struct arena *arena,
-        const struct backend_build_spec *spec, struct build_options *ret, struct error **err)
+/* What the containers of RUN have beyond their image. */
+static int add_sandbox(struct arena *arena, const struct backend_build_spec *spec,
+        struct build_options *options, struct error **err)
+{
+    const struct build *from = &spec->service->build;
+    struct container_config *sandbox = ARENA_NEW(arena, struct container_config);
+    struct strings hosts = { 0 };
+
+    *sandbox = (struct container_config)CONTAINER_CONFIG_INIT;
+    if (from->shm_size.set && from->shm_size.bytes < 0)
+        return error_set_plain(err, EINVAL, &from->at,
+                "build.shm_size: a size cannot be below 0, got %" PRId64, from->shm_size.bytes);
+    ARRAY_FOREACH(&from->extra_hosts, host)
+        *ARRAY_APPEND_ARENA(arena, &hosts) = arena_printf(arena, "%s:%s", host->key, host->value);
+    ARRAY_FOREACH(&from->ulimits, limit)
+        *ARRAY_APPEND_ARENA(arena, &sandbox->ulimits) = (struct container_ulimit){ limit->name,
+            limit->soft, limit->hard };
+    sandbox->extra_hosts = spec_vector(arena, &hosts);
+    sandbox->shm_size_bytes = from->shm_size.set ? (uint64_t)from->shm_size.bytes : 0;
+    sandbox->memory_bytes = spec->memory_bytes;
+    options->sandbox = sandbox;
+    return 0;
+}
+
+int compose_build_options(struct arena *arena, const struct backend_build_spec *spec,
+        struct build_options *ret, struct error **err)
 {
     const struct build *from = &spec->service->build;
     struct strings tags = { 0 };
@@ -133,7 +156,9 @@ int compose_build_options(struct cli *cli, struct arena *arena,
             arena, &from->additional_contexts, NULL, &options.context_count);
     name_service_images(arena, spec->project, contexts, options.context_count);
     options.contexts = contexts;
-    int r = add_secrets(cli, arena, spec, &options, err);
+    int r = add_secrets(arena, spec, &options, err);
+    if (r >= 0)
+        r = add_sandbox(arena, spec, &options, err);
     if (r >= 0)
         *ret = options;
     return r;

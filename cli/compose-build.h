@@ -4,9 +4,8 @@
 struct arena;
 struct backend_build_spec;
 struct build_options;
-struct cli;
 struct error;
 
 /* All but progress and diag. In the arena, and borrowed from the specification. */
-int compose_build_options(struct cli *cli, struct arena *arena,
-        const struct backend_build_spec *spec, struct build_options *ret, struct error **err);
+int compose_build_options(struct arena *arena, const struct backend_build_spec *spec,
+        struct build_options *ret, struct error **err);

@@ -79,7 +79,8 @@ struct backend_build_spec {
     const struct strmap *labels;   /* project, service, version; added to build.labels */
     const struct strmap *args; /* --build-arg, stronger than build.args; a NULL value takes none */
     const struct strmap
-            *ssh; /* --ssh, id to the socket of an agent, beside build.ssh; NULL: none */
+            *ssh;          /* --ssh, id to the socket of an agent, beside build.ssh; NULL: none */
+    uint64_t memory_bytes; /* limit of RUN; 0: none */
     bool no_cache, pull, quiet; /* from the command line; the file's own are in service->build */
     bool check;                 /* only read the Dockerfile; there is no id then */
 };

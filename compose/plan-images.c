@@ -66,6 +66,7 @@ int plan_build(const struct plan_input *input, const struct plan_images_options 
         .quiet_build = options->quiet,
         .build_args = options->build_args,
         .build_ssh = options->build_ssh,
+        .build_memory_bytes = options->build_memory_bytes,
     };
     struct up up = { .plan = plan, .diag = diag, .input = input, .options = &up_options };
     struct graph_selection selection;

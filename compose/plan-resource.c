@@ -125,6 +125,7 @@ static struct plan_step *add_build(
         .labels = labels,
         .args = up->options->build_args,
         .ssh = up->options->build_ssh,
+        .memory_bytes = up->options->build_memory_bytes,
         .quiet = up->options->quiet_build,
     };
     step->build = image->build_spec = spec;

@@ -219,6 +219,7 @@ struct plan_up_options {
     int64_t wait_timeout_usec; /* 0: no limit */
     int64_t timeout_usec; /* until SIGKILL when stopping; BACKEND_TIMEOUT_DEFAULT: the service's own */
     const struct strmap *build_args, *build_ssh;
+    uint64_t build_memory_bytes;
 };
 
 /* create is up with no_start; scale is up with scale and no_deps as asked. */
@@ -249,6 +250,7 @@ struct plan_images_options {
     /* build */
     bool no_cache, pull;
     const struct strmap *build_args, *build_ssh; /* as in backend_build_spec */
+    uint64_t build_memory_bytes;
 };
 int plan_pull(const struct plan_input *input, const struct plan_images_options *options,
         struct plan **ret, struct diag *diag, struct error **err);

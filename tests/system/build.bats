@@ -683,6 +683,11 @@ TEXT
     run env -u SSH_AUTH_SOCK berth compose build -q
     assert_status 1
     assert_output_has 'SSH_AUTH_SOCK is not set'
+    run -1 env SSH_AUTH_SOCK=/no/such/socket berth compose build -q
+    assert_output_has 'invalid ssh "default": cannot find "/no/such/socket"'
+    sed -i 's/ssh: \[default\]/ssh: [default=missing]/' compose.yaml
+    run -1 berth compose build -q
+    assert_output_has "invalid ssh \"default\": cannot find \"$PWD/missing\""
     run berth build --ssh default=/no/such/socket .
     assert_status 1
     assert_output_has 'cannot find "/no/such/socket"'
@@ -843,6 +848,38 @@ END
     run -0 berth build --add-host other:10.1.2.3 --dns 10.9.8.7 --dns-search a.example --dns-option ndots:3 \
         --ulimit nofile=77:88 --shm-size 2m --group-add 4242 -v "$PWD/extra:/srv/extra" .
     [ "$(grep -c CACHED <<<"$output")" -eq 3 ]
+    assert_no_leftovers
+}
+
+@test "RUN of compose build has the hosts and limits of the file, and the command line's memory" {
+    dockerfile <<'END'
+FROM busybox
+RUN grep -h 10.1.2 /etc/hosts >/limits && ulimit -Sn >>/limits && ulimit -Hn >>/limits && \
+    df -k /dev/shm | tail -1 | awk '{print $2}' >>/limits
+RUN cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes >/memory 2>/dev/null || true
+END
+    cat >compose.yaml <<'YAML'
+services:
+  a:
+    image: made
+    build:
+      context: .
+      extra_hosts: [other=10.1.2.3]
+      shm_size: 2m
+      ulimits: {nofile: {soft: 77, hard: 88}}
+YAML
+    run -0 berth compose build -q -m 64m
+    run -0 in_image made cat /limits
+    [[ $output =~ ^10.1.2.3[[:space:]]+other.77.88.2048$ ]] || { echo "$output"; false; }
+    [ "$(in_image made cat /memory)" = 67108864 ]
+    sed -i 's/soft: 77/soft: 78/; s/image: made/image: remade/' compose.yaml
+    berth compose build -q # what was built with other limits is not taken from the cache
+    [ "$(in_image remade sed -n 2p /limits)" = 78 ]
+    run -1 berth compose build -m 64m --print
+    assert_output_has '--memory and --print contradict each other'
+    sed -i 's/shm_size: 2m/shm_size: -1/' compose.yaml
+    run -1 berth compose build
+    assert_output_has 'build.shm_size: a size cannot be below 0, got -1'
     assert_no_leftovers
 }
 
