@@ -363,7 +363,7 @@ static int run_down(struct cli *cli, const void *data, int argc, char **argv)
         .timeout_usec = compose_timeout_usec(o->timeout_sec),
     };
     int r = plan_down(&input, &how, &plan, &diag, &err);
-    if (r >= 0 && plan->steps.len == 0)
+    if (r >= 0 && plan->steps.len == 0 && !plan->met_users)
         report_warning(cli, "no resource found to remove for project \"%s\"", compose->name);
     status = compose_carry_out(compose, r, plan, &diag, err, &(struct compose_run_options){ 0 });
     if (status || compose->options->dry_run || argc > 0 || !compose->owner)

@@ -140,6 +140,7 @@ static void take_networks_down(struct existing *all, const struct goings *goings
         if (keeps_users(all, goings, network)) {
             diag_add(diag, DIAG_WARNING, "network-in-use", NULL,
                     "Network %s  Resource is still in use", network->name);
+            plan->met_users = true;
             continue;
         }
         struct plan_step *step = plan_add(plan, PLAN_REMOVE_NETWORK, "Network", network->name);
@@ -183,6 +184,7 @@ static void take_volumes_down(struct existing *all, const struct goings *goings,
         if (volume->users > going_users) {
             diag_add(diag, DIAG_WARNING, "volume-in-use", NULL,
                     "Volume %s  Resource is still in use", volume->name);
+            plan->met_users = true;
             continue;
         }
         struct plan_step *step = plan_add(plan, PLAN_REMOVE_VOLUME, "Volume", volume->name);

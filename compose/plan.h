@@ -185,6 +185,7 @@ struct plan {
     /* What the engine is to keep of the project from now on; directory NULL: as it is. */
     struct observed_project record;
     bool forgets_project; /* nothing of it is left afterwards */
+    bool met_users;       /* plan_down: a network or volume stays, because it is in use */
     /* Volumes (names) whose configuration changed; they stay as they are unless recreate_volumes. */
     struct strings changed_volumes;
     struct plan_step *oneoff; /* plan_run: the step that creates the container */

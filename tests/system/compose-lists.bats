@@ -41,6 +41,22 @@ YAML
     [ -z "$(states)" ]
 }
 
+@test "a network that a one-off container keeps is what down found" {
+    project <<'YAML'
+name: p
+services:
+  a: {image: busybox, command: sleep 1000, init: true}
+YAML
+    run -0 berth compose run -d --name one-off a
+    run -0 berth compose down
+    assert_output_has "Network p_default  Resource is still in use"
+    assert_output_lacks "no resource found"
+    berth rm -f one-off
+    run -0 berth compose down
+    run -0 berth compose down
+    assert_output_has 'no resource found to remove for project "p"'
+}
+
 @test "an attached up of some services stops no other ones at its end" {
     project <<'YAML'
 name: p
