@@ -6,6 +6,13 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/* What was read of a text that is none may be most of a secret. */
+static uint8_t *forget(uint8_t *out, size_t len)
+{
+    explicit_bzero(out, len);
+    return NULL;
+}
+
 uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_len)
 {
     uint8_t *out = arena_alloc(arena, strlen(text) / 4 * 3 + 4);
@@ -22,7 +29,7 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_len)
             continue;
         }
         if (!place || padding > 0)
-            return NULL;
+            return forget(out, len);
         group = group << 6 | (uint32_t)(place - alphabet);
         if (++characters % 4 == 0) {
             out[len++] = (uint8_t)(group >> 16);
@@ -32,7 +39,7 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_len)
     }
     size_t rest = characters % 4;
     if (rest == 1 || padding != (rest ? 4 - rest : 0))
-        return NULL;
+        return forget(out, len);
     if (rest == 3)
         group <<= 6;
     if (rest == 2)

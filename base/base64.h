@@ -1,4 +1,4 @@
-/* Bytes as base64 (RFC 4648, section 4), as Secrets and ConfigMaps have them. */
+/* Bytes as base64 (RFC 4648, section 4), as Secrets, ConfigMaps and files of credentials have them. */
 #pragma once
 
 #include <stddef.h>

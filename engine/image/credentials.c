@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -21,8 +22,6 @@
 #define HELPER_MAX_BYTES (256u << 10)
 #define HUB_KEY "https://index.docker.io/v1/"
 #define NOT_FOUND "credentials not found in native keychain"
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void credentials_release(struct credentials *credentials)
 {
@@ -41,58 +40,35 @@ void credentials_copy(const struct credentials *from, struct credentials *ret)
         secret_set(&ret->identity_token, from->identity_token.data, from->identity_token.len);
 }
 
-/* ---- base64 (RFC 4648) ---- */
+/* ---- "user:password" in base64 ---- */
 
-static int decode_base64(const char *text, struct secret *ret)
+/* White space has no place in it. */
+static int decode_plain(const char *base64, struct secret *ret)
 {
-    size_t len = strlen(text), out_len = 0;
-    uint32_t bits = 0;
-    unsigned count = 0;
-    char *out = mem_alloc(len + 1);
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    size_t len;
+    uint8_t *plain = base64[strcspn(base64, " \t\r\n")] ? NULL
+                                                        : base64_decode(&arena, base64, &len);
 
-    while (len > 0 && text[len - 1] == '=')
-        len--;
-    for (size_t i = 0; i < len; i++) {
-        const char *digit = strchr(alphabet, text[i]);
-
-        if (!digit || !text[i]) {
-            explicit_bzero(out, out_len);
-            free(out);
-            return -EINVAL;
-        }
-        bits = bits << 6 | (uint32_t)(digit - alphabet);
-        if (++count == 4 || i + 1 == len) {
-            unsigned bytes = count * 6 / 8;
-
-            bits <<= 6 * (4 - count);
-            for (unsigned k = 0; k < bytes; k++)
-                out[out_len++] = (char)(bits >> (16 - 8 * k));
-            bits = 0;
-            count = 0;
-        }
-    }
-    secret_set(ret, out, out_len);
-    explicit_bzero(out, out_len);
-    free(out);
+    if (!plain)
+        return -EINVAL;
+    secret_set(ret, plain, len);
+    explicit_bzero(plain, len);
     return 0;
 }
 
-static void encode_base64(const char *prefix, const struct secret *data, struct secret *ret)
+static void encode_plain(const char *prefix, const struct secret *plain, struct secret *ret)
 {
-    size_t prefix_len = strlen(prefix), len = prefix_len;
-    char *out = mem_alloc(prefix_len + (data->len + 2) / 3 * 4 + 1);
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    char *encoded = base64_encode(&arena, (const uint8_t *)plain->data, plain->len);
+    size_t prefix_len = strlen(prefix), len = strlen(encoded);
+    char *out = mem_alloc(prefix_len + len + 1);
 
     memcpy(out, prefix, prefix_len);
-    for (size_t i = 0; i < data->len; i += 3) {
-        uint32_t bits = 0;
-
-        for (size_t k = 0; k < 3; k++)
-            bits = bits << 8 | (i + k < data->len ? (uint8_t)data->data[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            out[len++] = i + k <= data->len ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
-    }
-    secret_set(ret, out, len);
-    explicit_bzero(out, len);
+    memcpy(out + prefix_len, encoded, len);
+    secret_set(ret, out, prefix_len + len);
+    explicit_bzero(out, prefix_len + len);
+    explicit_bzero(encoded, len);
     free(out);
 }
 
@@ -100,7 +76,7 @@ int credentials_decode_auth(const char *base64, struct credentials *ret)
 {
     auto_(secret_release) struct secret plain = SECRET_INIT;
     const char *colon;
-    int r = decode_base64(base64, &plain);
+    int r = decode_plain(base64, &plain);
 
     if (r < 0)
         return r;
@@ -133,7 +109,7 @@ void credentials_encode(
     secret_set(&plain, joined, len);
     explicit_bzero(joined, len);
     free(joined);
-    encode_base64(prefix, &plain, ret);
+    encode_plain(prefix, &plain, ret);
 }
 
 void credentials_basic(const struct credentials *credentials, struct secret *ret)
