@@ -17,7 +17,7 @@ struct strings credentials_file_names(const struct credentials_files *files, str
 /* Docker's config.json; given, NULL without a home. */
 char *credentials_docker_file(const struct engine_options *options);
 
-/* 1 and the file's object (given), 0 when there is none. */
+/* 1 and the file's object (given; that of an empty file has no members), 0 when there is no file. */
 int credentials_read_file(const char *file, json_t **ret, struct error **err);
 
 /* The key under which a domain is kept, and whether a key is for a domain. */

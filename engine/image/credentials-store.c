@@ -80,8 +80,9 @@ static json_t *make_auths(json_t *config)
     return auths;
 }
 
-/* All keys that stand for the domain (NULL: all). True when there were any. */
-static bool remove_keys(json_t *object, const char *domain)
+/* All keys that stand for the domain (NULL: all). An empty entry holds nothing itself and says that a helper does:
+ * `keep_empty` lets it stay. True when any went. */
+static bool remove_keys(json_t *object, const char *domain, bool keep_empty)
 {
     const char *key;
     json_t *value;
@@ -91,6 +92,8 @@ static bool remove_keys(json_t *object, const char *domain)
     json_object_foreach_safe(object, next, key, value)
     {
         if (domain && !credentials_key_is(key, domain))
+            continue;
+        if (keep_empty && json_is_object(value) && json_object_size(value) == 0)
             continue;
         json_object_del(object, key);
         any = true;
@@ -197,7 +200,7 @@ int credentials_store(const struct credentials_files *files, const char *domain,
     const char *helper = credentials_helper_of(change.config, domain);
     json_t *auths = make_auths(change.config);
 
-    remove_keys(auths, domain);
+    remove_keys(auths, domain, false);
     if (helper) {
         r = store_with_helper(helper, domain, credentials, err);
         json_object_set_new(auths, credentials_key(domain), json_object());
@@ -212,7 +215,6 @@ int credentials_store(const struct credentials_files *files, const char *domain,
     return 0;
 }
 
-/* The domains that a file has something for, for a logout from all. */
 static int erase_with_helper(const json_t *config, const char *domain, struct error **err)
 {
     const char *helper = credentials_helper_of(config, domain);
@@ -224,6 +226,15 @@ static int erase_with_helper(const json_t *config, const char *domain, struct er
             &(struct credentials_helper){ helper, "erase" }, credentials_key(domain), &answer, err);
 }
 
+/* The first failure counts; `failure` is taken. */
+static void keep_first(int *r, struct error **err, int one, struct error *failure)
+{
+    if (one < 0 && *r >= 0)
+        *r = error_move(err, TAKE(failure));
+    error_free(failure);
+}
+
+/* For the domain, or without one for all that the file has something for. Goes on where a helper fails. */
 static int erase_with_helpers(const json_t *config, const char *domain, struct error **err)
 {
     const char *key;
@@ -234,19 +245,24 @@ static int erase_with_helpers(const json_t *config, const char *domain, struct e
         return erase_with_helper(config, domain, err);
     json_object_foreach(json_object_get(config, "credHelpers"), key, value)
     {
-        int one = r >= 0 ? erase_with_helper(config, key, err) : 0;
+        struct error *failure = NULL;
+        int one = erase_with_helper(config, key, &failure);
 
-        r = one < 0 ? one : r;
+        keep_first(&r, err, one, failure);
     }
     json_object_foreach(json_object_get(config, AUTHS), key, value)
     {
-        if (r >= 0 && json_is_object(value) && json_object_size(value) == 0)
-            r = erase_with_helper(config, key, err);
+        struct error *failure = NULL;
+        int one = json_is_object(value) && json_object_size(value) == 0
+                          ? erase_with_helper(config, key, &failure)
+                          : 0;
+
+        keep_first(&r, err, one, failure);
     }
     return r;
 }
 
-/* 1 when the file had something. */
+/* 1 when the file had something. What stands in the file itself goes also when a helper fails. */
 static int erase_in_file(const char *file, const char *domain, struct error **err)
 {
     auto_(change_release) struct change change = { .dir_fd = -EBADF };
@@ -258,26 +274,32 @@ static int erase_in_file(const char *file, const char *domain, struct error **er
     if (r < 0)
         return r;
     by_helper = erase_with_helpers(change.config, domain, err);
-    if (by_helper < 0)
-        return by_helper;
-    if (!remove_keys(json_object_get(change.config, AUTHS), domain))
-        return 0;
-    r = change_end(&change, err);
-    return r < 0 ? r : 1;
+    if (remove_keys(json_object_get(change.config, AUTHS), domain, by_helper < 0)) {
+        auto_error struct error *failure = NULL;
+
+        r = change_end(&change, &failure);
+        if (r < 0) /* worse than what a helper said */
+            return error_move(err, TAKE(failure));
+        r = 1;
+    }
+    return by_helper < 0 ? by_helper : r;
 }
 
 int credentials_erase(const struct credentials_files *files, const char *domain, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
     struct strings names = credentials_file_names(files, &arena);
-    int any = 0;
+    int any = 0, r = 0;
 
     ARRAY_FOREACH(&names, name) {
-        int r = erase_in_file(*name, domain, err);
+        struct error *failure = NULL;
+        int one = erase_in_file(*name, domain, &failure);
 
-        if (r < 0)
-            return error_wrap(err, r, "cannot remove the credentials in \"%s\"", *name);
-        any |= r;
+        if (one < 0)
+            error_wrap(&failure, one, "cannot remove the credentials in \"%s\"", *name);
+        else
+            any |= one;
+        keep_first(&r, err, one, failure);
     }
-    return any;
+    return r < 0 ? r : any;
 }

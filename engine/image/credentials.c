@@ -302,7 +302,9 @@ int credentials_read_file(const char *file, json_t **ret, struct error **err)
     if (access(file, F_OK) < 0)
         return 0;
     r = fs_read_file(AT_FDCWD, file, FILE_MAX_BYTES, &text, &len, err);
-    if (r >= 0)
+    if (r >= 0 && len == 0)
+        *ret = json_object();
+    else if (r >= 0)
         r = jsonx_parse(text, len, file, ret, err);
     if (text)
         explicit_bzero(text, len);

@@ -123,6 +123,40 @@ SH
     [ "$(jq -r '[.Username, .Secret] | join(" ")' "$STATE/kept")" = "<token> identity" ]
 }
 
+@test "logout goes on behind a broken file and a missing helper, and says so" {
+    export XDG_RUNTIME_DIR=$STATE/xdg REGISTRY_AUTH_FILE=$STATE/podman.json
+    mkdir -p "$XDG_RUNTIME_DIR/containers" "$HOME/.docker"
+    echo '{broken' >"$REGISTRY_AUTH_FILE"
+    printf '{"credHelpers": {"%s": "missing"}, "auths": {"%s": {"auth": "%s"}, "empty.example": {}}}' \
+        "$BASIC" "$BASIC" "$(auth user:secret)" >"$XDG_RUNTIME_DIR/containers/auth.json"
+    printf '{"auths": {"%s": {"auth": "%s"}}}' "$BASIC" "$(auth user:secret)" >"$CONFIG"
+    run -1 berth logout "$BASIC"
+    assert_output_has "cannot remove the credentials in \"$REGISTRY_AUTH_FILE\""
+    [ "$(jq -c .auths "$XDG_RUNTIME_DIR/containers/auth.json")" = '{"empty.example":{}}' ]
+    [ "$(jq -c .auths "$CONFIG")" = '{}' ]
+    rm "$REGISTRY_AUTH_FILE"
+    run -1 berth logout "$BASIC"
+    assert_output_has 'docker-credential-missing'
+    # Of all registries: the entry that says that a helper has something stays where that helper failed.
+    printf '{"credsStore": "missing", "auths": {"a.example": {"auth": "%s"}, "b.example": {}}}' "$(auth a:b)" >"$CONFIG"
+    run -1 berth logout --all
+    assert_output_has 'docker-credential-missing'
+    [ "$(jq -c .auths "$CONFIG")" = '{"b.example":{}}' ]
+}
+
+@test "an empty file of credentials is one without any" {
+    mkdir -p "$HOME/.docker"
+    : >"$CONFIG"
+    berth logout "$BASIC"
+    run -1 berth login --get-login "$BASIC"
+    assert_output_has "not logged into $BASIC"
+    berth login -u user -p secret "$BASIC"
+    [ "$(berth login --get-login "$BASIC")" = user ]
+    : >own.json
+    berth login --authfile own.json -u user -p secret "$BASIC"
+    [ "$(jq -r '.auths | keys[]' own.json)" = "$BASIC" ]
+}
+
 @test "what no login can be made of is refused" {
     run -1 berth login "$BASIC" </dev/null
     assert_output_has 'Cannot perform an interactive login from a non TTY device'
