@@ -54,16 +54,20 @@ static const struct opt login_opts[] = {
 };
 #undef AT
 
-static int read_line(const char *prompt, char **ret, struct error **err)
+/* An empty line is the offered name, when there is one. */
+static int read_username(const char *offered, char **ret, struct error **err)
 {
     char line[USERNAME_MAX_BYTES];
 
-    fputs(prompt, stderr);
+    if (offered)
+        fprintf(stderr, "Username (%s): ", offered);
+    else
+        fputs("Username: ", stderr);
     fflush(stderr);
     if (!fgets(line, sizeof(line), stdin))
         return error_set_plain(err, EINVAL, NULL, "no user name was given");
     line[strcspn(line, "\r\n")] = 0;
-    *ret = mem_strdup(line);
+    *ret = mem_strdup(*line || !offered ? line : offered);
     return 0;
 }
 
@@ -83,8 +87,9 @@ static int read_password_from_stdin(struct secret *ret, struct error **err)
     return 0;
 }
 
-/* In Docker's order: what the options say, what is asked for on the terminal. */
-static int read_credentials(struct cli *cli, const struct login_words *words,
+/* In Docker's order: what the options say, what is asked for on the terminal. `offered` is the user's name that is known
+ * already, or NULL. */
+static int read_credentials(struct cli *cli, const struct login_words *words, const char *offered,
         struct credentials *ret, struct error **err)
 {
     int r = 0;
@@ -108,7 +113,7 @@ static int read_credentials(struct cli *cli, const struct login_words *words,
         return error_set_plain(
                 err, ENOTTY, NULL, "Cannot perform an interactive login from a non TTY device");
     if (!ret->username)
-        r = read_line("Username: ", &ret->username, err);
+        r = read_username(offered, &ret->username, err);
     if (r >= 0 && string_is_empty(ret->username))
         r = error_set_plain(err, EINVAL, NULL, "username is empty");
     if (r >= 0 && ret->password.len == 0)
@@ -140,30 +145,65 @@ static int print_login(struct cli *cli, const struct login_options *options, str
     return r;
 }
 
+/* A token that the registry gives is kept in place of the password. */
+static int verify(
+        const struct login_options *options, struct credentials *credentials, struct error **err)
+{
+    struct secret identity = SECRET_INIT;
+    int r = login_verify(options, credentials, &identity, err);
+
+    if (r < 0)
+        return r;
+    secret_release(&credentials->identity_token);
+    credentials->identity_token = identity;
+    return 0;
+}
+
+/* With what is kept already: 1 when the registry takes it. 0 when there is nothing, or the registry says no and somebody
+ * can be asked; *ret has a user's name to offer then, at most. */
+static int log_in_with_known(struct cli *cli, const struct login_options *options,
+        struct credentials *ret, struct error **err)
+{
+    auto_error struct error *failure = NULL;
+    int r = find_known(options, ret, err);
+
+    if (r < 0)
+        return r;
+    if (r == 0 || !ret->username || !ret->password.len) {
+        credentials_release(ret);
+        return 0;
+    }
+    fprintf(stderr, "Authenticating with existing credentials... [Username: %s]\n", ret->username);
+    r = verify(options, ret, &failure);
+    if (r >= 0)
+        return 1;
+    if (r != -EACCES || !isatty(STDIN_FILENO))
+        return error_move(err, TAKE(failure));
+    report_error(cli, failure);
+    fputs("Stored credentials invalid or expired\n", stderr);
+    return 0;
+}
+
 static int log_in(struct cli *cli, const struct login_words *words,
         const struct login_options *options, struct error **err)
 {
-    auto_(credentials_release) struct credentials credentials = CREDENTIALS_INIT;
+    auto_(credentials_release) struct credentials known = CREDENTIALS_INIT;
+    auto_(credentials_release) struct credentials given = CREDENTIALS_INIT;
     auto_free char *file = NULL;
-    int r = 0;
-    bool known = false;
+    bool asks_for_known = string_is_empty(words->username) && !words->password_set &&
+                          !words->password_stdin;
+    int r = asks_for_known ? log_in_with_known(cli, options, &known, err) : 0;
+    bool is_known = r > 0;
 
-    if (string_is_empty(words->username) && !words->password_set && !words->password_stdin) {
-        r = find_known(options, &credentials, err);
-        known = r > 0 && credentials.username && credentials.password.len;
-        if (known)
-            fprintf(stderr, "Authenticating with existing credentials... [Username: %s]\n",
-                    credentials.username);
-        else
-            credentials_release(&credentials);
-    }
-    if (r >= 0 && !known)
-        r = read_credentials(cli, words, &credentials, err);
+    if (r == 0)
+        r = read_credentials(cli, words, known.username, &given, err);
+    if (r >= 0 && !is_known)
+        r = verify(options, &given, err);
     if (r >= 0)
-        r = login_verify_and_store(options, &credentials, &file, err);
+        r = login_store(options, is_known ? &known : &given, &file, err);
     if (r < 0)
         return r;
-    if (file && !known)
+    if (file && !is_known)
         report_warning(cli,
                 "Your credentials are stored unencrypted in '%s'. A credential helper "
                 "(\"credsStore\" in that file) would encrypt them.",

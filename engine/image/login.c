@@ -36,7 +36,7 @@ int login_parse_server(const char *server, char **ret, struct error **err)
     return 0;
 }
 
-static int verify(const struct login_options *options, const struct credentials *credentials,
+int login_verify(const struct login_options *options, const struct credentials *credentials,
         struct secret *ret_identity, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
@@ -65,16 +65,10 @@ static int verify(const struct login_options *options, const struct credentials 
     return r < 0 ? r : registry_login(registry, client, options->engine->cancel, ret_identity, err);
 }
 
-int login_verify_and_store(const struct login_options *options,
-        const struct credentials *credentials, char **ret_file, struct error **err)
+int login_store(const struct login_options *options, const struct credentials *credentials,
+        char **ret_file, struct error **err)
 {
-    auto_(credentials_release) struct credentials kept = CREDENTIALS_INIT;
     const struct credentials_files files = { options->engine, options->access->auth_file };
-    int r = verify(options, credentials, &kept.identity_token, err);
 
-    if (r < 0)
-        return r;
-    kept.username = mem_strdup(credentials->username);
-    secret_set(&kept.password, credentials->password.data, credentials->password.len);
-    return credentials_store(&files, options->domain, &kept, ret_file, err);
+    return credentials_store(&files, options->domain, credentials, ret_file, err);
 }

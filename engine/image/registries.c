@@ -329,7 +329,7 @@ int registries_resolve(struct arena *arena, const struct engine_options *options
     }
     if (rule->blocked)
         return error_set_plain(
-                err, EACCES, NULL, "registry \"%s\" is blocked in registries.conf", ref->domain);
+                err, EPERM, NULL, "registry \"%s\" is blocked in registries.conf", ref->domain);
     ARRAY_FOREACH(&rule->mirrors, mirror) {
         bool by_digest = ref->digest != NULL;
 

@@ -22,6 +22,6 @@ struct registry_endpoints {
     size_t len, cap;
 };
 
-/* The places to ask for `ref`, in order; at least one. In `arena`. -EACCES when the registry is blocked. */
+/* The places to ask for `ref`, in order; at least one. In `arena`. -EPERM when the registry is blocked. */
 int registries_resolve(struct arena *arena, const struct engine_options *options,
         const struct image_ref *ref, struct registry_endpoints *ret, struct error **err);

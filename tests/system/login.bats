@@ -25,6 +25,33 @@ auth() {
     printf %s "$1" | base64 -w0
 }
 
+# Runs a command on a terminal of its own: on_terminal COMMAND [PROMPT ANSWER]...
+on_terminal() {
+    python3 - "$@" <<'PY'
+import os, pty, sys
+
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("sh", ["sh", "-c", "exec " + sys.argv[1]])
+steps, seen = sys.argv[2:], b""
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    sys.stdout.buffer.write(data)
+    seen += data
+    if steps and steps[0].encode() in seen:
+        seen = b""
+        os.write(fd, steps[1].encode() + b"\n")
+        steps = steps[2:]
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+}
+
 @test "login asks the registry and keeps what is good for others not to read" {
     run -0 --separate-stderr berth login -u user -p secret "$BASIC"
     [ "$output" = "Login Succeeded" ]
@@ -155,6 +182,24 @@ SH
     : >own.json
     berth login --authfile own.json -u user -p secret "$BASIC"
     [ "$(jq -r '.auths | keys[]' own.json)" = "$BASIC" ]
+}
+
+@test "on a terminal one is asked again when the registry does not know the kept credentials any more" {
+    mkdir -p "$HOME/.docker"
+    printf '{"auths": {"%s": {"auth": "%s"}}}' "$BASIC" "$(auth user:old)" >"$CONFIG"
+    cp "$CONFIG" before
+    run -1 berth login "$BASIC" </dev/null
+    assert_output_has "login to $BASIC was denied"
+    assert_output_lacks 'Password'
+    cmp before "$CONFIG"
+    run -0 on_terminal "berth login $BASIC" 'Username (user): ' '' 'Password: ' secret
+    assert_output_has 'Stored credentials invalid or expired'
+    assert_output_has 'Login Succeeded'
+    [ "$(jq -r ".auths.\"$BASIC\".auth" "$CONFIG")" = "$(auth user:secret)" ]
+    # No registry is no refusal.
+    printf '{"auths": {"127.0.0.1:1": {"auth": "%s"}}}' "$(auth user:old)" >"$CONFIG"
+    run -1 on_terminal "berth login 127.0.0.1:1"
+    assert_output_lacks 'Username ('
 }
 
 @test "what no login can be made of is refused" {
