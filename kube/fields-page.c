@@ -2,32 +2,53 @@
 
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "kube/fields.h"
 
 #define SHAPES_MAX 64
 
+struct titled_shape {
+    const struct kube_shape *shape;
+    const char *title; /* its name, or where it was met when another has that name */
+};
+
 /* In the order in which they are met. */
 struct shapes {
-    const struct kube_shape *items[SHAPES_MAX];
+    struct arena arena;
+    struct titled_shape items[SHAPES_MAX];
     size_t len;
 };
 
-static void add_shape(struct shapes *shapes, const struct kube_shape *shape)
+static void shapes_release(struct shapes *shapes)
 {
-    for (size_t i = 0; i < shapes->len; i++)
-        if (shapes->items[i] == shape)
-            return;
-    if (shapes->len < SHAPES_MAX)
-        shapes->items[shapes->len++] = shape;
+    arena_release(&shapes->arena);
 }
 
-static void add_row(struct strbuf *out, const struct kube_field *field)
+/* `parent` and `field`: where it was met; NULL for a kind. */
+static const char *add_shape(struct shapes *shapes, const struct kube_shape *shape,
+        const char *parent, const char *field)
+{
+    const char *title = shape->name;
+
+    for (size_t i = 0; i < shapes->len; i++) {
+        if (shapes->items[i].shape == shape)
+            return shapes->items[i].title;
+        if (parent && strcmp(shapes->items[i].title, shape->name) == 0)
+            title = arena_printf(&shapes->arena, "%s: %s", parent, field);
+    }
+    if (shapes->len < SHAPES_MAX)
+        shapes->items[shapes->len++] = (struct titled_shape){ shape, title };
+    return title;
+}
+
+/* `shape` is the title of the field's own, or NULL. */
+static void add_row(struct strbuf *out, const struct kube_field *field, const char *shape)
 {
     strbuf_addf(out, "| `%s` | ", field->name);
-    if (field->shape)
-        strbuf_addf(out, "%s*%s*", field->type == &kube_type_objects ? "list of " : "",
-                field->shape->name);
+    if (shape)
+        strbuf_addf(out, "%s*%s*", field->type == &kube_type_objects ? "list of " : "", shape);
     else
         strbuf_adds(out, field->type ? field->type->name : "");
     for (const char *const *word = field->values; word && *word; word++)
@@ -40,15 +61,12 @@ static void add_row(struct strbuf *out, const struct kube_field *field)
     strbuf_addf(out, " | %s |\n", field->note ? field->note : "");
 }
 
-static void add_table(struct strbuf *out, struct shapes *shapes, const struct kube_shape *shape)
+static void add_table(struct strbuf *out, struct shapes *shapes, const struct titled_shape *it)
 {
-    strbuf_addf(
-            out, "\n### %s\n\n| field | value | here | why |\n|---|---|---|---|\n", shape->name);
-    for (const struct kube_field *field = shape->fields; field->name; field++) {
-        add_row(out, field);
-        if (field->shape)
-            add_shape(shapes, field->shape);
-    }
+    strbuf_addf(out, "\n### %s\n\n| field | value | here | why |\n|---|---|---|---|\n", it->title);
+    for (const struct kube_field *field = it->shape->fields; field->name; field++)
+        add_row(out, field,
+                field->shape ? add_shape(shapes, field->shape, it->title, field->name) : NULL);
 }
 
 static const char head[] =
@@ -82,11 +100,11 @@ static const char head[] =
 
 void kube_print_page(struct strbuf *out)
 {
-    struct shapes shapes = { .len = 0 };
+    auto_(shapes_release) struct shapes shapes = { .arena = ARENA_INIT };
 
     strbuf_adds(out, head);
     for (int kind = 0; kind < KUBE_KIND_MAX_; kind++)
-        add_shape(&shapes, kube_kinds[kind].shape);
+        add_shape(&shapes, kube_kinds[kind].shape, NULL, NULL);
     for (size_t i = 0; i < shapes.len; i++)
-        add_table(out, &shapes, shapes.items[i]);
+        add_table(out, &shapes, &shapes.items[i]);
 }

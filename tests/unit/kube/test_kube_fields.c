@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
+#include "base/strmap.h"
 #include "kube/expand.h"
 #include "kube/fields-page.h"
 #include "kube/fields.h"
@@ -68,6 +69,29 @@ static void the_reference_page_is_what_the_table_says(void **state)
     assert_int_equal(fs_read_file(AT_FDCWD, PAGE, PAGE_MAX_BYTES, &kept, &len, NULL), 0);
     if (len != page.len || memcmp(kept, page.data, len) != 0)
         fail_msg("docs/kube.md does not agree with the table; BERTH_BLESS=1 rewrites it");
+}
+
+static void no_heading_of_the_reference_page_occurs_twice(void **state)
+{
+    auto_(strbuf_release) struct strbuf page = STRBUF_INIT(PAGE_MAX_BYTES);
+    struct strmap seen;
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    struct str rest, line;
+
+    (void)state;
+    kube_print_page(&page);
+    strmap_init_arena(&seen, &arena);
+    rest = (struct str){ page.data, page.len };
+    while (str_split_next(&rest, '\n', &line)) {
+        const char *text = arena_strndup(&arena, line.data, line.len);
+
+        if (*text != '#')
+            continue;
+        if (strmap_has(&seen, text))
+            fail_msg("\"%s\" occurs twice", text);
+        strmap_set(&seen, text, NULL);
+    }
+    assert_true(seen.len > 10);
 }
 
 static void quantities_are_read_as_kubernetes_reads_them(void **state)
@@ -191,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_complete_and_none_is_there_twice),
         cmocka_unit_test(the_reference_page_is_what_the_table_says),
+        cmocka_unit_test(no_heading_of_the_reference_page_occurs_twice),
         cmocka_unit_test(quantities_are_read_as_kubernetes_reads_them),
         cmocka_unit_test(references_are_expanded_and_unknown_ones_stay),
         cmocka_unit_test(base64_is_read_and_written),
