@@ -561,7 +561,7 @@ has_step() { [ -n "$(berth image ls -aq --filter dangling=true)" ]; }
 
 @test "a cache can be mounted twice, and shared ones are used at the same time" {
     printf 'FROM busybox\nRUN --mount=type=cache,id=q,target=/x --mount=type=cache,id=q,target=/y,sharing=locked echo one >/x/f && cat /y/f >/seen\n' | dockerfile
-    run timeout 60 berth build -q -t twice .
+    run timeout -k 5 60 berth build -q -t twice .
     assert_status 0
     [ "$(in_image twice cat /seen)" = one ]
     mkdir a b
@@ -617,7 +617,7 @@ TEXT
     [ "$(in_image quiet cat /seen)" = $'400 0\n12\n444 7\n15' ]
     run in_image quiet ls -d /run/secrets /etc/two
     assert_status 1
-    ! grep -rqa -e of-the-file -e of-the-variable "$BERTH_ROOT/layers" "$BERTH_ROOT/images" "$BERTH_ROOT"/state.db*
+    run ! grep -rqa -e of-the-file -e of-the-variable "$BERTH_ROOT/layers" "$BERTH_ROOT/images" "$BERTH_ROOT"/state.db*
     # Another secret is no other build.
     echo changed >secret-file
     run berth build --secret id=one,src=secret-file --secret id=two,src=secret-file .
@@ -647,7 +647,7 @@ TEXT
     wait_for 120 grep -q started out
     grep -q '27$' out
     # In the container the files are those of RUN, for root alone.
-    ! grep -rqaD skip -e of-the-file -e of-the-variable "$BERTH_ROOT"
+    run ! grep -rqaD skip -e of-the-file -e of-the-variable "$BERTH_ROOT"
     [ "$(stat -c %a "$BERTH_RUN/build-secrets"/*)" = 700 ]
     grep -rqa of-the-file "$BERTH_RUN/build-secrets"
     berth ps >/dev/null
@@ -658,7 +658,7 @@ TEXT
     [ -z "$(ls -A "$BERTH_RUN/build-secrets")" ]
     printf 'FROM busybox\nRUN true\n' | dockerfile
     berth build -q -t next .
-    ! grep -rqaD skip -e of-the-file -e of-the-variable "$BERTH_ROOT" "$BERTH_RUN"
+    run ! grep -rqaD skip -e of-the-file -e of-the-variable "$BERTH_ROOT" "$BERTH_RUN"
     assert_no_leftovers
 }
 
