@@ -15,6 +15,7 @@
 #define LIMIT_ENV_FILE_BYTES (4u << 20)
 #define LIMIT_ENV_FILES_BYTES (128u << 20) /* that files of variables give to all services */
 #define LIMIT_ENV_VARIABLES 1000000u
+#define LIMIT_CONTAINER_VARIABLES 65536 /* of one container of Kubernetes YAML */
 #define LIMIT_PATH_BYTES 4096
 #define LIMIT_NAME_BYTES 255
 #define LIMIT_UNIT_FILE_BYTES (1u << 20)

@@ -1,11 +1,14 @@
 /* Variables: those of envFrom first, then those of env, which are stronger. */
 #include <inttypes.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/diag.h"
+#include "base/limits.h"
 #include "base/str.h"
+#include "base/strmap.h"
 #include "kube/plan-internal.h"
 #include "kube/read.h"
 
@@ -14,13 +17,18 @@
 static void set_variable(
         struct kube_planning *p, struct kube_variables *env, const char *name, const char *value)
 {
-    ARRAY_FOREACH(env, variable) {
-        if (strcmp(variable->name, name) == 0) {
-            variable->value = value;
-            return;
-        }
+    uintptr_t position = (uintptr_t)strmap_get(&p->variables, name);
+
+    if (position) {
+        env->items[position - 1].value = value;
+        return;
+    }
+    if (env->len == LIMIT_CONTAINER_VARIABLES) {
+        p->too_many_variables = true;
+        return;
     }
     *ARRAY_APPEND_ARENA(p->arena, env) = (struct kube_variable){ name, value };
+    strmap_set_borrowed(&p->variables, name, (void *)(uintptr_t)env->len);
 }
 
 /* A secret's bytes as the text of a variable; what is behind a NUL would be lost. */
@@ -218,25 +226,45 @@ static void set_from(struct kube_planning *p, const struct kube_env *variable,
         kube_plan_error(p, from->node, "", "env %s: valueFrom names no source", variable->name);
 }
 
+/* One finding for them all: what would follow is not looked at. */
+static bool is_full(struct kube_planning *p, const struct node *node)
+{
+    if (p->too_many_variables)
+        kube_plan_error(
+                p, node, "", "a container has at most %d variables", LIMIT_CONTAINER_VARIABLES);
+    return p->too_many_variables;
+}
+
+static void add_variable(struct kube_planning *p, const struct kube_env *variable,
+        const struct kube_container *from, struct kube_variables *env)
+{
+    if (strchr(variable->name, '='))
+        kube_plan_error(p, variable->node, "name", "the name of a variable cannot have a \"=\"");
+    else if (variable->from && variable->value)
+        kube_plan_error(p, variable->node, "valueFrom",
+                "env %s: value and valueFrom exclude each other", variable->name);
+    else if (variable->from)
+        set_from(p, variable, from, env);
+    else
+        set_variable(p, env, variable->name, variable->value ? variable->value : "");
+}
+
 void kube_plan_env(
         struct kube_planning *p, const struct kube_container *from, struct kube_container_plan *to)
 {
+    strmap_init_arena(&p->variables, p->arena);
+    p->too_many_variables = false;
     ARRAY_FOREACH(&from->env_from, source) {
         if (source->config_map)
             add_config_map(p, source, &to->env);
         if (source->secret)
             add_secret(p, source, &to->env);
+        if (is_full(p, source->node))
+            return;
     }
     ARRAY_FOREACH(&from->env, variable) {
-        if (strchr(variable->name, '='))
-            kube_plan_error(
-                    p, variable->node, "name", "the name of a variable cannot have a \"=\"");
-        else if (variable->from && variable->value)
-            kube_plan_error(p, variable->node, "valueFrom",
-                    "env %s: value and valueFrom exclude each other", variable->name);
-        else if (variable->from)
-            set_from(p, variable, from, &to->env);
-        else
-            set_variable(p, &to->env, variable->name, variable->value ? variable->value : "");
+        add_variable(p, variable, from, &to->env);
+        if (is_full(p, variable->node))
+            return;
     }
 }

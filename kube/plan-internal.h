@@ -1,6 +1,7 @@
 /* The planning of one pod; shared by the files that do a part of it each. */
 #pragma once
 
+#include "base/strmap.h"
 #include "kube/plan.h"
 
 struct kube_planning {
@@ -14,6 +15,9 @@ struct kube_planning {
     struct kube_pod_plan *pod;
     struct kube_pairs annotations; /* of the workload, of the pod, and those of the command */
     const struct node *meta;       /* where they were written */
+    /* The container in the making: its variables' positions + 1 by name, and whether there was one too many. */
+    struct strmap variables;
+    bool too_many_variables;
 };
 
 struct diag_entry *kube_plan_error(struct kube_planning *p, const struct node *node,

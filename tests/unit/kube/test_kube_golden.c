@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/diag.h"
 #include "base/fs.h"
+#include "base/limits.h"
 #include "compose/yaml.h"
 #include "kube/read.h"
 #include "tests/unit/kube/plan-text.h"
@@ -100,10 +101,56 @@ static void every_folder_is_planned_as_it_was_and_each_finding_has_its_place(voi
     assert_true(count > 0);
 }
 
+/* How many variables a container with that many distinct ones gets, or the place of what is said of them. */
+static size_t plan_variables(size_t count, struct source *ret_at)
+{
+    auto_(strbuf_release) struct strbuf text = STRBUF_INIT(16u << 20);
+    auto_(arena_release) struct arena arena = ARENA_INIT;
+    auto_(diag_release) struct diag diag = DIAG_INIT;
+    struct kube_documents documents = { 0 };
+    struct kube_plan_options options = {
+        .memory_bytes = 1 << 30, .cpus = 4, .hostname = "machine"
+    };
+    struct kube_plan plan = { 0 };
+
+    strbuf_addf(&text, "kind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n"
+                       "  - name: c\n    image: i\n    env:\n    - {name: V0, value: first}\n");
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(&text, "    - {name: V%zu, value: \"%zu\"}\n", i, i);
+    struct yaml_text input = { .file = "play.yaml", .data = text.data, .len = text.len };
+    assert_int_equal(kube_read(&arena, &input, &documents, &diag), 0);
+    if (kube_plan_make(&arena, &documents, &options, &plan, &diag) < 0) {
+        assert_int_equal(diag.len, 1);
+        assert_string_equal(diag.items[0].message, "a container has at most 65536 variables");
+        ret_at->line = diag.items[0].at.line;
+        return 0;
+    }
+    const struct kube_variables *env = &plan.pods.items[0].containers.items[0].env;
+    for (size_t i = 0; i < env->len; i++) {
+        char value[24];
+
+        snprintf(value, sizeof(value), "%zu", i);
+        assert_string_equal(env->items[i].name + 1, value);
+        assert_string_equal(env->items[i].value, value); /* of two, the last */
+    }
+    return env->len;
+}
+
+static void variables_keep_their_order_and_one_too_many_is_refused_with_its_place(void **state)
+{
+    struct source at = { 0 };
+
+    (void)state;
+    assert_int_equal(plan_variables(LIMIT_CONTAINER_VARIABLES, &at), LIMIT_CONTAINER_VARIABLES);
+    assert_int_equal(plan_variables(LIMIT_CONTAINER_VARIABLES + 1, &at), 0);
+    assert_int_equal(at.line, 9 + LIMIT_CONTAINER_VARIABLES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_folder_is_planned_as_it_was_and_each_finding_has_its_place),
+        cmocka_unit_test(variables_keep_their_order_and_one_too_many_is_refused_with_its_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
