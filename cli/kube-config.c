@@ -225,23 +225,15 @@ static int check_host_path(const struct kube_mount_plan *mount, struct error **e
     return 0;
 }
 
-/* What is below a host path, wherever links within it lead. */
-static int find_below(struct arena *arena, const struct kube_mount_plan *mount, const char **ret,
-        struct error **err)
+/* Told with its place; the engine looks for it again at each start. */
+static int check_below(const struct kube_mount_plan *mount, struct error **err)
 {
-    char link[FS_FD_PATH_MAX], path[LIMIT_PATH_BYTES];
     auto_close int root_fd = open(mount->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (root_fd < 0)
         return error_set(err, errno, &mount->at, "cannot open \"%s\"", mount->source);
     auto_close int fd = fs_open_in_root(root_fd, mount->sub_path, O_PATH, 0, err);
-    if (fd < 0)
-        return error_wrap(err, fd, "subPath of \"%s\"", mount->source);
-    ssize_t len = readlink(fs_fd_path(fd, link), path, sizeof(path) - 1);
-    if (len < 0)
-        return error_set(err, errno, &mount->at, "cannot read where \"%s\" is", mount->sub_path);
-    *ret = arena_strndup(arena, path, (size_t)len);
-    return 0;
+    return fd < 0 ? error_wrap(err, fd, "subPath of \"%s\"", mount->source) : 0;
 }
 
 static int add_host_mount(const struct kube_filling *f, const struct kube_mount_plan *mount,
@@ -251,6 +243,7 @@ static int add_host_mount(const struct kube_filling *f, const struct kube_mount_
         .source = mount->source,
         .target = mount->target,
         .read_only = mount->read_only,
+        .subpath = mount->sub_path,
         .propagation = mount->propagation,
         .tmpfs_mode = -1 };
     int r = check_host_path(mount, err);
@@ -262,7 +255,7 @@ static int add_host_mount(const struct kube_filling *f, const struct kube_mount_
         return 0;
     }
     if (r >= 0 && mount->sub_path)
-        r = find_below(&f->cli->arena, mount, &to.source, err);
+        r = check_below(mount, err);
     if (r >= 0)
         *ARRAY_APPEND_ARENA(&f->cli->arena, &config->mounts) = to;
     return r;

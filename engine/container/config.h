@@ -86,7 +86,7 @@ struct container_mount {
     bool chown;          /* the source belongs to the container's user from each start on (":U") */
     const char *options; /* bind, volume, tmpfs: "noexec,nodev …"; NULL */
     bool no_copy;        /* volume: no copy-up of the image's content */
-    const char *subpath; /* volume, image: below its root */
+    const char *subpath; /* bind, volume, image: below its root, wherever links within it lead */
     const char *volume_driver;             /* for a volume that does not exist yet; NULL: local */
     struct container_pairs volume_options; /* likewise */
     struct container_pairs volume_labels;  /* likewise */

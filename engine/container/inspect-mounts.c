@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/json/json.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "engine/container/container-internal.h"
 
@@ -116,11 +117,19 @@ static json_t *tmpfs_options(const struct container_mount *m)
     return options;
 }
 
-static json_t *mount_spec(const struct container_mount *m)
+/* Neither Docker nor Podman has a field for what is below a bind's source. */
+static const char *source_of(struct arena *arena, const struct container_mount *m)
+{
+    return m->type == CONTAINER_MOUNT_BIND && !string_is_empty(m->subpath)
+                   ? path_join(arena, m->source, m->subpath)
+                   : m->source;
+}
+
+static json_t *mount_spec(struct arena *arena, const struct container_mount *m)
 {
     json_t *mount = json_pack("{s:s}", "Type", container_mount_type_names[m->type]);
 
-    set_text(mount, "Source", m->source);
+    set_text(mount, "Source", source_of(arena, m));
     set_text(mount, "Target", m->target);
     set_true(mount, "ReadOnly", m->read_only && m->type != CONTAINER_MOUNT_IMAGE);
     if (m->type == CONTAINER_MOUNT_BIND)
@@ -135,7 +144,7 @@ static json_t *mount_spec(const struct container_mount *m)
     return mount;
 }
 
-json_t *inspect_mount_specs(const struct container_config *config)
+json_t *inspect_mount_specs(struct arena *arena, const struct container_config *config)
 {
     json_t *mounts = NULL;
 
@@ -145,7 +154,7 @@ json_t *inspect_mount_specs(const struct container_config *config)
         if (m->from_short_form || m->anonymous)
             continue;
         mounts = mounts ? mounts : json_array();
-        json_array_append_new(mounts, mount_spec(m));
+        json_array_append_new(mounts, mount_spec(arena, m));
     }
     return mounts;
 }
@@ -159,7 +168,7 @@ json_t *inspect_mounts(struct engine *engine, struct arena *arena, const struct 
     for (size_t i = 0; i < c->config.mounts.len; i++) {
         const struct container_mount *m = &c->config.mounts.items[i];
         json_t *mount = json_pack("{s:s}", "Type", container_mount_type_names[m->type]);
-        const char *source = m->source ? m->source : "";
+        const char *source = m->source ? source_of(arena, m) : "";
 
         if (m->type == CONTAINER_MOUNT_TMPFS && m->from_short_form) {
             json_decref(mount);

@@ -360,7 +360,7 @@ static json_t *build_host_config(struct arena *arena, const struct container *c)
         json_object_set_new(host, "Init", json_true());
     if (f->sysctls.len)
         json_object_set_new(host, "Sysctls", container_pairs_to_json(&f->sysctls));
-    json_t *tmpfs = inspect_tmpfs(f), *mounts = inspect_mount_specs(f);
+    json_t *tmpfs = inspect_tmpfs(f), *mounts = inspect_mount_specs(arena, f);
     if (json_object_size(tmpfs) > 0)
         json_object_set(host, "Tmpfs", tmpfs);
     json_decref(tmpfs);

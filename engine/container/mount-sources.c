@@ -110,7 +110,7 @@ static bool find_mount(const char *path, char **text, struct str *ret)
 }
 
 /* What is not shared on the machine cannot be shared with it; the kernel would not say so. */
-static int check_propagation(const struct container_mount *m, struct error **err)
+static int check_propagation(const struct container_mount *m, const char *path, struct error **err)
 {
     const char *wanted = m->propagation ? m->propagation + (m->propagation[0] == 'r') : "";
     bool is_shared = false, is_slave = false;
@@ -118,7 +118,7 @@ static int check_propagation(const struct container_mount *m, struct error **err
     struct str line, word, mount_point = { 0 };
 
     if ((strcmp(wanted, "shared") != 0 && strcmp(wanted, "slave") != 0) ||
-            !find_mount(m->source, &text, &line))
+            !find_mount(path, &text, &line))
         return 0;
     /* parent, device, root, mount point, options, then the optional fields up to "-" */
     for (int field = 0; str_split_next(&line, ' ', &word) && !str_is_equal_z(word, "-"); field++) {
@@ -134,16 +134,37 @@ static int check_propagation(const struct container_mount *m, struct error **err
             STR_FMT(mount_point), wanted[1] == 'l' ? " or slave" : "");
 }
 
-static int resolve_bind(const struct container_mount *m, struct error **err)
+/* What is below a source that others can write is looked for anew at each start: a path found earlier may have become
+ * a link that leads out. */
+static int resolve_below(
+        const struct container_mount *m, struct oci_mount_source *ret, struct error **err)
 {
+    char path[FS_FD_PATH_MAX];
+    auto_close int root = open(m->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (root < 0)
+        return error_set(err, errno, NULL, "cannot open \"%s\"", m->source);
+    auto_close int fd = fs_try_open_in_root(root, m->subpath, O_PATH, 0);
+    if (fd < 0)
+        return error_set(
+                err, -fd, NULL, "cannot access path \"%s\" of \"%s\"", m->subpath, m->source);
+    ret->subdir = m->subpath;
+    return check_propagation(m, fs_fd_path(fd, path), err);
+}
+
+static int resolve_bind(
+        const struct container_mount *m, struct oci_mount_source *ret, struct error **err)
+{
+    if (!string_is_empty(m->subpath))
+        return resolve_below(m, ret, err);
     if (access(m->source, F_OK) == 0 || errno != ENOENT)
-        return check_propagation(m, err);
+        return check_propagation(m, m->source, err);
     if (!m->create_host_path)
         return error_set_plain(err, EINVAL, NULL,
                 "invalid mount config for type \"bind\": bind source path does not exist: %s",
                 m->source);
     auto_close int fd = fs_mkdir_parents(AT_FDCWD, m->source, 0755, err);
-    return fd < 0 ? fd : check_propagation(m, err);
+    return fd < 0 ? fd : check_propagation(m, m->source, err);
 }
 
 /* ":O": what was found becomes the lower directory. */
@@ -169,7 +190,7 @@ static int resolve(struct engine *engine, struct arena *arena, const struct cont
     if (m->type == CONTAINER_MOUNT_VOLUME)
         r = resolve_volume(engine, arena, m, layers_dir ? c->id : NULL, ret, err);
     else if (m->type == CONTAINER_MOUNT_BIND)
-        r = resolve_bind(m, err);
+        r = resolve_bind(m, ret, err);
     else if (m->type == CONTAINER_MOUNT_IMAGE)
         r = container_image_source(engine, arena, m, layers_dir, index, ret, err);
     if (r >= 0 && m->overlay && layers_dir)

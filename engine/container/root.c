@@ -147,6 +147,7 @@ static int collect_mounts(struct engine *engine, struct arena *arena, const stru
         *ARRAY_APPEND_ARENA(arena, ret) = (struct rootfs_mount){
             .target = mounts->items[i].target,
             .source = sources[i].source,
+            .subdir = sources[i].subdir,
             .type = sources[i].type,
             .options = sources[i].options,
             .read_only = mounts->items[i].read_only || mounts->items[i].overlay ||

@@ -34,7 +34,7 @@ static int open_target(int root_fd, const struct rootfs_mount *mount, struct err
             root_fd, mount->target, O_RDONLY | O_CREAT | O_EXCL | O_NONBLOCK, 0644, err);
 }
 
-int rootfs_mount_attach(int root_fd, const struct rootfs_mount *mount_of, struct error **err)
+static int attach(int root_fd, const struct rootfs_mount *mount_of, struct error **err)
 {
     auto_close int fd = open_target(root_fd, mount_of, err);
     char target[THREAD_FD_PATH_MAX];
@@ -60,4 +60,22 @@ int rootfs_mount_attach(int root_fd, const struct rootfs_mount *mount_of, struct
         return error_set(err, errno, NULL, "cannot make \"%s\" of the container read-only",
                 mount_of->target);
     return 0;
+}
+
+int rootfs_mount_attach(int root_fd, const struct rootfs_mount *mount_of, struct error **err)
+{
+    struct rootfs_mount below = *mount_of;
+    char source[THREAD_FD_PATH_MAX];
+
+    if (!mount_of->subdir)
+        return attach(root_fd, mount_of, err);
+    auto_close int top = open(mount_of->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0)
+        return error_set(err, errno, NULL, "cannot open \"%s\"", mount_of->source);
+    auto_close int fd = fs_open_in_root(top, mount_of->subdir, O_PATH, 0, err);
+    if (fd < 0)
+        return fd;
+    snprintf(source, sizeof(source), "/proc/thread-self/fd/%d", fd);
+    below.source = source;
+    return attach(root_fd, &below, err);
 }

@@ -9,6 +9,7 @@ struct error;
 struct rootfs_mount {
     const char *target;  /* absolute in the root */
     const char *source;  /* directory or file to bind, or the device of `type` */
+    const char *subdir;  /* of a bind's source, looked up with the source as root; NULL: itself */
     const char *type;    /* NULL: a bind */
     const char *options; /* of the file system, comma-separated; NULL: none */
     bool read_only;

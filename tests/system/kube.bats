@@ -209,6 +209,33 @@ END
     [ -z "$(berth volume ls -q)" ]
 }
 
+@test "a subPath of a host path is looked for at each start, and no link leads out of the host path" {
+    mkdir -p outside host/sub
+    echo secret >outside/file
+    echo mine >host/sub/file
+    pod web 'containers:' \
+        '- {name: a, image: busybox, command: [sleep, "1000"], volumeMounts: [{name: h, mountPath: /d}]}' \
+        '- {name: b, image: busybox, command: [sleep, "1000"], volumeMounts: [{name: h, mountPath: /m, subPath: sub}]}' \
+        "volumes: [{name: h, hostPath: {path: $WORK/host}}]"
+    berth kube play play.yaml
+    [ "$(berth exec web-b cat /m/file)" = mine ]
+    [ "$(berth inspect --format '{{range .Mounts}}{{.Source}}{{end}}' web-b)" = "$WORK/host/sub" ]
+    # What lies within stays reachable.
+    berth exec web-a sh -c "mv /d/sub /d/moved && ln -s /moved /d/sub"
+    berth restart -t 0 web-b
+    [ "$(berth exec web-b cat /m/file)" = mine ]
+    berth exec web-a sh -c "rm /d/sub && ln -s $WORK/outside /d/sub"
+    run -1 berth restart -t 0 web-b
+    assert_output_has "cannot access path \"sub\" of \"$WORK/host\""
+    run ! berth exec web-b cat /m/file
+    # Neither in one that does not run.
+    run ! berth cp web-b:/m/file got
+    [ ! -e got ]
+    berth exec web-a sh -c "rm /d/sub && ln -s moved /d/sub"
+    berth cp web-b:/m/file got
+    [ "$(cat got)" = mine ]
+}
+
 @test "ports, host names, name servers, limits and rights reach the pod and its containers" {
     port=$(free_port)
     pod web 'hostname: front' 'shareProcessNamespace: true' \
