@@ -26,6 +26,7 @@
 #include "engine/container/pod.h"
 #include "engine/container/secret-store.h"
 #include "engine/network/network.h"
+#include "engine/volume/volume-mount.h"
 #include "engine/volume/volume.h"
 #include "kube/read.h"
 
@@ -158,9 +159,11 @@ static int make_secrets(struct playing *p, struct error **err)
     return r;
 }
 
+/* Replaced whole: containers see the old or the new one, and what they may have put at its name is never opened. */
 static int write_file(int dir_fd, const struct kube_file_plan *file, struct error **err)
 {
     const char *slash = strrchr(file->path, '/');
+    auto_close int own_fd = -EBADF;
 
     if (slash) { /* an item may be in a directory of its own */
         char parent[LIMIT_PATH_BYTES];
@@ -168,19 +171,12 @@ static int write_file(int dir_fd, const struct kube_file_plan *file, struct erro
 
         if (len < 0 || (size_t)len >= sizeof(parent))
             return error_set_plain(err, ENAMETOOLONG, NULL, "the path of a file is too long");
-        auto_close int parent_fd = fs_mkdir_in_root(
-                dir_fd, parent, 0755, geteuid(), getegid(), err);
-        if (parent_fd < 0)
-            return parent_fd;
+        own_fd = fs_mkdir_in_root(dir_fd, parent, 0755, geteuid(), getegid(), err);
+        if (own_fd < 0)
+            return own_fd;
     }
-    auto_close int fd = fs_open_in_root(
-            dir_fd, file->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY, 0600, err);
-    if (fd < 0)
-        return fd;
-    int r = fd_write_all(fd, (const char *)file->data, file->len);
-    if (r >= 0 && fchmod(fd, (mode_t)file->mode) < 0)
-        r = -errno;
-    return r < 0 ? error_set(err, -r, NULL, "cannot write \"%s\"", file->path) : 0;
+    return fs_replace_file(slash ? own_fd : dir_fd, slash ? slash + 1 : file->path, file->data,
+            file->len, (mode_t)file->mode, FS_NO_SYNC, err);
 }
 
 /* A volume of that name, with these files in it; others in it stay. */
@@ -192,6 +188,11 @@ static int make_files(struct playing *p, const struct kube_files_plan *plan, str
 
     if (r < 0)
         return r;
+    /* They would lie below what is mounted over them. */
+    if (volume_has_device(&volume))
+        return error_set_plain(err, EOPNOTSUPP, NULL,
+                "cannot fill volume %s: it is there already, with a device of its own",
+                plan->volume);
     auto_close int dir_fd = open(volume.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return error_set(err, errno, NULL, "cannot open volume %s", plan->volume);
@@ -219,7 +220,7 @@ static int make_below(struct playing *p, const char *name, const char *path, str
     int r = volume_create(p->engine, &p->cli->arena,
             &(struct volume_create_options){ .name = name }, &volume, err);
 
-    if (r < 0 || container_pairs_get(&volume.options, "device"))
+    if (r < 0 || volume_has_device(&volume))
         return r;
     auto_close int dir_fd = open(volume.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)

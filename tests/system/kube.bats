@@ -236,6 +236,26 @@ END
     [ "$(cat got)" = mine ]
 }
 
+@test "files of config maps replace whatever a container has put at their names" {
+    pod web 'containers:' \
+        '- {name: a, image: busybox, command: [sleep, "1000"], volumeMounts: [{name: c, mountPath: /c}]}' \
+        'volumes: [{name: c, configMap: {name: cm, items: [{key: a, path: a}, {key: a, path: d/b}, {key: a, path: e}]}}]'
+    printf -- '---\nkind: ConfigMap\nmetadata: {name: cm}\ndata: {a: text}\n' >>play.yaml
+    berth kube play play.yaml
+    echo outside >outside
+    berth exec web-a sh -c "rm /c/a /c/d/b /c/e; mkfifo /c/a /c/d/b; ln -s $WORK/outside /c/e"
+    run -0 timeout 60 berth kube play --replace play.yaml
+    [ "$(berth exec web-a cat /c/a /c/d/b /c/e)" = texttexttext ]
+    [ "$(cat outside)" = outside ]
+    [ "$(berth exec web-a sh -c 'ls -A /c | wc -l')" -eq 3 ]
+    berth kube down --force play.yaml
+    # Over a volume with a device they would not be seen.
+    berth volume create --opt type=tmpfs --opt device=tmpfs cm
+    run -125 berth kube play play.yaml
+    assert_output_has "cannot fill volume cm: it is there already, with a device of its own"
+    [ -z "$(berth ps -aq)" ]
+}
+
 @test "ports, host names, name servers, limits and rights reach the pod and its containers" {
     port=$(free_port)
     pod web 'hostname: front' 'shareProcessNamespace: true' \
