@@ -215,10 +215,8 @@ int fs_remove_file(int dir_fd, const char *name, struct error **err)
                    : 0;
 }
 
-int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait)
+static int lock_file(int dir_fd, const char *name, int operation, const atomic_bool *cancel)
 {
-    int operation = (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
-
     for (;;) {
         struct stat status;
 
@@ -229,6 +227,8 @@ int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait)
         while (flock(fd, operation) < 0) {
             if (errno != EINTR)
                 return -errno;
+            if (cancel && atomic_load(cancel))
+                return -ECANCELED;
         }
         if (fstat(fd, &status) < 0)
             return -errno;
@@ -236,6 +236,16 @@ int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait)
             return TAKE_FD(fd);
         /* Its last holder removed the file while we waited: lock the one that is there now. */
     }
+}
+
+int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait)
+{
+    return lock_file(dir_fd, name, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB), NULL);
+}
+
+int fs_lock_unless(int dir_fd, const char *name, const atomic_bool *cancel)
+{
+    return lock_file(dir_fd, name, LOCK_EX, cancel);
 }
 
 static int copy_by_hand(int from_fd, int to_fd, uint64_t len, uint64_t *copied)

@@ -2,6 +2,7 @@
  * context) fs_open_in_root() is the only door; then work goes on with that descriptor. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,6 +81,9 @@ uint64_t fs_tree_size(int dir_fd, const char *name);
 /* An flock on `name` in dir_fd (created 0600): exclusive or shared, waiting or not. Returns a
  * descriptor that holds the lock until closed, or -EWOULDBLOCK when wait is false and it is taken. */
 int fs_lock(int dir_fd, const char *name, bool exclusive, bool wait);
+
+/* Exclusive and waiting; -ECANCELED when a signal comes while it waits and its handler has set *cancel. */
+int fs_lock_unless(int dir_fd, const char *name, const atomic_bool *cancel);
 
 /* Copies `len` bytes (UINT64_MAX: to the end) between files with the cheapest way the kernel has. */
 int fs_copy_range(int from_fd, int to_fd, uint64_t len, uint64_t *ret_copied, struct error **err);

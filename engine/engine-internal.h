@@ -32,5 +32,8 @@ void engine_event(struct engine *engine, const char *type, const char *action, c
  * open: locks come first, then the transaction. */
 int engine_lock(struct engine *engine, const char *name, bool wait, struct error **err);
 
+/* The same, waiting until the caller wants the work to end (-ECANCELED): for what may be held long. */
+int engine_lock_unless_cancelled(struct engine *engine, const char *name, struct error **err);
+
 /* Removes the lock's file; only by its holder, when what it guards is gone for good. */
 void engine_lock_remove(struct engine *engine, const char *name);

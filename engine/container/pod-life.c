@@ -14,6 +14,7 @@
 #include "engine/monitor/control.h"
 
 #define INFRA_LOCK_SUFFIX ".infra"
+#define START_LOCK_SUFFIX ".start"
 #define IDLE_ATTEMPTS 3
 
 /* ---- In the life of one container ---- */
@@ -57,12 +58,26 @@ static int lock_infra_start(struct engine *engine, const char *pod_id, struct er
     return engine_lock(engine, name, true, err);
 }
 
+/* RUN/locks/POD.start: one start at a time, for as long as it takes: it lets go of the pod's lock while it waits for a
+ * container that runs first, so that the pod can be stopped and removed meanwhile. Taken before the pod's lock. */
+static int lock_start(struct engine *engine, const char *pod_id, struct error **err)
+{
+    char name[CONTAINER_ID_HEX + sizeof(START_LOCK_SUFFIX)];
+
+    snprintf(name, sizeof(name), "%s" START_LOCK_SUFFIX, pod_id);
+    return engine_lock_unless_cancelled(engine, name, err);
+}
+
 static void remove_locks(struct engine *engine, const char *pod_id)
 {
+    static const char *const suffixes[] = { INFRA_LOCK_SUFFIX, START_LOCK_SUFFIX };
     char name[CONTAINER_ID_HEX + sizeof(INFRA_LOCK_SUFFIX)];
 
-    snprintf(name, sizeof(name), "%s" INFRA_LOCK_SUFFIX, pod_id);
-    engine_lock_remove(engine, name);
+    _Static_assert(sizeof(INFRA_LOCK_SUFFIX) == sizeof(START_LOCK_SUFFIX), "room for either");
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        snprintf(name, sizeof(name), "%s%s", pod_id, suffixes[i]);
+        engine_lock_remove(engine, name);
+    }
     engine_lock_remove(engine, pod_id);
 }
 
@@ -156,7 +171,7 @@ static int begin(struct engine *engine, struct arena *arena, const char *referen
     if (r < 0)
         return r;
     const char *id = pod->id;
-    lock = engine_lock(engine, id, true, err);
+    lock = engine_lock_unless_cancelled(engine, id, err);
     if (lock < 0)
         return lock;
     r = pod_get(engine, arena, id, ret, err);
@@ -223,15 +238,77 @@ static bool has_running_member(const struct pod *pod)
     return false;
 }
 
-/* To its end, which has to be a good one. */
-static int run_first(struct engine *engine, const struct container *c, struct error **err)
+/* A pod that is being started: what its locks guard, and the pod as it was when its lock was last taken. */
+struct starting {
+    struct engine *engine;
+    struct arena *arena;
+    struct pod *pod;
+    int start_lock, lock;
+};
+#define STARTING_INIT(engine_, arena_)                                               \
+    {                                                                                \
+        .engine = (engine_), .arena = (arena_), .start_lock = -EBADF, .lock = -EBADF \
+    }
+
+static void starting_release(struct starting *s)
 {
-    int exit_code = 0;
-    int r = start_untold(engine, c->id, err);
+    s->lock = fd_close(s->lock);
+    s->start_lock = fd_close(s->start_lock);
+}
+
+static int begin_start(struct starting *s, const char *reference, struct error **err)
+{
+    struct pod *pod = NULL;
+    int r = pod_get(s->engine, s->arena, reference, &pod, err);
 
     if (r >= 0)
-        r = container_wait(
-                engine, c->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, &exit_code, err);
+        r = s->start_lock = lock_start(s->engine, pod->id, err);
+    if (r < 0)
+        return r;
+    r = begin(s->engine, s->arena, pod->id, &s->pod, &s->lock, err);
+    if (r == -ENOENT)
+        remove_locks(s->engine, pod->id);
+    return r;
+}
+
+/* Somebody told it to stop, and with it the pod. */
+static int was_stopped(struct engine *engine, const char *id, struct error **err)
+{
+    auto_(stmt_done_p) struct stmt *stmt = NULL;
+    int r = db_query(engine->db, &stmt, err,
+            "SELECT 1 FROM containers WHERE id = ? AND desired = '" CONTAINER_DESIRED_STOPPED "'",
+            "t", id);
+
+    return r < 0 ? r : stmt_step(stmt, err);
+}
+
+/* Without the pod's lock, which whoever stops the pod needs. */
+static int await_first(
+        struct starting *s, const struct container *c, int *ret_exit_code, struct error **err)
+{
+    const char *pod_id = s->pod->id;
+
+    s->lock = fd_close(s->lock);
+    int r = container_wait(
+            s->engine, c->id, CONTAINER_WAIT_NOT_RUNNING, TIMEOUT_NEVER, ret_exit_code, err);
+    if (r >= 0)
+        r = begin(s->engine, s->arena, pod_id, &s->pod, &s->lock, err);
+    if (r >= 0)
+        r = was_stopped(s->engine, c->id, err);
+    return r <= 0 ? r
+                  : error_set_plain(err, ECANCELED, NULL,
+                            "pod %s is not started: init container %s was stopped", s->pod->name,
+                            c->name);
+}
+
+/* To its end, which has to be a good one. */
+static int run_first(struct starting *s, const struct container *c, struct error **err)
+{
+    int exit_code = 0;
+    int r = start_untold(s->engine, c->id, err);
+
+    if (r >= 0)
+        r = await_first(s, c, &exit_code, err);
     if (r < 0)
         return r;
     if (exit_code)
@@ -240,37 +317,37 @@ static int run_first(struct engine *engine, const struct container *c, struct er
     fault_point("pod.start.first");
     if (strcmp(c->config.pod_init, POD_INIT_ONCE) != 0)
         return 0;
-    r = container_remove_in(engine, c->id,
+    r = container_remove_in(s->engine, c->id,
             &(struct container_remove_options){ .force = true, .volumes = true }, err);
     return r == -ENOENT ? 0 : r;
 }
 
 static const struct pod_start_options no_options = { 0 };
 
-static int start_all(struct engine *engine, const struct pod *pod,
-        const struct pod_start_options *options, struct error **err)
+static int start_all(
+        struct starting *s, const struct pod_start_options *options, struct error **err)
 {
+    const struct pod *pod = s->pod; /* s->pod is read anew after each that runs first */
     const struct container *infra = pod_infra(pod);
-    int r = infra ? start_infra(engine, pod->id, infra->id, options->service, err) : 0;
+    int r = infra ? start_infra(s->engine, pod->id, infra->id, options->service, err) : 0;
     bool runs = has_running_member(pod);
 
     for (size_t i = 0; i < pod->containers.len && r >= 0 && !runs; i++)
         if (pod->containers.items[i]->config.pod_init)
-            r = run_first(engine, pod->containers.items[i], err);
-    return r < 0 ? r : for_each(engine, pod, true, start_member, options, err);
+            r = run_first(s, pod->containers.items[i], err);
+    return r < 0 ? r : for_each(s->engine, s->pod, true, start_member, options, err);
 }
 
 int pod_start(struct engine *engine, const char *reference, const struct pod_start_options *options,
         struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
-    auto_close int lock = -EBADF;
-    struct pod *pod = NULL;
-    int r = begin(engine, &arena, reference, &pod, &lock, err);
+    auto_(starting_release) struct starting s = STARTING_INIT(engine, &arena);
+    int r = begin_start(&s, reference, err);
 
     if (r >= 0)
-        r = start_all(engine, pod, options ? options : &no_options, err);
-    return r < 0 ? r : told(engine, pod, "start");
+        r = start_all(&s, options ? options : &no_options, err);
+    return r < 0 ? r : told(engine, s.pod, "start");
 }
 
 static int tell_to_stop(
@@ -345,20 +422,22 @@ int pod_stop(struct engine *engine, const char *reference, int64_t timeout_sec, 
     return r < 0 ? r : told(engine, pod, "stop");
 }
 
+/* Stopped first, which ends a start that waits; then without those that --rm has removed. */
 int pod_restart(struct engine *engine, const char *reference, struct error **err)
 {
     auto_(arena_release) struct arena arena = ARENA_INIT;
-    auto_close int lock = -EBADF;
-    struct pod *pod = NULL, *now = NULL;
-    int r = begin(engine, &arena, reference, &pod, &lock, err);
+    auto_(starting_release) struct starting s = STARTING_INIT(engine, &arena);
+    struct pod *pod = NULL;
+    int r = begin(engine, &arena, reference, &pod, &s.lock, err);
 
     if (r >= 0)
         r = stop_all(engine, pod, CONTAINER_STOP_TIMEOUT_UNSET, err);
-    if (r >= 0) /* without those that --rm has removed */
-        r = pod_get(engine, &arena, pod->id, &now, err);
+    s.lock = fd_close(s.lock);
     if (r >= 0)
-        r = start_all(engine, now, &no_options, err);
-    return r < 0 ? r : told(engine, now, "restart");
+        r = begin_start(&s, pod->id, err);
+    if (r >= 0)
+        r = start_all(&s, &no_options, err);
+    return r < 0 ? r : told(engine, s.pod, "restart");
 }
 
 static int kill_one(

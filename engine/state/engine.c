@@ -232,6 +232,19 @@ int engine_lock(struct engine *engine, const char *name, bool wait, struct error
     }
 }
 
+int engine_lock_unless_cancelled(struct engine *engine, const char *name, struct error **err)
+{
+    char path[sizeof("locks/") + LIMIT_NAME_BYTES];
+
+    snprintf(path, sizeof(path), "locks/%s", name);
+    int fd = fs_lock_unless(engine->run_fd, path, engine->options.cancel);
+    if (fd == -ECANCELED)
+        return engine_check_cancelled(engine, err);
+    return fd < 0 ? error_set(
+                            err, -fd, NULL, "cannot lock \"%s/%s\"", engine->options.run_dir, path)
+                  : fd;
+}
+
 void engine_lock_remove(struct engine *engine, const char *name)
 {
     char path[sizeof("locks/") + LIMIT_NAME_BYTES];

@@ -362,6 +362,18 @@ END
     [ "$(state_of web-main)" = created ]
 }
 
+@test "a pod that waits for an init container is taken down" {
+    pod web 'initContainers:' '- {name: i, image: busybox, command: [sleep, "1000"]}' \
+        'containers:' '- {name: main, image: busybox, command: [sleep, "1000"]}'
+    berth kube play play.yaml >played 2>&1 &
+    playing=$!
+    wait_for 20 sh -c '[ "$(berth inspect --format "{{.State.Status}}" web-i)" = running ]'
+    run -0 timeout 60 berth kube down play.yaml
+    run ! wait "$playing"
+    [ -z "$(berth ps -aq)" ]
+    wait_for 30 nothing_lives
+}
+
 @test "--wait stays until the pods have ended or a signal comes, and leaves nothing" {
     pod web 'restartPolicy: Never' 'containers:' '- {name: one, image: busybox, command: [sleep, "1"]}' \
         '- {name: two, image: busybox, command: [sh, -c, "exit 3"], volumeMounts: [{name: v, mountPath: /v}]}' \

@@ -377,3 +377,43 @@ assert pod["Labels"] == {"colour": "red"}, pod
     berth pod start pp
     wait_for 20 sh -c '[ "$(berth exec other cat /s/seen | wc -l)" -eq 2 ]'
 }
+
+@test "a pod whose init container does not end is stopped and removed; its other containers are not started" {
+    start_in_background() {
+        berth pod start pp >started 2>&1 &
+        starting=$!
+        wait_for 20 sh -c '[ "$(berth inspect --format "{{.State.Status}}" first)" = running ]'
+    }
+    berth pod create --name pp >/dev/null
+    # One that ends well when it is told to end is not done either.
+    berth create --pod pp --name first --init-ctr always busybox \
+        sh -c 'trap "exit 0" TERM; sleep 1000 & wait' >/dev/null
+    berth create --pod pp --name other busybox sleep 1000 >/dev/null
+    start_in_background
+    run -0 timeout 60 berth pod stop -t 10 pp
+    code=0
+    wait "$starting" || code=$?
+    [ "$code" -eq 125 ]
+    grep "pod pp is not started: init container first was stopped" started
+    [ "$(berth inspect --format '{{.State.Status}}' other)" = created ]
+    # A second start waits for the first, and can be interrupted.
+    start_in_background
+    berth pod start pp >second 2>&1 &
+    second=$!
+    wait_for 20 grep -q -- "-> FLOCK .* $second " /proc/locks
+    kill -TERM "$second"
+    code=0
+    wait "$second" || code=$?
+    [ "$code" -ne 0 ]
+    berth inspect first >/dev/null
+    timeout 60 berth pod restart pp >/dev/null 2>&1 & # ends the start that waits, and waits itself
+    restarting=$!
+    code=0
+    wait "$starting" || code=$?
+    [ "$code" -eq 125 ]
+    wait_for 20 sh -c '[ "$(berth inspect --format "{{.State.Status}}" first)" = running ]'
+    run -0 timeout 60 berth pod rm -f -t 0 pp
+    wait "$restarting" || :
+    [ -z "$(berth ps -aq)" ]
+    wait_for 30 nothing_lives
+}
