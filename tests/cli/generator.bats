@@ -127,7 +127,7 @@ describe() {
     run -1 "$generator" -no-kmsg-log out
     [[ $output == *"generating service file out/../evil.service"* ]]
     grep -q '^ExecStart=' out/v-volume.service
-    ! grep -q old out/v-volume.service
+    ! grep -q old out/v-volume.service || return 1
     [ "$(ls out)" = v-volume.service ]
     [ "$(ls)" = "$(printf 'out\nunits')" ]
 }

@@ -145,7 +145,7 @@ SH
     berth logout "$BASIC"
     [ ! -e "$STATE/kept" ]
     berth logout "$BASIC"
-    ! grep -q secret "$STATE/words"
+    ! grep -q secret "$STATE/words" || return 1
     berth login -u id -p secret "$TOKEN"
     [ "$(jq -r '[.Username, .Secret] | join(" ")' "$STATE/kept")" = "<token> identity" ]
 }

@@ -48,7 +48,7 @@ reverse6() { python3 -c 'import ipaddress, sys; print(ipaddress.ip_address(sys.a
     a=$(tool up a front=web)
     b=$(tool up b front=web)
     [[ $(address_of "$a") = fd*::2 && $(gateway_of "$a") = fd*::1 ]]
-    ! in_container "$a" ip -6 addr | grep tentative
+    ! in_container "$a" ip -6 addr | grep tentative || return 1
     serve in_container "$b" "$TOOLS/$peer" serve tcp6 80 b
     expect "b $(address_of "$a")" in_container "$a" "$TOOLS/$peer" ask tcp "$(address_of "$b")" 80
     server=$(in_container "$a" ip route | awk '/default/ { print $3 }')

@@ -68,7 +68,7 @@ teardown() {
     run -0 berth push -a "$REGISTRY/team/all"
     assert_output_has "The push refers to repository [$REGISTRY/team/all]"
     [ "$(sed -n 's/^PUT .*manifests\/\([^ ]*\).*/\1/p' "$STATE/log" | tr '\n' ' ')" = "1 2 latest " ]
-    ! grep -q all2 "$STATE/log"
+    ! grep -q all2 "$STATE/log" || return 1
     run -0 berth push -a -q "$REGISTRY/team/all"
     [ "$output" = "$REGISTRY/team/all" ]
     run -1 berth push -a "$REGISTRY/team/all:1"
@@ -126,7 +126,7 @@ YAML
     run -0 berth compose push web
     assert_output_has "$REGISTRY/team/web:1  Pushed"
     [ "$(grep -c '^PUT .*team/web/manifests/\(1\|latest\) 201' "$STATE/log")" = 2 ]
-    ! grep -q team/db "$STATE/log"
+    ! grep -q team/db "$STATE/log" || return 1
     run -0 berth compose push --include-deps -q web
     grep -q 'PUT /v2/team/db/manifests/latest 201' "$STATE/log"
     sed -i "s|$REGISTRY/team/db|$REGISTRY/deny/db|" compose.yaml
@@ -150,10 +150,10 @@ YAML
     run -1 berth compose publish "$REGISTRY/team/stack"
     assert_output_has 'env_file declared'
     echo PASSWORD=x >secret.env
-    ! grep -q PUT "$STATE/log"
+    ! grep -q PUT "$STATE/log" || return 1
     run -0 berth compose -f compose.yaml -f override.yaml publish --dry-run --with-env "$REGISTRY/team/stack"
     assert_output_has "Would publish override.yaml in $REGISTRY/team/stack"
-    ! grep -q PUT "$STATE/log"
+    ! grep -q PUT "$STATE/log" || return 1
     run -0 berth compose -f compose.yaml -f override.yaml publish -y --with-env --resolve-image-digests "$REGISTRY/team/stack:1"
     assert_output_has "$REGISTRY/team/stack:1 published"
     get() { python3 -c 'import sys, urllib.request; sys.stdout.write(urllib.request.urlopen("http://" + sys.argv[1]).read().decode())' "$REGISTRY/v2/team/stack/$1"; }
@@ -162,7 +162,7 @@ YAML
     [ "$(jq -r '.layers[].mediaType' manifest | tr '\n' ' ')" = \
         "application/vnd.docker.compose.file+yaml application/vnd.docker.compose.file+yaml application/vnd.docker.compose.envfile application/vnd.docker.compose.file+yaml " ]
     get "blobs/$(jq -r '.layers[0].digest' manifest)" >first
-    ! grep -q 'secret\|none' first
+    ! grep -q 'secret\|none' first || return 1
     grep -q "$(jq -r '.layers[2].annotations["com.docker.compose.envfile"]' manifest)" first
     [ "$(get "blobs/$(jq -r '.layers[2].digest' manifest)")" = PASSWORD=x ]
     get "blobs/$(jq -r '.layers[3].digest' manifest)" | grep -q "image: \"$REGISTRY/team/web:latest@sha256:"
@@ -181,7 +181,7 @@ YAML
         name=$(jq -r ".layers[$i].annotations | (.\"com.docker.compose.file\" // .\"com.docker.compose.envfile\")" manifest)
         get "blobs/$(jq -r ".layers[$i].digest" manifest)" >"fetched/$name"
     done
-    ! grep -r bases fetched
+    ! grep -r bases fetched || return 1
     run -0 --separate-stderr berth compose -f fetched/extends.yaml config --format json
     [ "$(jq -c '.services.web | [.image, .labels, .environment]' <<<"$output")" = \
         '["busybox",{"deep":"1"},{"DEEP":"1","PASSWORD":"x"}]' ]

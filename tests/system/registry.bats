@@ -95,7 +95,7 @@ works() {
     run pull "$(ref plain)"
     [ "$status" -eq 0 ]
     [[ $output == *"Status: Image is up to date for $(ref plain)"* ]]
-    ! grep blobs "$SHARED/log"
+    ! grep blobs "$SHARED/log" || return 1
 }
 
 @test "another image with the same layers downloads only what is missing" {
@@ -128,7 +128,7 @@ works() {
     echo '{"auths": {"127.0.0.1:'"$PORT"'": {"auth": "'"$(printf user:secret | base64)"'"}}}' >"$HOME/.docker/config.json"
     works token-user
     grep -q 'GET /token.* auth=Basic' "$SHARED/log"
-    ! grep blobs "$SHARED/log" | grep -q auth=Basic
+    ! grep blobs "$SHARED/log" | grep -q auth=Basic || return 1
 }
 
 @test "an identity token is exchanged" {
@@ -176,7 +176,7 @@ works() {
     works redirect
     works token-redirect
     grep -q '^cdn GET .* auth=none' "$SHARED/log"
-    ! grep '^cdn' "$SHARED/log" | grep -v auth=none
+    ! grep '^cdn' "$SHARED/log" | grep -v auth=none || return 1
 }
 
 @test "redirects that do not end, or leave HTTP, are refused" {
@@ -452,7 +452,7 @@ resolved() {
     [ "${#index}" -eq 71 ] && [ "$index" != "$digest" ]
     [[ $output != *command* ]]
     [ "$(grep -c 'GET /v2/plain/test/manifests/1 ' "$SHARED/log")" -eq 1 ] # once for both
-    ! grep blobs "$SHARED/log"
+    ! grep blobs "$SHARED/log" || return 1
     run resolved "$project" config --resolve-image-digests
     [[ $output == *"image: $(ref plain)@$digest"* && $output == *"- x"* ]]
     nothing_left_of_resolving

@@ -48,7 +48,7 @@ was_told() {
     start_manager
     run -7 berth run --rm --name web --network none --sdnotify conmon busybox sh -c 'exit 7'
     wait_for 20 was_told "READY=1"
-    ! was_told MAINPID=
+    ! was_told MAINPID= || return 1
 }
 
 @test "one that is ready once it is healthy waits for its check, and asks for the time it takes" {
@@ -57,7 +57,7 @@ was_told() {
         --health-interval 50ms --health-retries 1000 busybox sleep 1000
     wait_for 20 was_told "EXTEND_TIMEOUT_USEC="
     wait_for 20 was_told "failed checks"
-    ! was_told READY=1
+    ! was_told READY=1 || return 1
     run -0 berth exec web touch /ready
     wait_for 20 was_told "READY=1 STATUS=running, healthy"
 }
@@ -67,7 +67,7 @@ was_told() {
     run -0 berth run -d --name web --network none --sdnotify container busybox sh -c 'env >/env; sleep 1000'
     wait_for 20 was_told MAINPID=
     wait_for 20 berth exec web grep -q NOTIFY_SOCKET=/run/notify/notify.sock /env
-    ! was_told READY=1
+    ! was_told READY=1 || return 1
     # As a program in the container would, through the socket that is mounted there.
     cd "$BERTH_RUN"/containers/*/notify # a socket's path has 107 bytes
     python3 -c '
@@ -77,8 +77,8 @@ client.sendto(b"MAINPID=1\nREADY=1\nFDSTORE=1\nSTATUS=all is well\nSTATUS=\x1b[3
 '
     wait_for 20 was_told "READY=1 STATUS=all is well"
     [ "$(grep -c MAINPID= "$WORK/told")" = 1 ]
-    ! was_told FDSTORE
-    ! was_told $'\033'
+    ! was_told FDSTORE || return 1
+    ! was_told $'\033' || return 1
 }
 
 @test "without a service manager the container runs all the same" {
