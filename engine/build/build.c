@@ -425,7 +425,7 @@ static int open_extra(
     const char *context = find_context(b, name);
     const char *ref = context ? context_image(context) : name;
 
-    if (!ref) {
+    if (context && !ref) {
         ret->what = arena_printf(&b->arena, "the context \"%s\"", name);
         ret->root_fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return ret->root_fd < 0 ? error_set(err, errno, NULL, "cannot open the context \"%s\" (%s)",
