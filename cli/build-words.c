@@ -1,26 +1,15 @@
 #include "cli/build-words.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/path.h"
 #include "base/str.h"
+#include "cli/specs.h"
 #include "engine/build/build.h"
-
-static int absolute(struct arena *arena, const char *path, const char **ret, struct error **err)
-{
-    char cwd[PATH_MAX];
-
-    if (!getcwd(cwd, sizeof(cwd)))
-        return error_set(err, errno, NULL, "cannot tell the current directory");
-    *ret = path_join(arena, cwd, path);
-    return 0;
-}
 
 int build_read_secret(
         struct arena *arena, const char *text, struct build_secret *ret, struct error **err)
@@ -57,7 +46,7 @@ int build_read_secret(
         variable = secret.id;
     if (!variable) {
         *ret = secret;
-        return absolute(arena, source ? source : secret.id, &ret->path, err);
+        return spec_absolute_path(arena, source ? source : secret.id, &ret->path, err);
     }
     secret.value = getenv(variable);
     if (!secret.value)
@@ -88,7 +77,7 @@ int build_read_ssh(struct arena *arena, const char *text, const char **ret_id,
     int r = 0;
 
     if (equals && equals[1])
-        r = absolute(arena, equals + 1, &named, err);
+        r = spec_absolute_path(arena, equals + 1, &named, err);
     if (r >= 0)
         r = build_choose_agent(text, named, &socket, err);
     if (r < 0)

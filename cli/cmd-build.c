@@ -1,7 +1,6 @@
 /* build: Docker's and Podman's options into build_options. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include "base/json/json.h"
 #include "base/limits.h"
 #include "base/parse.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "cli/build-words.h"
 #include "cli/cli.h"
@@ -244,16 +242,16 @@ static struct build_pair *to_pairs(
 static int read_places(struct cli *cli, const struct build_command_options *options,
         const char *context, struct build_options *build, struct error **err)
 {
-    char cwd[PATH_MAX];
     struct stat st;
+    int r;
 
     if (string_has_prefix(context, "http://") || string_has_prefix(context, "https://") ||
             string_has_prefix(context, "git@") || strcmp(context, "-") == 0)
         return error_set_plain(err, EOPNOTSUPP, NULL,
                 "a build context from \"%s\" is not supported: a directory is needed", context);
-    if (!getcwd(cwd, sizeof(cwd)))
-        return error_set(err, errno, NULL, "cannot tell the current directory");
-    build->context = path_join(&cli->arena, cwd, context);
+    r = spec_absolute_path(&cli->arena, context, &build->context, err);
+    if (r < 0)
+        return r;
     if (stat(build->context, &st) < 0)
         return error_set(err, errno, NULL, "cannot use the build context \"%s\"", context);
     if (!S_ISDIR(st.st_mode))
@@ -262,18 +260,18 @@ static int read_places(struct cli *cli, const struct build_command_options *opti
     if (options->file && strcmp(options->file, "-") == 0) {
         auto_free char *text = NULL;
         size_t len;
-        int r = fs_read_fd(STDIN_FILENO, LIMIT_DOCKERFILE_BYTES, &text, &len, err);
 
+        r = fs_read_fd(STDIN_FILENO, LIMIT_DOCKERFILE_BYTES, &text, &len, err);
         if (r < 0)
             return error_wrap(err, r, "cannot read the Dockerfile from standard input");
         build->inline_text = arena_strndup(&cli->arena, text, len);
         build->inline_name = "-";
     } else if (options->file) {
-        build->dockerfile = path_join(&cli->arena, cwd, options->file);
+        r = spec_absolute_path(&cli->arena, options->file, &build->dockerfile, err);
+        if (r < 0)
+            return r;
     }
-    if (options->ignore_file)
-        build->ignore_file = path_join(&cli->arena, cwd, options->ignore_file);
-    return 0;
+    return spec_absolute_path(&cli->arena, options->ignore_file, &build->ignore_file, err);
 }
 
 static int read_pull(const char *word, enum build_pull *ret, struct error **err)
@@ -373,12 +371,11 @@ static int finish(struct cli *cli, struct engine *engine,
         r = jsonx_write_file(AT_FDCWD, options->metadata_file, metadata, 0644, false, err);
     }
     for (size_t i = 0; r >= 0 && options->push && i < options->tags.len; i++) {
-        struct image_progress *display = image_progress_new(cli, options->quiet);
-        struct image_push_options how = { .progress = image_progress_callback(display),
-            .access = build->access };
+        const struct image_wish wish = {
+            .ref = options->tags.items[i], .access = build->access, .quiet = options->quiet
+        };
 
-        r = image_push(engine, options->tags.items[i], &how, NULL, err);
-        image_progress_free(display);
+        r = image_progress_push(cli, engine, &wish, err);
     }
     return r;
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/path.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/image-progress.h"
@@ -86,18 +85,13 @@ static int pull_all_tags(struct cli *cli, struct engine *engine, const struct im
     return r;
 }
 
-static bool names_tag_or_digest(const char *name)
-{
-    return strchr(name, '@') || strchr(path_last(name), ':');
-}
-
 /* What of the options can be told to be wrong before anything is asked for. */
 static int check_pull(const struct pull_options *options, const char *name, struct error **err)
 {
     if (!options->content_trust)
         return error_set_plain(
                 err, EOPNOTSUPP, NULL, "--disable-content-trust=false is not supported");
-    if (options->all_tags && names_tag_or_digest(name))
+    if (options->all_tags && image_names_tag_or_digest(name))
         return error_set_plain(err, EINVAL, NULL, "tag can't be used with --all-tags/-a");
     return 0;
 }

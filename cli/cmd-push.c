@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -66,22 +65,6 @@ static int list_tags(struct cli *cli, struct engine *engine, const char *reposit
     return r;
 }
 
-static int push_names(struct cli *cli, struct engine *engine, const struct strings *names,
-        const struct registry_access *access, bool quiet, struct error **err)
-{
-    int r = 0;
-
-    for (size_t i = 0; r >= 0 && i < names->len; i++) {
-        struct image_progress *display = image_progress_new(cli, quiet);
-        struct image_push_options how = { .progress = image_progress_callback(display),
-            .access = access };
-
-        r = image_push(engine, names->items[i], &how, NULL, err);
-        image_progress_free(display);
-    }
-    return r;
-}
-
 static int run_push(struct cli *cli, const void *data, int argc, char **argv)
 {
     const struct push_options *o = data;
@@ -99,7 +82,7 @@ static int run_push(struct cli *cli, const void *data, int argc, char **argv)
     if (!engine || image_ref_parse(argv[0], &ref, &err) < 0 ||
             registry_words_read(&o->registry, &said, &err) < 0)
         return report_error(cli, err);
-    if (o->all_tags && (strchr(argv[0], '@') || strchr(path_last(argv[0]), ':')))
+    if (o->all_tags && image_names_tag_or_digest(argv[0]))
         return report_failure(cli, "tag can't be used with --all-tags/-a");
     auto_free char *repository = image_ref_repository(&ref), *tagged = image_ref_tagged(&ref);
     if (o->all_tags && list_tags(cli, engine, repository, &all, &err) < 0)
@@ -107,7 +90,15 @@ static int run_push(struct cli *cli, const void *data, int argc, char **argv)
     if (!o->quiet)
         cli_print(cli, "The push refers to repository [%s]\n", repository);
     cli_interrupt_begin(cli);
-    int r = push_names(cli, engine, o->all_tags ? &all : &one, &said.access, o->quiet, &err);
+    const struct strings *names = o->all_tags ? &all : &one;
+    int r = 0;
+    for (size_t i = 0; i < names->len && r >= 0; i++) {
+        const struct image_wish wish = {
+            .ref = names->items[i], .access = &said.access, .quiet = o->quiet
+        };
+
+        r = image_progress_push(cli, engine, &wish, &err);
+    }
     cli_interrupt_end(cli);
     if (r < 0 && atomic_load(&cli->interrupted))
         return EXIT_STATUS_SIGNAL + cli_interrupt_signal();

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "base/timefmt.h"
@@ -194,4 +195,21 @@ int image_progress_pull(
         return error_set_plain(err, EINVAL, NULL,
                 "invalid pull policy \"%s\": expected always, missing, never or newer", word);
     return pull(cli, engine, wish, (enum image_pull_policy)policy, err);
+}
+
+int image_progress_push(
+        struct cli *cli, struct engine *engine, const struct image_wish *wish, struct error **err)
+{
+    struct image_progress *display = image_progress_new(cli, wish->quiet);
+    struct image_push_options how = { .progress = image_progress_callback(display),
+        .access = wish->access };
+    int r = image_push(engine, wish->ref, &how, NULL, err);
+
+    image_progress_free(display);
+    return r;
+}
+
+bool image_names_tag_or_digest(const char *name)
+{
+    return strchr(name, '@') || strchr(path_last(name), ':');
 }

@@ -25,6 +25,13 @@ struct image_wish {
 int image_progress_pull(
         struct cli *cli, struct engine *engine, const struct image_wish *wish, struct error **err);
 
+/* Pushes wish->ref as wish->access says; platform and policy are not looked at. */
+int image_progress_push(
+        struct cli *cli, struct engine *engine, const struct image_wish *wish, struct error **err);
+
+/* Whether what was typed has a tag or a digest. */
+bool image_names_tag_or_digest(const char *name);
+
 /* A display of progress events of the engine on standard error. */
 struct image_progress;
 struct image_progress *image_progress_new(struct cli *cli, bool quiet);

@@ -209,17 +209,6 @@ static int fill_files(struct cli *cli, const struct run_options *o, struct conta
     return r;
 }
 
-/* Later starts have another working directory. */
-static int absolute_path(struct cli *cli, const char *path, const char **ret, struct error **err)
-{
-    char cwd[PATH_MAX];
-
-    if (path && !getcwd(cwd, sizeof(cwd)))
-        return error_set(err, errno, NULL, "cannot tell the current directory");
-    *ret = path ? path_join(&cli->arena, cwd, path) : NULL;
-    return 0;
-}
-
 static int fill_network(struct cli *cli, const struct run_options *o,
         struct container_config *config, struct error **err)
 {
@@ -285,7 +274,7 @@ static int fill_network(struct cli *cli, const struct run_options *o,
     if (o->hosts_file && o->no_hosts)
         return error_set_plain(err, EINVAL, NULL, "--no-hosts and --hosts-file exclude each other");
     if (o->hosts_file && strcmp(o->hosts_file, "none") != 0 &&
-            absolute_path(cli, o->hosts_file, &config->hosts_file, err) < 0)
+            spec_absolute_path(&cli->arena, o->hosts_file, &config->hosts_file, err) < 0)
         return -EINVAL;
     if (config->hosts_file && access(config->hosts_file, R_OK) < 0)
         return error_set(err, errno, NULL, "cannot read the hosts file \"%s\"", config->hosts_file);
@@ -580,9 +569,9 @@ static int fill_life(struct cli *cli, const struct run_options *o, struct contai
                     o->health_on_failure);
     }
     if (r >= 0)
-        r = absolute_path(cli, o->pidfile, &config->pid_file, err);
+        r = spec_absolute_path(&cli->arena, o->pidfile, &config->pid_file, err);
     if (r >= 0)
-        r = absolute_path(cli, o->conmon_pidfile, &config->monitor_pid_file, err);
+        r = spec_absolute_path(&cli->arena, o->conmon_pidfile, &config->monitor_pid_file, err);
     config->log_driver = o->log_driver;
     for (size_t i = 0; i < o->log_opts.len && r >= 0; i++)
         r = spec_parse_pair(arena, "log option", o->log_opts.items[i], &config->log_options, err);
@@ -600,7 +589,7 @@ static int fill_rootfs(
                 err, EINVAL, NULL, "invalid root file system \"%s\": the only option is O", text);
     config->image = "";
     config->rootfs_overlay = colon;
-    return absolute_path(cli,
+    return spec_absolute_path(&cli->arena,
             colon ? arena_strndup(&cli->arena, text, (size_t)(colon - text)) : text,
             &config->rootfs, err);
 }

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/array.h"
@@ -154,6 +156,16 @@ int spec_read_env_file(
         if (r < 0)
             return r;
     }
+    return 0;
+}
+
+int spec_absolute_path(struct arena *arena, const char *path, const char **ret, struct error **err)
+{
+    char cwd[PATH_MAX];
+
+    if (path && !getcwd(cwd, sizeof(cwd)))
+        return error_set(err, errno, NULL, "cannot tell the current directory");
+    *ret = path ? path_join(arena, cwd, path) : NULL;
     return 0;
 }
 

@@ -32,6 +32,9 @@ int spec_read_env_file(
 int spec_add_env(
         struct arena *arena, const struct strings *texts, struct strings *env, struct error **err);
 
+/* A path of the command line for what has another working directory later; NULL stays NULL. */
+int spec_absolute_path(struct arena *arena, const char *path, const char **ret, struct error **err);
+
 /* KEY=VALUE or KEY (empty value) into pairs. */
 int spec_parse_pair(struct arena *arena, const char *what, const char *text,
         struct container_pairs *ret, struct error **err);
